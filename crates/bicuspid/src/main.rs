@@ -1,0 +1,2 @@
+//! Bicuspid: a one-way valve for dental data.
+fn main() {}

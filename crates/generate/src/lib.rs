@@ -1,0 +1,1 @@
+//! Puts the synthetic practice into the demo database, and refuses anything else.

@@ -1,0 +1,1 @@
+//! The safety kernel of Bicuspid: pure decisions, no I/O.

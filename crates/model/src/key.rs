@@ -1,0 +1,1 @@
+//! Keys: how a table is walked and which rows a chunk holds.

@@ -1,0 +1,1 @@
+//! What is known about Open Dental: tables, columns, keys, enumerations, flags, secrets.

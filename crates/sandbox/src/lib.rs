@@ -1,0 +1,1 @@
+//! Private throw-away MariaDB and PostgreSQL servers for the demo and the tests.

@@ -1,0 +1,1 @@
+//! The flow: preflight, plan, extract, stage, validate, publish, verify.

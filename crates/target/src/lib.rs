@@ -1,0 +1,1 @@
+//! The PostgreSQL side: the only library that names its driver.
