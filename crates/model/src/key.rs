@@ -1,1 +1,0 @@
-//! Keys: how a table is walked and which rows a chunk holds.
