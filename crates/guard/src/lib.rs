@@ -1,1 +1,24 @@
 //! The safety kernel of Bicuspid: pure decisions, no I/O.
+//!
+//! Four questions are answered here and nowhere else: may this statement reach the source ([`ReadStatement`] and the
+//! [`builder`] that makes it), are these grants harmless, is this the database it claims to be, is consent needed
+//! and given. Everything is decided by allow-list: what is not known is refused.
+
+pub mod accounts;
+pub mod builder;
+pub mod flavour;
+pub mod session;
+
+mod filter;
+mod functions;
+mod guard;
+mod lexical;
+mod refusal;
+mod statement;
+
+pub use builder::{Catalog, ChunkQuery, KeyCast, KeyPart, Selected};
+pub use filter::Filter;
+pub use flavour::Flavour;
+pub use refusal::{BuildFault, Refusal, Rule};
+pub use session::{SessionLimits, SessionStatement};
+pub use statement::ReadStatement;

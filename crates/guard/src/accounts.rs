@@ -1,0 +1,220 @@
+//! The least accounts that Bicuspid needs on both sides, as statements for an administrator to run.
+//!
+//! Nothing here reaches a source through Bicuspid: `grants` prints the texts, and the sandbox runs them on servers of
+//! its own.
+
+use bicuspid_model::{DatabaseName, SchemaName};
+
+use crate::refusal::{BuildFault, Refusal};
+
+/// Stands where a person puts the password.
+pub const PASSWORD_PLACEHOLDER: &str = "<password>";
+
+/// A statement for PostgreSQL and the database in which it is run.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccountStatement {
+    /// Database to be connected to; `postgres` for what belongs to the whole server.
+    pub database: String,
+    /// The statement.
+    pub sql: String,
+}
+
+/// A literal in apostrophes that every `sql_mode` reads alike: a backslash would not be.
+fn mysql_literal(text: &str) -> Result<String, Refusal> {
+    if text.chars().any(|c| c == '\\' || c.is_control()) {
+        return Err(BuildFault::Unquotable.into());
+    }
+    Ok(format!("'{}'", text.replace('\'', "''")))
+}
+
+/// A literal that PostgreSQL reads alike with and without `standard_conforming_strings`.
+fn postgres_literal(text: &str) -> Result<String, Refusal> {
+    if text.chars().any(char::is_control) {
+        return Err(BuildFault::Unquotable.into());
+    }
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') {
+        Ok(format!("E'{}'", quoted.replace('\\', "\\\\")))
+    } else {
+        Ok(format!("'{quoted}'"))
+    }
+}
+
+/// A name in double quotes.
+fn postgres_name(name: &str) -> Result<String, Refusal> {
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return Err(BuildFault::Unquotable.into());
+    }
+    Ok(format!("\"{}\"", name.replace('"', "\"\"")))
+}
+
+/// A database in a GRANT, where `_` and `%` are wildcards unless a backslash stands before them.
+#[must_use]
+pub fn grant_pattern(database: &DatabaseName) -> String {
+    let mut pattern = String::from("`");
+    for c in database.as_str().chars() {
+        match c {
+            '_' | '%' | '\\' => pattern.extend(['\\', c]),
+            '`' => pattern.push_str("``"),
+            _ => pattern.push(c),
+        }
+    }
+    pattern.push('`');
+    pattern
+}
+
+/// Creates the account that reads the source.
+pub fn source_account(user: &str, host: &str, password: &str) -> Result<String, Refusal> {
+    Ok(format!(
+        "CREATE USER {}@{} IDENTIFIED BY {}",
+        mysql_literal(user)?,
+        mysql_literal(host)?,
+        mysql_literal(password)?
+    ))
+}
+
+/// Lets the account read one database, and nothing else.
+pub fn source_grant(database: &DatabaseName, user: &str, host: &str) -> Result<String, Refusal> {
+    Ok(format!(
+        "GRANT SELECT, SHOW VIEW ON {}.* TO {}@{}",
+        grant_pattern(database),
+        mysql_literal(user)?,
+        mysql_literal(host)?
+    ))
+}
+
+/// Everything the source needs for one database, in order. Both MySQL and MariaDB understand it.
+pub fn source_statements(
+    database: &DatabaseName,
+    user: &str,
+    host: &str,
+    password: &str,
+) -> Result<Vec<String>, Refusal> {
+    Ok(vec![source_account(user, host, password)?, source_grant(database, user, host)?])
+}
+
+/// Limits the account to a few connections at once; a belt that both servers know, in their own syntax.
+pub fn source_connection_limit(
+    mariadb: bool,
+    user: &str,
+    host: &str,
+    connections: u16,
+) -> Result<String, Refusal> {
+    let account = format!("{}@{}", mysql_literal(user)?, mysql_literal(host)?);
+    Ok(if mariadb {
+        format!("GRANT USAGE ON *.* TO {account} WITH MAX_USER_CONNECTIONS {connections}")
+    } else {
+        format!("ALTER USER {account} WITH MAX_USER_CONNECTIONS {connections}")
+    })
+}
+
+/// Creates the role that writes a target or the demo database. It is nobody's administrator.
+pub fn target_role(user: &str, password: &str) -> Result<AccountStatement, Refusal> {
+    Ok(AccountStatement {
+        database: "postgres".to_owned(),
+        sql: format!(
+            "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {}",
+            postgres_name(user)?,
+            postgres_literal(password)?
+        ),
+    })
+}
+
+/// Creates a database with its two schemas for the role: `raw` for the rows, `bicuspid` for the tool's own state.
+pub fn target_database(database: &DatabaseName, user: &str) -> Result<Vec<AccountStatement>, Refusal> {
+    let (name, role) = (postgres_name(database.as_str())?, postgres_name(user)?);
+    let server = |sql: String| AccountStatement { database: "postgres".to_owned(), sql };
+    let inside = |sql: String| AccountStatement { database: database.as_str().to_owned(), sql };
+    let mut list = vec![
+        // template0: the default template may hold what somebody put there, and may not be UTF-8.
+        server(format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")),
+        server(format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC")),
+        server(format!("GRANT CONNECT, TEMPORARY, CREATE ON DATABASE {name} TO {role}")),
+        inside("REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned()),
+    ];
+    for schema in ["raw", "bicuspid"] {
+        list.push(inside(format!("CREATE SCHEMA {schema} AUTHORIZATION {role}")));
+    }
+    Ok(list)
+}
+
+/// Everything a target needs, in order: the role, the database, its schemas.
+pub fn target_statements(
+    database: &DatabaseName,
+    user: &str,
+    password: &str,
+) -> Result<Vec<AccountStatement>, Refusal> {
+    let mut list = vec![target_role(user, password)?];
+    list.extend(target_database(database, user)?);
+    Ok(list)
+}
+
+/// Lets another role, such as the one of dbt, read a schema now and later.
+pub fn reader_statements(
+    database: &DatabaseName,
+    schema: &SchemaName,
+    owner: &str,
+    reader: &str,
+) -> Result<Vec<AccountStatement>, Refusal> {
+    let (owner, reader) = (postgres_name(owner)?, postgres_name(reader)?);
+    let (name, schema) = (postgres_name(database.as_str())?, postgres_name(schema.as_str())?);
+    let inside = |sql: String| AccountStatement { database: database.as_str().to_owned(), sql };
+    Ok(vec![
+        inside(format!("GRANT CONNECT ON DATABASE {name} TO {reader}")),
+        inside(format!("GRANT USAGE ON SCHEMA {schema} TO {reader}")),
+        inside(format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {reader}")),
+        inside(format!(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {schema} GRANT SELECT ON TABLES TO {reader}"
+        )),
+    ])
+}
+
+impl std::fmt::Debug for AccountStatement {
+    /// Leaves the text out: it may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountStatement").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_of_a_grant_are_escaped() {
+        let database = DatabaseName::new("open_dental%`x").unwrap();
+        assert_eq!(
+            source_grant(&database, "readonly_user", "10.0.0.%").unwrap(),
+            "GRANT SELECT, SHOW VIEW ON `open\\_dental\\%``x`.* TO 'readonly_user'@'10.0.0.%'"
+        );
+    }
+
+    #[test]
+    fn a_password_stays_one_literal() {
+        assert_eq!(
+            source_account("u", "%", "a'b\"c; --").unwrap(),
+            "CREATE USER 'u'@'%' IDENTIFIED BY 'a''b\"c; --'"
+        );
+        assert!(source_account("u", "%", "a\\").is_err());
+        assert!(source_account("u\n", "%", "a").is_err());
+        let role = target_role("ana\"lytics", "it's \\ here").unwrap();
+        assert!(role.sql.starts_with("CREATE ROLE \"ana\"\"lytics\" LOGIN NOSUPERUSER"));
+        assert!(role.sql.ends_with("PASSWORD E'it''s \\\\ here'"));
+        assert!(!format!("{role:?}").contains("here"));
+    }
+
+    #[test]
+    fn a_target_is_made_in_order() {
+        let database = DatabaseName::new("opendental_analytics").unwrap();
+        let list = target_statements(&database, "analytics_user", PASSWORD_PLACEHOLDER).unwrap();
+        let texts: Vec<&str> = list.iter().map(|s| s.sql.as_str()).collect();
+        assert!(texts[0].ends_with("PASSWORD '<password>'"));
+        assert_eq!(texts[1], "CREATE DATABASE \"opendental_analytics\" TEMPLATE template0 ENCODING 'UTF8'");
+        assert_eq!(
+            texts[3],
+            "GRANT CONNECT, TEMPORARY, CREATE ON DATABASE \"opendental_analytics\" TO \"analytics_user\""
+        );
+        assert_eq!(texts[5], "CREATE SCHEMA raw AUTHORIZATION \"analytics_user\"");
+        assert_eq!(list[5].database, "opendental_analytics");
+    }
+}

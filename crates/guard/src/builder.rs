@@ -1,0 +1,579 @@
+//! The only ways to make a statement: over discovered names, with every value bound.
+
+use std::fmt::Write as _;
+
+use bicuspid_model::{ColumnName, DatabaseName, TableName, Value};
+
+use crate::filter::Filter;
+use crate::flavour::Flavour;
+use crate::refusal::{BuildFault, Refusal};
+use crate::statement::ReadStatement;
+
+/// Begins every statement, so that an administrator who looks at the server's process list sees who asks.
+const SELECT: &str = "SELECT /* bicuspid */ ";
+
+/// One item of a select list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selected<'a> {
+    /// The column as it is.
+    Column(&'a ColumnName),
+    /// The stored bytes of a text column, beside which the text is read.
+    Raw(&'a ColumnName),
+}
+
+/// How a bound value is cast before it is compared with a key column. The column itself is never cast: it would lose
+/// its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyCast {
+    /// As the driver binds it.
+    None,
+    /// `CAST(? AS BINARY)`: bytes.
+    Binary,
+    /// `CAST(? AS CHAR)`: text in the session's character set.
+    Char,
+    /// `CAST(? AS SIGNED)`.
+    Signed,
+    /// `CAST(? AS UNSIGNED)`.
+    Unsigned,
+    /// `CAST(? AS DECIMAL(precision, scale))`.
+    Decimal {
+        /// Digits in all, 1 to 65.
+        precision: u16,
+        /// Digits after the point, 0 to 38.
+        scale: u16,
+    },
+    /// `CAST(? AS DATE)`.
+    Date,
+    /// `CAST(? AS DATETIME(6))`; servers before MySQL 5.6.4 know no fraction and take [`KeyCast::DateTimeSeconds`].
+    DateTime,
+    /// `CAST(? AS DATETIME)`.
+    DateTimeSeconds,
+    /// `CAST(? AS TIME(6))`; likewise.
+    Time,
+    /// `CAST(? AS TIME)`.
+    TimeSeconds,
+}
+
+impl KeyCast {
+    /// The placeholder in its cast.
+    fn placeholder(self) -> Result<String, BuildFault> {
+        Ok(match self {
+            Self::None => "?".to_owned(),
+            Self::Binary => "CAST(? AS BINARY)".to_owned(),
+            Self::Char => "CAST(? AS CHAR)".to_owned(),
+            Self::Signed => "CAST(? AS SIGNED)".to_owned(),
+            Self::Unsigned => "CAST(? AS UNSIGNED)".to_owned(),
+            Self::Decimal { precision, scale } => {
+                // MariaDB keeps 38 digits after the point, MySQL 30.
+                if !(1..=65).contains(&precision) || scale > 38 || scale > precision {
+                    return Err(BuildFault::DecimalType);
+                }
+                format!("CAST(? AS DECIMAL({precision},{scale}))")
+            }
+            Self::Date => "CAST(? AS DATE)".to_owned(),
+            Self::DateTime => "CAST(? AS DATETIME(6))".to_owned(),
+            Self::DateTimeSeconds => "CAST(? AS DATETIME)".to_owned(),
+            Self::Time => "CAST(? AS TIME(6))".to_owned(),
+            Self::TimeSeconds => "CAST(? AS TIME)".to_owned(),
+        })
+    }
+}
+
+/// A column of the key by which a table is walked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyPart<'a> {
+    /// The column.
+    pub column: &'a ColumnName,
+    /// How bounds for it are cast.
+    pub cast: KeyCast,
+}
+
+/// The rows of one chunk: `after` < key <= `up_to`, in key order, at most `limit` of them.
+#[derive(Debug, Clone, Copy)]
+pub struct ChunkQuery<'a> {
+    /// Database of the table.
+    pub database: &'a DatabaseName,
+    /// The table.
+    pub table: &'a TableName,
+    /// What is read of each row.
+    pub select: &'a [Selected<'a>],
+    /// The key, in key order.
+    pub key: &'a [KeyPart<'a>],
+    /// Exclusive lower bound, one value per key column; `None` begins with the first row.
+    pub after: Option<&'a [Value]>,
+    /// Inclusive upper bound, one value per key column; `None` ends with the last row.
+    pub up_to: Option<&'a [Value]>,
+    /// Most rows that may come back.
+    pub limit: u64,
+    /// A row filter of the configuration.
+    pub filter: Option<&'a Filter>,
+}
+
+/// A chunk of a table by its key.
+///
+/// A composite bound is written out, because row comparisons `(a, b) > (?, ?)` use no index range on older servers;
+/// the comparison of the first column that precedes it is redundant and lets every server begin at the right place.
+pub fn chunk(query: &ChunkQuery<'_>) -> Result<ReadStatement, Refusal> {
+    if query.limit == 0 {
+        return Err(BuildFault::NoRows.into());
+    }
+    if query.key.is_empty() {
+        return Err(BuildFault::NoKey.into());
+    }
+    let mut sql = select_from(query.database, query.table, query.select)?;
+    let mut params = Vec::new();
+    let mut conditions = Vec::new();
+    if let Some(bound) = query.after {
+        conditions.push(bound_condition(query.key, bound, &Side::AFTER, &mut params)?);
+    }
+    if let Some(bound) = query.up_to {
+        conditions.push(bound_condition(query.key, bound, &Side::UP_TO, &mut params)?);
+    }
+    if let Some(filter) = query.filter {
+        conditions.push(format!("({})", filter.sql()));
+    }
+    if !conditions.is_empty() {
+        sql.push_str(" WHERE ");
+        sql.push_str(&conditions.join(" AND "));
+    }
+    sql.push_str(" ORDER BY ");
+    let order: Vec<String> = query.key.iter().map(|part| part.column.mysql().to_string()).collect();
+    sql.push_str(&order.join(", "));
+    // Writing to a string cannot fail.
+    let _ = write!(sql, " LIMIT {}", query.limit);
+    ReadStatement::seal(sql, params, Some(query.database))
+}
+
+/// A whole table in the server's own order, for a table without a key.
+pub fn whole(
+    database: &DatabaseName,
+    table: &TableName,
+    select: &[Selected<'_>],
+    filter: Option<&Filter>,
+) -> Result<ReadStatement, Refusal> {
+    let mut sql = select_from(database, table, select)?;
+    if let Some(filter) = filter {
+        let _ = write!(sql, " WHERE ({})", filter.sql());
+    }
+    ReadStatement::seal(sql, Vec::new(), Some(database))
+}
+
+/// The exact number of rows of a table. MyISAM knows it; InnoDB reads an index to the end.
+pub fn count(
+    database: &DatabaseName,
+    table: &TableName,
+    filter: Option<&Filter>,
+) -> Result<ReadStatement, Refusal> {
+    let mut sql = format!("{SELECT}COUNT(*) FROM {}.{}", database.mysql(), table.mysql());
+    if let Some(filter) = filter {
+        let _ = write!(sql, " WHERE ({})", filter.sql());
+    }
+    ReadStatement::seal(sql, Vec::new(), Some(database))
+}
+
+fn select_from(
+    database: &DatabaseName,
+    table: &TableName,
+    select: &[Selected<'_>],
+) -> Result<String, Refusal> {
+    if select.is_empty() {
+        return Err(BuildFault::NoColumn.into());
+    }
+    let items: Vec<String> = select
+        .iter()
+        .map(|item| match item {
+            Selected::Column(column) => column.mysql().to_string(),
+            Selected::Raw(column) => format!("CAST({} AS BINARY)", column.mysql()),
+        })
+        .collect();
+    Ok(format!("{SELECT}{} FROM {}.{}", items.join(", "), database.mysql(), table.mysql()))
+}
+
+/// The operators of one end of a key range.
+struct Side {
+    /// For the redundant comparison of the first column.
+    range: &'static str,
+    /// For the column in which the keys first differ.
+    beyond: &'static str,
+    /// For the last column, where all before it are equal.
+    last: &'static str,
+}
+
+impl Side {
+    const AFTER: Self = Self { range: ">=", beyond: ">", last: ">" };
+    const UP_TO: Self = Self { range: "<=", beyond: "<", last: "<=" };
+}
+
+/// One end of a key range, written out column by column.
+fn bound_condition(
+    key: &[KeyPart<'_>],
+    bound: &[Value],
+    side: &Side,
+    params: &mut Vec<Value>,
+) -> Result<String, Refusal> {
+    if bound.len() != key.len() {
+        return Err(BuildFault::BoundLength.into());
+    }
+    if bound.iter().any(|v| matches!(v, Value::Null) || matches!(v, Value::Float(f) if !f.is_finite())) {
+        return Err(BuildFault::BoundValue.into());
+    }
+    let parts: Vec<(String, String, &Value)> = key
+        .iter()
+        .zip(bound)
+        .map(|(part, value)| Ok((part.column.mysql().to_string(), part.cast.placeholder()?, value)))
+        .collect::<Result<_, BuildFault>>()?;
+    let mut compare = |(column, placeholder, value): &(String, String, &Value), operator: &str| {
+        params.push((*value).clone());
+        format!("{column} {operator} {placeholder}")
+    };
+    if let [only] = parts.as_slice() {
+        return Ok(format!("({})", compare(only, side.last)));
+    }
+    let mut condition = String::from("(");
+    if let Some(first) = parts.first() {
+        condition.push_str(&compare(first, side.range));
+    }
+    condition.push_str(" AND (");
+    for (i, part) in parts.iter().enumerate() {
+        if i > 0 {
+            condition.push_str(" OR ");
+        }
+        let mut terms: Vec<String> = parts.iter().take(i).map(|equal| compare(equal, "=")).collect();
+        let operator = if i + 1 == parts.len() { side.last } else { side.beyond };
+        terms.push(compare(part, operator));
+        condition.push('(');
+        condition.push_str(&terms.join(" AND "));
+        condition.push(')');
+    }
+    condition.push_str("))");
+    Ok(condition)
+}
+
+/// What the catalog is asked for. Every column comes back as text, so that decoding is the same on every server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Catalog {
+    /// `TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, AVG_ROW_LENGTH, DATA_LENGTH, TABLE_COLLATION`
+    Tables,
+    /// `TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, COLUMN_TYPE, IS_NULLABLE, CHARACTER_SET_NAME, COLLATION_NAME,
+    /// EXTRA, COLUMN_KEY`, in the order of tables and columns
+    Columns,
+    /// `TABLE_NAME, INDEX_NAME, NON_UNIQUE, SEQ_IN_INDEX, COLUMN_NAME, SUB_PART, NULLABLE`, in the order of tables,
+    /// indexes and their columns
+    Statistics,
+}
+
+impl Catalog {
+    const fn parts(self) -> (&'static str, &'static [&'static str], &'static str) {
+        match self {
+            Self::Tables => (
+                "TABLES",
+                &[
+                    "TABLE_NAME",
+                    "TABLE_TYPE",
+                    "ENGINE",
+                    "TABLE_ROWS",
+                    "AVG_ROW_LENGTH",
+                    "DATA_LENGTH",
+                    "TABLE_COLLATION",
+                ],
+                "TABLE_NAME",
+            ),
+            Self::Columns => (
+                "COLUMNS",
+                &[
+                    "TABLE_NAME",
+                    "COLUMN_NAME",
+                    "ORDINAL_POSITION",
+                    "COLUMN_TYPE",
+                    "IS_NULLABLE",
+                    "CHARACTER_SET_NAME",
+                    "COLLATION_NAME",
+                    "EXTRA",
+                    "COLUMN_KEY",
+                ],
+                "TABLE_NAME, c.ORDINAL_POSITION",
+            ),
+            Self::Statistics => (
+                "STATISTICS",
+                &[
+                    "TABLE_NAME",
+                    "INDEX_NAME",
+                    "NON_UNIQUE",
+                    "SEQ_IN_INDEX",
+                    "COLUMN_NAME",
+                    "SUB_PART",
+                    "NULLABLE",
+                ],
+                "TABLE_NAME, c.INDEX_NAME, c.SEQ_IN_INDEX",
+            ),
+        }
+    }
+}
+
+/// What the catalog knows about a database.
+pub fn catalog(catalog: Catalog, database: &DatabaseName) -> Result<ReadStatement, Refusal> {
+    let (view, columns, order) = catalog.parts();
+    let items: Vec<String> = columns.iter().map(|c| format!("CAST(c.{c} AS CHAR) AS {c}")).collect();
+    let sql = format!(
+        "{SELECT}{} FROM information_schema.{view} AS c WHERE c.TABLE_SCHEMA = ? ORDER BY c.{order}",
+        items.join(", ")
+    );
+    ReadStatement::seal(sql, vec![Value::text(database.as_str().to_owned())], None)
+}
+
+/// The first statement of a session: one row, one text, for [`Flavour::parse`].
+pub fn version() -> Result<ReadStatement, Refusal> {
+    ReadStatement::seal(format!("{SELECT}CAST(@@version AS CHAR) AS version"), Vec::new(), None)
+}
+
+/// The columns of [`session_facts`], in order, each a text.
+#[must_use]
+pub fn session_fact_names(flavour: Flavour) -> Vec<&'static str> {
+    facts(flavour).into_iter().map(|(name, _)| name).collect()
+}
+
+/// One row about the server and the session; the columns are [`session_fact_names`], each a text or NULL.
+pub fn session_facts(flavour: Flavour) -> Result<ReadStatement, Refusal> {
+    let items: Vec<String> =
+        facts(flavour).into_iter().map(|(name, item)| format!("CAST({item} AS CHAR) AS {name}")).collect();
+    ReadStatement::seal(format!("{SELECT}{}", items.join(", ")), Vec::new(), None)
+}
+
+fn facts(flavour: Flavour) -> Vec<(&'static str, String)> {
+    let mut facts: Vec<(&'static str, String)> = [
+        ("version", "@@version"),
+        ("version_comment", "@@version_comment"),
+        ("hostname", "@@hostname"),
+        ("port", "@@port"),
+        ("server_id", "@@server_id"),
+        ("datadir", "@@datadir"),
+        ("sql_mode", "@@session.sql_mode"),
+        ("global_time_zone", "@@global.time_zone"),
+        ("system_time_zone", "@@system_time_zone"),
+        ("global_read_only", "@@global.read_only"),
+        ("lower_case_table_names", "@@lower_case_table_names"),
+        ("max_allowed_packet", "@@session.max_allowed_packet"),
+        ("connection_database", "DATABASE()"),
+        ("connection_account", "CURRENT_USER()"),
+        ("connection_user", "USER()"),
+        ("connection_number", "CONNECTION_ID()"),
+    ]
+    .into_iter()
+    .map(|(name, item)| (name, item.to_owned()))
+    .collect();
+    if flavour.has_read_only() {
+        facts.push(("session_read_only", format!("@@session.{}", flavour.read_only_variable())));
+    }
+    if !flavour.mariadb && flavour.at_least(5, 6, 0) {
+        facts.push(("server_uuid", "@@server_uuid".to_owned()));
+    }
+    facts
+}
+
+/// What the account may do, in the server's own words.
+pub fn show_grants() -> Result<ReadStatement, Refusal> {
+    ReadStatement::seal("SHOW GRANTS".to_owned(), Vec::new(), None)
+}
+
+/// How busy the server is: rows of `Variable_name` and `Value`, both text. None of it needs a privilege.
+pub fn status() -> Result<ReadStatement, Refusal> {
+    let sql = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Threads_running', 'Threads_connected', \
+               'Innodb_row_lock_current_waits', 'Innodb_row_lock_waits', 'Table_locks_waited', \
+               'Table_locks_immediate', 'Slow_queries', 'Questions', 'Uptime')";
+    ReadStatement::seal(sql.to_owned(), Vec::new(), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::refusal::Rule;
+
+    fn database() -> DatabaseName {
+        DatabaseName::new("opendental").unwrap()
+    }
+
+    fn table(name: &str) -> TableName {
+        TableName::new(name).unwrap()
+    }
+
+    fn column(name: &str) -> ColumnName {
+        ColumnName::new(name).unwrap()
+    }
+
+    fn sql(query: &ChunkQuery<'_>) -> (String, Vec<Value>) {
+        let statement = chunk(query).unwrap();
+        (statement.sql().to_owned(), statement.params().to_vec())
+    }
+
+    #[test]
+    fn a_chunk_by_one_column() {
+        let (db, t, a, b) = (database(), table("patient"), column("PatNum"), column("LName"));
+        let select = [Selected::Column(&a), Selected::Column(&b), Selected::Raw(&b)];
+        let key = [KeyPart { column: &a, cast: KeyCast::None }];
+        let query = ChunkQuery {
+            database: &db,
+            table: &t,
+            select: &select,
+            key: &key,
+            after: None,
+            up_to: None,
+            limit: 500,
+            filter: None,
+        };
+        assert_eq!(
+            sql(&query),
+            (
+                "SELECT /* bicuspid */ `PatNum`, `LName`, CAST(`LName` AS BINARY) FROM `opendental`.`patient` \
+                 ORDER BY `PatNum` LIMIT 500"
+                    .to_owned(),
+                vec![]
+            )
+        );
+        let (low, high) = ([Value::Int(7)], [Value::Int(90)]);
+        let bounded = ChunkQuery { after: Some(&low), up_to: Some(&high), ..query };
+        assert_eq!(
+            sql(&bounded),
+            (
+                "SELECT /* bicuspid */ `PatNum`, `LName`, CAST(`LName` AS BINARY) FROM `opendental`.`patient` \
+                 WHERE (`PatNum` > ?) AND (`PatNum` <= ?) ORDER BY `PatNum` LIMIT 500"
+                    .to_owned(),
+                vec![Value::Int(7), Value::Int(90)]
+            )
+        );
+    }
+
+    #[test]
+    fn a_composite_bound_is_written_out_and_its_values_follow_the_text() {
+        let (db, t, a, b) = (database(), table("t"), column("a"), column("b"));
+        let select = [Selected::Column(&a)];
+        let key = [
+            KeyPart { column: &a, cast: KeyCast::Decimal { precision: 20, scale: 4 } },
+            KeyPart { column: &b, cast: KeyCast::Binary },
+        ];
+        let (low, high) = ([Value::Int(1), Value::Bytes(vec![2])], [Value::Int(3), Value::Bytes(vec![4])]);
+        let query = ChunkQuery {
+            database: &db,
+            table: &t,
+            select: &select,
+            key: &key,
+            after: Some(&low),
+            up_to: Some(&high),
+            limit: 1,
+            filter: None,
+        };
+        let (text, params) = sql(&query);
+        let (decimal, bytes) = ("CAST(? AS DECIMAL(20,4))", "CAST(? AS BINARY)");
+        assert_eq!(
+            text,
+            format!(
+                "SELECT /* bicuspid */ `a` FROM `opendental`.`t` \
+                 WHERE (`a` >= {decimal} AND ((`a` > {decimal}) OR (`a` = {decimal} AND `b` > {bytes}))) \
+                 AND (`a` <= {decimal} AND ((`a` < {decimal}) OR (`a` = {decimal} AND `b` <= {bytes}))) ORDER BY `a`, `b` LIMIT 1"
+            )
+        );
+        let (one, two) = (Value::Int(1), Value::Bytes(vec![2]));
+        let (three, four) = (Value::Int(3), Value::Bytes(vec![4]));
+        assert_eq!(
+            params,
+            vec![one.clone(), one.clone(), one, two, three.clone(), three.clone(), three, four]
+        );
+    }
+
+    #[test]
+    fn the_widest_key_and_the_widest_table_pass() {
+        let (db, t) = (database(), table(&"t".repeat(64)));
+        let columns: Vec<ColumnName> = (0..4096).map(|i| column(&format!("{i:x>64}"))).collect();
+        let select: Vec<Selected<'_>> = columns.iter().map(Selected::Raw).collect();
+        let key: Vec<KeyPart<'_>> =
+            columns.iter().take(32).map(|column| KeyPart { column, cast: KeyCast::Time }).collect();
+        let bound: Vec<Value> = (0..32).map(Value::Int).collect();
+        let query = ChunkQuery {
+            database: &db,
+            table: &t,
+            select: &select,
+            key: &key,
+            after: Some(&bound),
+            up_to: Some(&bound),
+            limit: u64::MAX,
+            filter: None,
+        };
+        assert_eq!(chunk(&query).unwrap().params().len(), 2 * (1 + 32 * 33 / 2));
+    }
+
+    #[test]
+    fn names_cannot_leave_their_quotes() {
+        let db = database();
+        for name in [
+            "a`; DROP TABLE patient; -- ",
+            "`",
+            "``",
+            "a` FROM b INTO OUTFILE 'x' -- ",
+            "it's",
+            "say \"x\"",
+            "back\\slash",
+            "# hash",
+            "/*! x */",
+            "größe",
+            "表",
+            "select",
+            "tab\there",
+        ] {
+            let statement = count(&db, &table(name), None).unwrap();
+            assert_eq!(
+                statement.sql(),
+                format!("SELECT /* bicuspid */ COUNT(*) FROM `opendental`.`{}`", name.replace('`', "``"))
+            );
+        }
+        assert_eq!(count(&db, &table("a\u{1}b"), None).unwrap_err().code(), Rule::ControlCharacter.code());
+    }
+
+    #[test]
+    fn what_cannot_be_a_chunk_is_a_fault() {
+        let (db, t, a) = (database(), table("t"), column("a"));
+        let select = [Selected::Column(&a)];
+        let key = [KeyPart { column: &a, cast: KeyCast::None }];
+        let good = ChunkQuery {
+            database: &db,
+            table: &t,
+            select: &select,
+            key: &key,
+            after: None,
+            up_to: None,
+            limit: 1,
+            filter: None,
+        };
+        assert!(chunk(&good).is_ok());
+        let fault = |query: &ChunkQuery<'_>| chunk(query).unwrap_err();
+        let (none, two): ([Value; 1], [Value; 2]) = ([Value::Null], [Value::Int(1), Value::Int(2)]);
+        assert_eq!(fault(&ChunkQuery { limit: 0, ..good }), BuildFault::NoRows.into());
+        assert_eq!(fault(&ChunkQuery { key: &[], ..good }), BuildFault::NoKey.into());
+        assert_eq!(fault(&ChunkQuery { select: &[], ..good }), BuildFault::NoColumn.into());
+        assert_eq!(fault(&ChunkQuery { after: Some(&two), ..good }), BuildFault::BoundLength.into());
+        assert_eq!(fault(&ChunkQuery { up_to: Some(&none), ..good }), BuildFault::BoundValue.into());
+        let key = [KeyPart { column: &a, cast: KeyCast::Decimal { precision: 66, scale: 0 } }];
+        let bound = [Value::Int(1)];
+        assert_eq!(
+            fault(&ChunkQuery { key: &key, after: Some(&bound), ..good }),
+            BuildFault::DecimalType.into()
+        );
+    }
+
+    #[test]
+    fn fixed_statements_pass_the_guard() {
+        let db = database();
+        for version in ["5.5.62", "5.6.51", "8.4.0", "10.11.19-MariaDB", "11.8.6-MariaDB"] {
+            let flavour = Flavour::parse(version).unwrap();
+            assert!(session_facts(flavour).is_ok(), "{version}");
+            assert!(session_fact_names(flavour).contains(&"sql_mode"));
+        }
+        for kind in [Catalog::Tables, Catalog::Columns, Catalog::Statistics] {
+            let statement = catalog(kind, &db).unwrap();
+            assert_eq!(statement.params(), [Value::text("opendental")]);
+        }
+        assert!(version().is_ok() && show_grants().is_ok() && status().is_ok());
+        assert_eq!(
+            whole(&db, &table("t"), &[Selected::Column(&column("a"))], None).unwrap().sql(),
+            "SELECT /* bicuspid */ `a` FROM `opendental`.`t`"
+        );
+    }
+}
