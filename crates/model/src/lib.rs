@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod environment;
 pub mod fingerprint;
 pub mod ident;
+pub mod key;
 pub mod row;
 pub mod source_type;
 pub mod target_type;
@@ -21,6 +22,7 @@ pub use column::{Column, Table};
 pub use endpoint::{Endpoint, Host, Password, Secret, Tls};
 pub use environment::Environment;
 pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use key::KeyBound;
 pub use row::Batch;
 
 pub use ident::{ColumnName, DatabaseName, IdentError, SchemaName, TableName};

@@ -74,6 +74,7 @@ impl Batch {
     }
 
     /// The rows, one by one.
+    #[must_use]
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = &[u8]> + ExactSizeIterator {
         (0..self.ends.len()).map(|i| self.row(i))
     }

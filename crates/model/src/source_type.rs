@@ -1,27 +1,40 @@
 //! Column types of MySQL and MariaDB, as `information_schema.columns` tells them.
 
-/// How the bytes of a text column are to be read.
+/// How the bytes of a text column become UTF-8. The session asks for results in the column's own character set, so
+/// that nothing is lost on the way; see each variant for who turns them into UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Charset {
-    /// The server can turn every stored character into UTF-8 without loss (utf8mb3, utf8mb4, ascii, latin1).
-    Exact,
-    /// A single-byte character set with undefined codes, which the server turns into `?`; the raw bytes are read
-    /// beside the text to tell them from a real question mark.
+    /// `utf8mb3` and `utf8mb4`: the bytes are UTF-8 already, and checked.
+    Utf8,
+    /// `latin1`, which is Windows-1252 with its five unused codes kept as control characters: turned by us.
+    Latin1,
+    /// `ascii`: bytes above 127 are invalid.
+    Ascii,
+    /// A single-byte character set with undefined codes, which the server turns into `?`: the server's text is read
+    /// beside the stored bytes, which tell an undefined code from a real question mark.
     SingleByte,
-    /// A multi-byte character set other than UTF-8; likewise read beside its raw bytes.
+    /// A multi-byte character set other than UTF-8: likewise read beside the stored bytes.
     MultiByte,
 }
 
 impl Charset {
-    /// Classifies a character set by the name that the server gives it.
+    /// Classifies a character set by the name that the server gives it; "" is what columns without one have.
     #[must_use]
     pub fn named(name: &str) -> Self {
         match name.to_ascii_lowercase().as_str() {
-            "utf8" | "utf8mb3" | "utf8mb4" | "ascii" | "latin1" | "" => Self::Exact,
-            "big5" | "cp932" | "eucjpms" | "euckr" | "gb18030" | "gb2312" | "gbk" | "sjis" | "ucs2"
-            | "ujis" | "utf16" | "utf16le" | "utf32" => Self::MultiByte,
+            "utf8" | "utf8mb3" | "utf8mb4" | "" => Self::Utf8,
+            "latin1" => Self::Latin1,
+            "ascii" => Self::Ascii,
+            "big5" | "cp932" | "eucjpms" | "euckr" | "gb18030" | "gb2312" | "gbk" | "sjis" | "ucs2" | "ujis"
+            | "utf16" | "utf16le" | "utf32" => Self::MultiByte,
             _ => Self::SingleByte,
         }
+    }
+
+    /// Whether the server has to turn the text into UTF-8, so that both its text and the stored bytes are read.
+    #[must_use]
+    pub const fn needs_server(self) -> bool {
+        matches!(self, Self::SingleByte | Self::MultiByte)
     }
 }
 
@@ -155,7 +168,7 @@ mod tests {
         assert_eq!(parse("decimal(8)"), Some(SourceType::Decimal { precision: 8, scale: 0 }));
         assert_eq!(parse("datetime(6)"), Some(SourceType::DateTime));
         assert_eq!(parse("bit(64)"), Some(SourceType::Bit { width: 64 }));
-        assert_eq!(parse("enum('a','b(unsigned)')"), Some(SourceType::Choice(Charset::Exact)));
+        assert_eq!(parse("enum('a','b(unsigned)')"), Some(SourceType::Choice(Charset::Utf8)));
         assert_eq!(SourceType::parse("varchar(10)", "cp1251"), Some(SourceType::Text(Charset::SingleByte)));
         assert_eq!(SourceType::parse("text", "gbk"), Some(SourceType::Text(Charset::MultiByte)));
         assert_eq!(parse("vector(3)"), None);

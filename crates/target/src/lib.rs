@@ -1,1 +1,22 @@
-//! The PostgreSQL side: the only library that names its driver.
+//! The PostgreSQL side: enrolment and identity, staging, publish, state.
+//!
+//! No public method takes SQL text. Every text is made in [`ddl`](self) from identifiers, types and key literals.
+
+mod analytics;
+mod copy;
+mod ddl;
+mod error;
+mod identity;
+mod link;
+mod state;
+mod writer;
+
+pub use analytics::{Analytics, KeyRange, TargetColumn};
+pub use copy::CopyOut;
+pub use error::TargetError;
+pub use identity::{Identity, ServerFacts};
+pub use state::{ChunkState, Converted, HeldState, ProofSettings, RunRecord, TableRecord, TableState};
+pub use writer::{
+    Applied, Change, ChangedRange, FilledLoad, FirstLoad, HeldBack, Publication, Scope, Staged, Staging,
+    Unchanged, Writer,
+};

@@ -1,0 +1,222 @@
+//! The analytics database: what may be asked of it, and the one way to write it.
+
+use bicuspid_model::{ColumnName, Endpoint, Environment, FingerprintKey, Table, TableName};
+
+use crate::copy::CopyOut;
+use crate::ddl;
+use crate::error::{TargetError, of_driver};
+use crate::identity::{self, Identity, STATE_VERSION, ServerFacts};
+use crate::link::Link;
+use crate::state::{self, ChunkState, ProofSettings, TableState};
+
+/// The advisory lock that keeps two runs on one database apart; the number is "bicuspid" read as bytes.
+pub(crate) const RUN_LOCK: i64 = 0x6269_6375_7370_6964;
+
+/// A connection to an analytics database that can look and enrol, and cannot write data.
+#[derive(Debug)]
+pub struct Analytics {
+    pub(crate) link: Link,
+    facts: ServerFacts,
+}
+
+/// A column of a table in `raw`, as the server describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetColumn {
+    /// Name.
+    pub name: ColumnName,
+    /// Type as `format_type` prints it, comparable with the text of a [`bicuspid_model::TargetType`].
+    pub type_text: String,
+    /// Whether it is NOT NULL.
+    pub not_null: bool,
+}
+
+impl Analytics {
+    /// Connects and asks the server what it is.
+    pub async fn connect(endpoint: &Endpoint) -> Result<Self, TargetError> {
+        let link = Link::connect(endpoint).await?;
+        let facts = identity::facts(&link).await?;
+        Ok(Self { link, facts })
+    }
+
+    /// What the server says of itself.
+    #[must_use]
+    pub const fn facts(&self) -> &ServerFacts {
+        &self.facts
+    }
+
+    /// The identity written in the database, `None` if it was never enrolled.
+    pub async fn enrolled(&self) -> Result<Option<Identity>, TargetError> {
+        identity::enrolled(&self.link).await
+    }
+
+    /// Writes the identity, the state's tables and the proof settings. Refuses a database that is already enrolled
+    /// as anything else.
+    pub async fn enrol(
+        &self,
+        environment: Environment,
+        key: FingerprintKey,
+        type_policy: &str,
+        tool_version: &str,
+    ) -> Result<Identity, TargetError> {
+        let action = "enrol the database (CREATE on it is needed)";
+        let fault = |e: tokio_postgres::Error| of_driver(&e, action);
+        let identity = self.facts.identity(environment);
+        if let Some(found) = self.enrolled().await? {
+            identity::compare(&identity, &found)?;
+            return Ok(identity);
+        }
+        self.link.run("BEGIN", action).await?;
+        let written = async {
+            self.link.run(ddl::STATE_SCHEMA, action).await?;
+            self.link.run(ddl::RAW_SCHEMA, action).await?;
+            self.link
+                .client
+                .execute(
+                    "INSERT INTO bicuspid.identity (environment, database_name, system_identifier, database_oid, \
+                     tool_version, state_version) VALUES ($1, $2, $3, $4, $5, $6)",
+                    &[
+                        &environment.name(),
+                        &identity.database,
+                        &identity.system_identifier,
+                        &i64::from(identity.oid),
+                        &tool_version,
+                        &STATE_VERSION,
+                    ],
+                )
+                .await
+                .map_err(fault)?;
+            self.link
+                .client
+                .execute(
+                    "INSERT INTO bicuspid.proof_key (algorithm, key, type_policy) VALUES ($1, $2, $3)",
+                    &[&bicuspid_model::fingerprint::ALGORITHM, &&key.bytes()[..], &type_policy],
+                )
+                .await
+                .map_err(fault)?;
+            Ok::<(), TargetError>(())
+        }
+        .await;
+        match written {
+            Ok(()) => {
+                self.link.run("COMMIT", action).await?;
+                Ok(identity)
+            }
+            Err(error) => {
+                self.link.run("ROLLBACK", action).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The key of the row hash and the type policy.
+    pub async fn proof_settings(&self) -> Result<ProofSettings, TargetError> {
+        state::proof_settings(&self.link).await
+    }
+
+    /// Every table that was published.
+    pub async fn tables(&self) -> Result<Vec<TableState>, TargetError> {
+        state::tables(&self.link).await
+    }
+
+    /// The chunks of a table as they were published.
+    pub async fn chunks(&self, table: &TableName) -> Result<Vec<ChunkState>, TargetError> {
+        state::chunks(&self.link, table.in_target().as_str()).await
+    }
+
+    /// The columns of `raw.table` without `_loaded_at`, `None` if there is no such table.
+    pub async fn columns(&self, table: &TableName) -> Result<Option<Vec<TargetColumn>>, TargetError> {
+        columns(&self.link, table).await
+    }
+
+    /// Begins a view of one moment of the database, for reading it as a whole.
+    pub async fn begin_view(&self) -> Result<(), TargetError> {
+        self.link.run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", "begin to read").await
+    }
+
+    /// Ends the view.
+    pub async fn end_view(&self) -> Result<(), TargetError> {
+        self.link.run("COMMIT", "end to read").await
+    }
+
+    /// Reads a table, or of it the rows above `after` up to and including `up_to`. `Ok(None)` if its key orders
+    /// differently on the two servers, so that a range cannot be asked for.
+    pub async fn read(
+        &self,
+        table: &Table,
+        range: Option<KeyRange<'_>>,
+    ) -> Result<Option<CopyOut>, TargetError> {
+        let condition = match range {
+            None => String::new(),
+            Some(range) => match range.condition(table, "") {
+                Some(condition) => condition,
+                None => return Ok(None),
+            },
+        };
+        CopyOut::begin(&self.link, table, &condition).await.map(Some)
+    }
+
+    /// Takes the lock of the run and turns into the writer, after the identity was proved.
+    pub async fn into_writer(self, expected: Identity) -> Result<crate::writer::Writer, TargetError> {
+        identity::prove(&self.link, &expected).await?;
+        let locked: bool = self
+            .link
+            .client
+            .query_one("SELECT pg_try_advisory_lock($1)", &[&RUN_LOCK])
+            .await
+            .and_then(|row| row.try_get(0))
+            .map_err(|e| of_driver(&e, "take the lock of the run"))?;
+        if locked { Ok(crate::writer::Writer::new(self, expected)) } else { Err(TargetError::Locked) }
+    }
+}
+
+/// Rows above `after` up to and including `up_to`, by the walk of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyRange<'a> {
+    /// Positions of the walk's columns in the table.
+    pub walk: &'a [usize],
+    /// Lower end, not included.
+    pub after: Option<&'a bicuspid_model::KeyBound>,
+    /// Upper end, included.
+    pub up_to: Option<&'a bicuspid_model::KeyBound>,
+}
+
+impl KeyRange<'_> {
+    pub(crate) fn condition(&self, table: &Table, prefix: &str) -> Option<String> {
+        let key: Vec<_> = self.walk.iter().map(|&i| table.columns.get(i)).collect::<Option<_>>()?;
+        ddl::range(&key, prefix, self.after, self.up_to)
+    }
+}
+
+pub(crate) async fn columns(
+    link: &Link,
+    table: &TableName,
+) -> Result<Option<Vec<TargetColumn>>, TargetError> {
+    let rows = link
+        .client
+        .query(
+            "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull \
+             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+             WHERE n.nspname = 'raw' AND c.relname = $1 AND c.relkind IN ('r', 'p') ORDER BY a.attnum",
+            &[&table.in_target().as_str()],
+        )
+        .await
+        .map_err(|e| of_driver(&e, "read the columns of a table"))?;
+    let unreadable = || TargetError::Protocol { what: "the columns of a table" };
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut columns = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let name: String = row.try_get(0).map_err(|_| unreadable())?;
+        if name == ddl::LOADED_AT {
+            continue;
+        }
+        columns.push(TargetColumn {
+            name: ColumnName::new(name).map_err(|_| unreadable())?,
+            type_text: row.try_get(1).map_err(|_| unreadable())?,
+            not_null: row.try_get(2).map_err(|_| unreadable())?,
+        });
+    }
+    Ok(Some(columns))
+}

@@ -1,0 +1,144 @@
+//! `COPY` in the binary format, both ways.
+
+use std::pin::Pin;
+
+use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER, row_length};
+use bicuspid_model::{Batch, Table};
+use bytes::{Buf as _, Bytes, BytesMut};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio_postgres::{CopyInSink, CopyOutStream};
+
+use crate::ddl;
+use crate::error::{TargetError, of_driver};
+use crate::link::Link;
+
+/// Bytes of one `CopyData` message: large enough that messages cost nothing, small enough to keep memory flat.
+const MESSAGE_BYTES: usize = 256 * 1024;
+
+/// Rows on their way into a table. Dropping it unfinished makes the server undo the whole `COPY`.
+pub(crate) struct CopyIn {
+    sink: Pin<Box<CopyInSink<Bytes>>>,
+    table: String,
+    pending: BytesMut,
+}
+
+impl CopyIn {
+    pub(crate) async fn begin(link: &Link, into: &str, table: &Table) -> Result<Self, TargetError> {
+        let sink = link
+            .client
+            .copy_in(&ddl::copy_in(into, table))
+            .await
+            .map_err(|e| of_driver(&e, &format!("load table {}", table.name)))?;
+        let mut pending = BytesMut::with_capacity(MESSAGE_BYTES + 4096);
+        pending.extend_from_slice(COPY_HEADER);
+        Ok(Self { sink: Box::pin(sink), table: table.name.to_string(), pending })
+    }
+
+    /// Sends canonical rows.
+    pub(crate) async fn send(&mut self, rows: &[u8]) -> Result<(), TargetError> {
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let room = MESSAGE_BYTES.saturating_sub(self.pending.len()).max(1);
+            let (part, after) = rest.split_at(room.min(rest.len()));
+            self.pending.extend_from_slice(part);
+            rest = after;
+            if self.pending.len() >= MESSAGE_BYTES {
+                let message = self.pending.split().freeze();
+                self.sink.send(message).await.map_err(|e| load_fault(&e, &self.table))?;
+                self.pending.reserve(MESSAGE_BYTES);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the stream; the number of rows that the server took.
+    pub(crate) async fn finish(mut self) -> Result<u64, TargetError> {
+        self.pending.extend_from_slice(&COPY_TRAILER);
+        let message = self.pending.split().freeze();
+        self.sink.send(message).await.map_err(|e| load_fault(&e, &self.table))?;
+        self.sink.as_mut().finish().await.map_err(|e| load_fault(&e, &self.table))
+    }
+}
+
+/// A rule of the table that a row broke holds the table; the server's detail, which quotes the row, is not kept.
+pub(crate) fn load_fault(error: &tokio_postgres::Error, table: &str) -> TargetError {
+    let held = |rule, detail: &str| TargetError::Held { table: table.into(), rule, detail: detail.into() };
+    match error.code().map(tokio_postgres::error::SqlState::code) {
+        Some("23502") => held("not_null", "a row holds NULL in a column that the target has as NOT NULL"),
+        Some("23505") => held("key_unique", "two rows have the same key"),
+        Some("23514" | "23P01" | "23503") => {
+            held("constraint", "a row breaks a constraint that was added on the target")
+        }
+        _ => of_driver(error, &format!("load table {table}")),
+    }
+}
+
+/// Rows on their way out of a table.
+pub struct CopyOut {
+    stream: Pin<Box<CopyOutStream>>,
+    table: String,
+    buffer: BytesMut,
+    began: bool,
+    ended: bool,
+}
+
+impl std::fmt::Debug for CopyOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CopyOut").field("table", &self.table).finish_non_exhaustive()
+    }
+}
+
+impl CopyOut {
+    pub(crate) async fn begin(link: &Link, table: &Table, condition: &str) -> Result<Self, TargetError> {
+        let stream = link
+            .client
+            .copy_out(&ddl::copy_out(table, condition))
+            .await
+            .map_err(|e| of_driver(&e, &format!("read table {}", table.name)))?;
+        Ok(Self {
+            stream: Box::pin(stream),
+            table: table.name.to_string(),
+            buffer: BytesMut::new(),
+            began: false,
+            ended: false,
+        })
+    }
+
+    /// The next rows, about `bytes_max` bytes of them (at least one row); `None` after the last.
+    pub async fn next(&mut self, bytes_max: usize) -> Result<Option<Batch>, TargetError> {
+        let unreadable = || TargetError::Protocol { what: "rows of a COPY" };
+        while !self.ended && self.buffer.len() < bytes_max.max(1) {
+            match self.stream.next().await {
+                Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),
+                Some(Err(e)) => return Err(of_driver(&e, &format!("read table {}", self.table))),
+                None => self.ended = true,
+            }
+        }
+        if !self.began {
+            if !self.buffer.starts_with(COPY_HEADER) {
+                return Err(unreadable());
+            }
+            self.buffer.advance(COPY_HEADER.len());
+            self.began = true;
+        }
+        loop {
+            let mut end = 0_usize;
+            while let Some(length) = self.buffer.get(end..).and_then(row_length) {
+                end += length;
+            }
+            if end > 0 {
+                let rows = self.buffer.split_to(end).to_vec();
+                return Batch::from_bytes(rows).map(Some).ok_or_else(unreadable);
+            }
+            if self.ended {
+                // Only the trailer may be left: a stream cut short must never look like its end.
+                return if self.buffer.as_ref() == COPY_TRAILER { Ok(None) } else { Err(unreadable()) };
+            }
+            match self.stream.next().await {
+                Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),
+                Some(Err(e)) => return Err(of_driver(&e, &format!("read table {}", self.table))),
+                None => self.ended = true,
+            }
+        }
+    }
+}

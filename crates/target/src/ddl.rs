@@ -1,0 +1,247 @@
+//! Texts of statements, made of identifiers, types and key literals alone.
+
+use std::fmt::Write as _;
+
+use bicuspid_model::key::KeyBound;
+use bicuspid_model::{Column, Table, TargetType, Value, codec};
+
+/// The column that says when a row was last written.
+pub(crate) const LOADED_AT: &str = "_loaded_at";
+
+/// Everything between servers and people that Bicuspid keeps beside the data.
+pub(crate) const STATE_SCHEMA: &str = "
+CREATE SCHEMA IF NOT EXISTS bicuspid;
+CREATE TABLE IF NOT EXISTS bicuspid.identity (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    environment text NOT NULL,
+    database_name text NOT NULL,
+    system_identifier text NOT NULL,
+    database_oid bigint NOT NULL,
+    enrolled_at timestamptz NOT NULL DEFAULT now(),
+    tool_version text NOT NULL,
+    state_version integer NOT NULL
+);
+CREATE TABLE IF NOT EXISTS bicuspid.proof_key (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    algorithm text NOT NULL,
+    key bytea NOT NULL,
+    type_policy text NOT NULL,
+    made_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE IF NOT EXISTS bicuspid.table_state (
+    table_name text PRIMARY KEY,
+    source_name text NOT NULL,
+    shape text NOT NULL,
+    walk text[] NOT NULL,
+    row_count bigint NOT NULL,
+    row_sum bytea NOT NULL,
+    last_checked_at timestamptz NOT NULL,
+    last_changed_at timestamptz NOT NULL,
+    proved_at timestamptz NOT NULL,
+    run_id text NOT NULL,
+    converted jsonb NOT NULL DEFAULT '[]',
+    held jsonb
+);
+CREATE TABLE IF NOT EXISTS bicuspid.chunk (
+    table_name text NOT NULL REFERENCES bicuspid.table_state ON DELETE CASCADE,
+    ordinal integer NOT NULL,
+    upper_key bytea,
+    row_count bigint NOT NULL,
+    row_sum bytea NOT NULL,
+    PRIMARY KEY (table_name, ordinal)
+);
+CREATE TABLE IF NOT EXISTS bicuspid.run (
+    run_id text PRIMARY KEY,
+    started_at timestamptz NOT NULL,
+    finished_at timestamptz NOT NULL,
+    outcome text NOT NULL,
+    record jsonb NOT NULL
+);
+REVOKE ALL ON SCHEMA bicuspid FROM PUBLIC;
+";
+
+/// What dbt projects over Open Dental read and write beside the data: the load status that we keep, and the
+/// transform status that their hooks fill.
+pub(crate) const RAW_SCHEMA: &str = "
+CREATE SCHEMA IF NOT EXISTS raw;
+CREATE TABLE IF NOT EXISTS raw.etl_load_status (
+    id serial PRIMARY KEY,
+    table_name varchar(255) NOT NULL UNIQUE,
+    last_primary_value varchar(255),
+    primary_column_name varchar(255),
+    rows_loaded integer DEFAULT 0,
+    load_status varchar(50) DEFAULT 'pending',
+    _loaded_at timestamp,
+    last_loaded timestamp
+);
+CREATE TABLE IF NOT EXISTS raw.etl_transform_status (
+    id serial PRIMARY KEY,
+    table_name varchar(255) NOT NULL UNIQUE,
+    last_transformed timestamp,
+    last_primary_value varchar(255),
+    primary_column_name varchar(255),
+    rows_transformed integer DEFAULT 0,
+    transform_status varchar(50) DEFAULT 'pending',
+    _transformed_at timestamp
+);
+";
+
+/// `raw."table"`.
+pub(crate) fn raw(table: &Table) -> String {
+    format!("raw.{}", table.name.in_target().postgres())
+}
+
+/// The column names, quoted, in the order of the canonical row.
+pub(crate) fn columns(table: &Table, prefix: &str) -> String {
+    let mut list = String::new();
+    for (i, column) in table.columns.iter().enumerate() {
+        let _ = write!(list, "{}{prefix}{}", if i == 0 { "" } else { ", " }, column.name.postgres());
+    }
+    list
+}
+
+fn column(column: &Column, in_key: bool) -> String {
+    let null = if column.nullable && !in_key { "" } else { " NOT NULL" };
+    format!("{} {}{null}", column.name.postgres(), column.target)
+}
+
+/// The definitions of the table's columns, without `_loaded_at`.
+pub(crate) fn definitions(table: &Table) -> String {
+    let list: Vec<String> =
+        table.columns.iter().enumerate().map(|(i, c)| column(c, table.primary_key.contains(&i))).collect();
+    list.join(", ")
+}
+
+/// `CREATE TABLE` in schema `raw`; the key comes after the rows.
+pub(crate) fn create(table: &Table) -> String {
+    format!(
+        "CREATE TABLE {} ({}, {LOADED_AT} timestamptz NOT NULL DEFAULT now())",
+        raw(table),
+        definitions(table)
+    )
+}
+
+/// `ALTER TABLE ... ADD PRIMARY KEY`, `None` for a table without one.
+pub(crate) fn primary_key(table: &Table) -> Option<String> {
+    let columns: Vec<String> = table.key_columns().map(|c| c.name.postgres().to_string()).collect();
+    (!columns.is_empty())
+        .then(|| format!("ALTER TABLE {} ADD PRIMARY KEY ({})", raw(table), columns.join(", ")))
+}
+
+/// `COPY ... FROM STDIN` into a table with these columns.
+pub(crate) fn copy_in(into: &str, table: &Table) -> String {
+    format!("COPY {into} ({}) FROM STDIN (FORMAT binary)", columns(table, ""))
+}
+
+/// `COPY (...) TO STDOUT` of the rows that a condition picks ("" for all).
+pub(crate) fn copy_out(table: &Table, condition: &str) -> String {
+    let filter = if condition.is_empty() { String::new() } else { format!(" WHERE {condition}") };
+    format!("COPY (SELECT {} FROM {}{filter}) TO STDOUT (FORMAT binary)", columns(table, ""), raw(table))
+}
+
+/// A literal of the types in which source and target order keys alike, `None` for any other.
+fn literal(target: TargetType, field: &[u8]) -> Option<String> {
+    Some(match (target, codec::decode(target, field)?) {
+        (TargetType::Int2 | TargetType::Int4 | TargetType::Int8, Value::Int(v)) => format!("'{v}'::{target}"),
+        (TargetType::Numeric { .. }, Value::Decimal(v)) => format!("'{v}'::numeric"),
+        (TargetType::Date, Value::Date(v)) => format!("'{v}'::date"),
+        (TargetType::Timestamp, Value::DateTime(v)) => format!("'{v}'::timestamp"),
+        (TargetType::Bytea, Value::Bytes(v)) => {
+            let mut text = String::from("'\\x");
+            for byte in v {
+                let _ = write!(text, "{byte:02x}");
+            }
+            text.push_str("'::bytea");
+            text
+        }
+        _ => return None,
+    })
+}
+
+/// `prefix.key > after AND prefix.key <= up_to` as row comparisons over the key columns. `None` if a bound cannot be
+/// written.
+pub(crate) fn range(
+    key: &[&Column],
+    prefix: &str,
+    after: Option<&KeyBound>,
+    up_to: Option<&KeyBound>,
+) -> Option<String> {
+    let names: Vec<String> = key.iter().map(|c| format!("{prefix}{}", c.name.postgres())).collect();
+    let side = |bound: &KeyBound, operator: &str| -> Option<String> {
+        let literals =
+            key.iter().zip(bound.fields()).map(|(c, f)| literal(c.target, f)).collect::<Option<Vec<_>>>()?;
+        (literals.len() == key.len())
+            .then(|| format!("({}) {operator} ({})", names.join(", "), literals.join(", ")))
+    };
+    let mut parts = Vec::new();
+    if let Some(after) = after {
+        parts.push(side(after, ">")?);
+    }
+    if let Some(up_to) = up_to {
+        parts.push(side(up_to, "<=")?);
+    }
+    Some(parts.join(" AND "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bicuspid_model::{Batch, ColumnName, SourceType, TableName};
+
+    fn table() -> Table {
+        let column = |name: &str, source: SourceType, nullable| Column {
+            name: ColumnName::new(name).unwrap(),
+            target: TargetType::of(&source),
+            source,
+            nullable,
+            withheld: false,
+        };
+        Table {
+            name: TableName::new("Odd \"table\"").unwrap(),
+            columns: vec![
+                column("A", SourceType::BigInt { unsigned: false }, false),
+                column("b\"c", SourceType::Date, true),
+                column("Note", SourceType::Text(bicuspid_model::Charset::Utf8), false),
+            ],
+            primary_key: vec![1, 0],
+        }
+    }
+
+    #[test]
+    fn names_are_quoted_and_keys_are_not_null() {
+        assert_eq!(
+            create(&table()),
+            "CREATE TABLE raw.\"odd \"\"table\"\"\" (\"A\" bigint NOT NULL, \"b\"\"c\" date NOT NULL, \"Note\" text NOT \
+             NULL, _loaded_at timestamptz NOT NULL DEFAULT now())"
+        );
+        assert_eq!(
+            primary_key(&table()).unwrap(),
+            "ALTER TABLE raw.\"odd \"\"table\"\"\" ADD PRIMARY KEY (\"b\"\"c\", \"A\")"
+        );
+    }
+
+    #[test]
+    fn ranges_are_row_comparisons_of_safe_literals() {
+        let table = table();
+        let mut batch = Batch::new();
+        batch.begin_row(3);
+        batch.int8(-7);
+        batch.date(bicuspid_model::Date::from_ymd(2024, 2, 29).unwrap());
+        assert!(batch.raw(b"x'; --"));
+        assert!(batch.end_row());
+        let key: Vec<&Column> = table.key_columns().collect();
+        let bound = KeyBound::of_row(batch.bytes(), &table.primary_key).unwrap();
+        assert_eq!(
+            range(&key, "t.", None, Some(&bound)).unwrap(),
+            "(t.\"b\"\"c\", t.\"A\") <= ('2024-02-29'::date, '-7'::bigint)"
+        );
+        assert_eq!(range(&key, "t.", None, None).unwrap(), "");
+        let text_key = [&table.columns[2]];
+        let text = KeyBound::of_row(batch.bytes(), &[2]).unwrap();
+        assert_eq!(
+            range(&text_key, "", Some(&text), None),
+            None,
+            "texts order differently on the two servers"
+        );
+    }
+}

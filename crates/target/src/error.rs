@@ -1,0 +1,243 @@
+//! What can go wrong on the target's side.
+
+use bicuspid_model::{Class, Side, Trouble};
+use tokio_postgres::error::SqlState;
+
+/// An error of the target. It never holds a value, a secret, or the server's own text.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The server could not be reached.
+    #[error("the target at {host} could not be reached")]
+    Unreachable {
+        /// Host and port.
+        host: String,
+        /// In a few words, why.
+        reason: String,
+    },
+    /// The TLS handshake did not succeed, or no authority could be loaded.
+    #[error("no trusted TLS connection to the target at {host}")]
+    Tls {
+        /// Host and port.
+        host: String,
+        /// In a few words, why.
+        reason: String,
+    },
+    /// The server refused the account or its password.
+    #[error("the target refused the account {user}")]
+    Login {
+        /// Account.
+        user: String,
+    },
+    /// The database does not exist.
+    #[error("the target has no database {database}")]
+    Database {
+        /// Database.
+        database: String,
+    },
+    /// The password file could not be read.
+    #[error("the password file of the target could not be read")]
+    PasswordFile(#[source] std::io::Error),
+    /// The account lacks a right that is needed.
+    #[error("the target account may not {action}")]
+    Denied {
+        /// What was to be done.
+        action: String,
+    },
+    /// The database is not the one that it should be.
+    #[error("the target is not the database that was enrolled: {what} differs")]
+    Identity {
+        /// Which fact differs.
+        what: String,
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// The database was never enrolled.
+    #[error("the database {database} is not enrolled")]
+    NotEnrolled {
+        /// Database.
+        database: String,
+    },
+    /// The state in schema `bicuspid` was written by a version that this one does not know.
+    #[error("the state in schema bicuspid has version {found}, this program knows version {known}")]
+    StateVersion {
+        /// Version found.
+        found: i32,
+        /// Version known.
+        known: i32,
+    },
+    /// Another run holds the lock of this database.
+    #[error("another run holds the lock of this database")]
+    Locked,
+    /// A rule held a table before it became visible.
+    #[error("table {table} was held by {rule}")]
+    Held {
+        /// Table.
+        table: String,
+        /// Rule, such as `key_unique`.
+        rule: &'static str,
+        /// Why, in counts.
+        detail: String,
+    },
+    /// The connection ended.
+    #[error("the connection to the target ended")]
+    Lost,
+    /// The target's disk is full or another of its limits was reached.
+    #[error("the target ran out of room")]
+    Full,
+    /// A lock on the target was not granted in time.
+    #[error("table {table} is locked by another session of the target")]
+    TableLocked {
+        /// Table.
+        table: String,
+    },
+    /// The server reported an error that Bicuspid does not know.
+    #[error("the target reported SQLSTATE {code} at: {action}")]
+    Server {
+        /// SQLSTATE.
+        code: String,
+        /// What was being done.
+        action: String,
+    },
+    /// The server sent something that is not of the protocol or of the shape asked for.
+    #[error("the target sent an answer that could not be read: {what}")]
+    Protocol {
+        /// What was being read.
+        what: &'static str,
+    },
+}
+
+impl TargetError {
+    /// Whether the trouble is of one table, so that the others can go on.
+    #[must_use]
+    pub const fn is_of_table(&self) -> bool {
+        matches!(self, Self::Held { .. } | Self::TableLocked { .. })
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> String {
+        match self {
+            Self::Unreachable { .. } => "target::unreachable".into(),
+            Self::Tls { .. } => "target::tls".into(),
+            Self::Login { .. } => "target::login".into(),
+            Self::Database { .. } => "target::database".into(),
+            Self::PasswordFile(_) => "target::password_file".into(),
+            Self::Denied { .. } => "target::denied".into(),
+            Self::Identity { .. } => "identity::differs".into(),
+            Self::NotEnrolled { .. } => "identity::not_enrolled".into(),
+            Self::StateVersion { .. } => "target::state_version".into(),
+            Self::Locked => "target::locked".into(),
+            Self::Held { rule, .. } => format!("validate::{rule}"),
+            Self::Lost => "target::lost".into(),
+            Self::Full => "target::full".into(),
+            Self::TableLocked { .. } => "target::table_locked".into(),
+            Self::Server { .. } => "target::server".into(),
+            Self::Protocol { .. } => "target::protocol".into(),
+        }
+    }
+
+    /// The error as told to a person.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        let class = match self {
+            Self::PasswordFile(_) => Class::Usage,
+            Self::Identity { .. } | Self::NotEnrolled { .. } | Self::StateVersion { .. } => Class::Refused,
+            Self::Locked => Class::Locked,
+            Self::Held { .. } | Self::TableLocked { .. } => Class::Held,
+            _ => Class::Failed,
+        };
+        let (why, hint): (String, String) = match self {
+            Self::Unreachable { reason, .. } => (
+                reason.clone(),
+                "check TARGET_DB_HOST and TARGET_DB_PORT, and that PostgreSQL listens there".into(),
+            ),
+            Self::Tls { reason, .. } => {
+                (reason.clone(), "give the server's own authority with TARGET_DB_TLS=ca:FILE".into())
+            }
+            Self::Login { .. } => (
+                "the role does not exist, the password is not the one the server knows, or pg_hba.conf has no line for it".into(),
+                "check TARGET_DB_USER and TARGET_DB_PASSWORD; `bicuspid grants` prints the role to create".into(),
+            ),
+            Self::Database { .. } => (
+                "it does not exist on this server".into(),
+                "check TARGET_DB_NAME; `bicuspid grants` prints how to create it; Bicuspid never creates a database".into(),
+            ),
+            Self::PasswordFile(cause) => (
+                cause.kind().to_string(),
+                "check the path in TARGET_DB_PASSWORD_FILE and who may read it".into(),
+            ),
+            Self::Denied { .. } => (
+                "the role lacks the right".into(),
+                "`bicuspid grants` prints the statements that give it".into(),
+            ),
+            Self::Identity { expected, found, .. } => (
+                format!("expected {expected}, found {found}"),
+                "if the database was moved or restored on purpose, look at it and enrol it with `bicuspid enroll`".into(),
+            ),
+            Self::NotEnrolled { .. } => (
+                "it holds no identity of Bicuspid".into(),
+                "run `bicuspid enroll`, or let the first `bicuspid sync` offer it".into(),
+            ),
+            Self::StateVersion { .. } => {
+                ("another version of Bicuspid wrote it".into(), "use the version that wrote it, or a newer one".into())
+            }
+            Self::Locked => (
+                "a run of Bicuspid is at work on it".into(),
+                "wait until it is done; `bicuspid status` shows its progress".into(),
+            ),
+            Self::Held { detail, .. } => {
+                (detail.clone(), "run again; if it stays, look at the table on the source".into())
+            }
+            Self::Lost => (
+                "the server closed the connection or the network failed".into(),
+                "run again; a run begins where the data says it must".into(),
+            ),
+            Self::Full => ("its disk or memory is full".into(), "make room on the target's server and run again".into()),
+            Self::TableLocked { .. } => (
+                "a session of the target held a lock on it for longer than Bicuspid waits".into(),
+                "end long transactions on `raw` (a dashboard, a dbt run) and run again".into(),
+            ),
+            Self::Server { code, .. } => {
+                (format!("SQLSTATE {code}"), "look the code up in the PostgreSQL manual, appendix A".into())
+            }
+            Self::Protocol { what } => {
+                ((*what).to_owned(), "this is a fault in Bicuspid; please report it".into())
+            }
+        };
+        Trouble {
+            code: self.code(),
+            side: Side::Target,
+            class,
+            what: self.to_string(),
+            why,
+            state: "what was not committed was rolled back; `raw` shows the last published state".into(),
+            hint,
+        }
+    }
+}
+
+/// Turns a driver's error into ours; `action` says what was being done, in words without values.
+pub(crate) fn of_driver(error: &tokio_postgres::Error, action: &str) -> TargetError {
+    let Some(code) = error.code() else {
+        return if error.is_closed() || error.as_db_error().is_none() {
+            TargetError::Lost
+        } else {
+            TargetError::Protocol { what: "an answer of the server" }
+        };
+    };
+    let action = action.to_owned();
+    if *code == SqlState::INSUFFICIENT_PRIVILEGE {
+        return TargetError::Denied { action };
+    }
+    if *code == SqlState::LOCK_NOT_AVAILABLE {
+        return TargetError::TableLocked { table: action };
+    }
+    match code.code() {
+        "57P01" | "57P02" | "57P03" => TargetError::Lost,
+        c if c.starts_with("08") => TargetError::Lost,
+        c if c.starts_with("53") => TargetError::Full,
+        c => TargetError::Server { code: c.to_owned(), action },
+    }
+}

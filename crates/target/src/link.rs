@@ -1,0 +1,193 @@
+//! One connection to a PostgreSQL server: settings from fields alone, TLS verified, a session that is known.
+//!
+//! No `PG*` variable, service file or password file is read: the driver knows none of them, and the connection is
+//! described by fields, never by a connection string that could smuggle a host or a database in.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::sync::Arc;
+
+use bicuspid_model::{Endpoint, Host, Password, Tls};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::task::JoinHandle;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::error::{TargetError, of_driver};
+
+/// Seconds until a connection attempt is given up.
+const CONNECT_SECONDS_MAX: u64 = 10;
+
+/// The session of every connection: values mean the same on every server, nothing resolves through a search path,
+/// and no statement waits for a lock for long (a waiting DDL would stop every later reader).
+const SESSION: &str = "SET search_path = pg_catalog; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; \
+     SET IntervalStyle = 'postgres'; SET standard_conforming_strings = on; SET lock_timeout = '5s'; \
+     SET statement_timeout = 0; SET row_security = off; SET default_transaction_isolation = 'read committed'; \
+     SET client_min_messages = 'error'; SET synchronous_commit = on";
+
+/// A connection and the task that drives it.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) client: Client,
+    driver: JoinHandle<()>,
+    host: String,
+    tls: bool,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Link {
+    /// Connects and sets the session up.
+    pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Self, TargetError> {
+        let host = endpoint.host.to_string();
+        let config = config(endpoint)?;
+        let fault = |e: &tokio_postgres::Error| connect_fault(e, endpoint);
+        let tls = endpoint.tls != Tls::Off;
+        let (client, driver) = if tls {
+            let connector = MakeRustlsConnect::new(tls_config(endpoint)?);
+            let (client, connection) = config.connect(connector).await.map_err(|e| fault(&e))?;
+            (client, drive(connection))
+        } else {
+            let (client, connection) = config.connect(NoTls).await.map_err(|e| fault(&e))?;
+            (client, drive(connection))
+        };
+        let link = Self { client, driver, host, tls };
+        link.run(SESSION, "set the session up").await?;
+        Ok(link)
+    }
+
+    /// Host and port.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether the connection is encrypted.
+    pub(crate) const fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// Runs fixed statements.
+    pub(crate) async fn run(&self, sql: &str, action: &str) -> Result<(), TargetError> {
+        self.client.batch_execute(sql).await.map_err(|e| of_driver(&e, action))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the driver's task; the link keeps its handle and ends it")]
+fn drive<S, T>(connection: tokio_postgres::Connection<S, T>) -> JoinHandle<()>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        // The end of the connection reaches whoever waits for an answer; there is nobody else to tell.
+        let _ = connection.await;
+    })
+}
+
+fn config(endpoint: &Endpoint) -> Result<Config, TargetError> {
+    let mut config = Config::new();
+    match &endpoint.host {
+        Host::Tcp { host, port } => {
+            config.host(host).port(*port);
+        }
+        #[cfg(unix)]
+        Host::Socket { path, port } => {
+            config.host_path(path).port(*port);
+        }
+        #[cfg(not(unix))]
+        Host::Socket { .. } => {
+            return Err(TargetError::Unreachable {
+                host: endpoint.host.to_string(),
+                reason: "unix sockets do not exist on this system".into(),
+            });
+        }
+    }
+    config
+        .dbname(endpoint.database.as_str())
+        .user(&endpoint.user)
+        .application_name("bicuspid")
+        .connect_timeout(std::time::Duration::from_secs(CONNECT_SECONDS_MAX))
+        .ssl_mode(if endpoint.tls == Tls::Off { SslMode::Disable } else { SslMode::Require });
+    match &endpoint.password {
+        Password::None => {}
+        Password::Given(secret) => {
+            config.password(secret.reveal());
+        }
+        Password::File(path) => {
+            let text = std::fs::read_to_string(path).map_err(TargetError::PasswordFile)?;
+            config.password(text.trim_end_matches(['\r', '\n']));
+        }
+    }
+    Ok(config)
+}
+
+fn tls_config(endpoint: &Endpoint) -> Result<ClientConfig, TargetError> {
+    let fault =
+        |reason: &str| TargetError::Tls { host: endpoint.host.to_string(), reason: reason.to_owned() };
+    let mut roots = RootCertStore::empty();
+    if let Tls::Ca(path) = &endpoint.tls {
+        let file = File::open(path).map_err(|e| fault(&format!("the authority's file: {}", e.kind())))?;
+        for certificate in CertificateDer::pem_reader_iter(BufReader::new(file)) {
+            let certificate = certificate.map_err(|_| fault("the authority's file is not PEM"))?;
+            roots.add(certificate).map_err(|_| fault("the authority's certificate cannot be used"))?;
+        }
+    } else {
+        for certificate in rustls_native_certs::load_native_certs().certs {
+            // A root that the library cannot read is one that cannot vouch for anybody; the others still can.
+            let _ = roots.add(certificate);
+        }
+    }
+    if roots.is_empty() {
+        return Err(fault("no certificate authority was found"));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| fault("the TLS library has no safe protocol version"))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+fn connect_fault(error: &tokio_postgres::Error, endpoint: &Endpoint) -> TargetError {
+    let host = endpoint.host.to_string();
+    if let Some(code) = error.code() {
+        return match code {
+            c if *c == SqlState::INVALID_PASSWORD || *c == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+                TargetError::Login { user: endpoint.user.clone() }
+            }
+            c if *c == SqlState::INVALID_CATALOG_NAME => {
+                TargetError::Database { database: endpoint.database.to_string() }
+            }
+            c if *c == SqlState::INSUFFICIENT_PRIVILEGE => {
+                TargetError::Denied { action: format!("connect to the database {}", endpoint.database) }
+            }
+            c => TargetError::Server { code: c.code().to_owned(), action: "connect".into() },
+        };
+    }
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            if let Some(tls) = io.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+                return TargetError::Tls { host, reason: tls.to_string() };
+            }
+            return TargetError::Unreachable { host, reason: io.kind().to_string() };
+        }
+        cause = inner.source();
+    }
+    let text = error.to_string();
+    if text.contains("tls") || text.contains("TLS") {
+        return TargetError::Tls { host, reason: "the server does not offer TLS".into() };
+    }
+    if text.contains("password") || text.contains("auth") {
+        return TargetError::Login { user: endpoint.user.clone() };
+    }
+    TargetError::Unreachable { host, reason: "no answer in time".into() }
+}

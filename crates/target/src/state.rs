@@ -1,0 +1,328 @@
+//! What is kept in schema `bicuspid` beside the data, committed with it.
+
+use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, TableName};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{TargetError, of_driver};
+use crate::link::Link;
+
+/// A chunk as it was published: the rows above the chunk before, up to and including `upper`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChunkState {
+    /// Key of its last row; `None` for the last chunk, which has no upper end.
+    pub upper: Option<KeyBound>,
+    /// Fingerprint of its rows.
+    pub fingerprint: Fingerprint,
+}
+
+/// Values of a column that were replaced, as counted when the table was last read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Converted {
+    /// Column.
+    pub column: String,
+    /// Rule, such as `invalid_date`.
+    pub rule: String,
+    /// Values.
+    pub count: u64,
+}
+
+/// Why a table was held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldState {
+    /// Rule, such as `validate::row_count`.
+    pub rule: String,
+    /// Why, in counts.
+    pub detail: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// A table as it was last published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableState {
+    /// Name on the target.
+    pub name: String,
+    /// Its columns and types in one text, by which a change of shape is noticed.
+    pub shape: String,
+    /// Columns by which chunks are cut.
+    pub walk: Vec<String>,
+    /// Fingerprint of all rows.
+    pub fingerprint: Fingerprint,
+    /// When it was last compared with the source, RFC 3339 UTC.
+    pub last_checked_at: String,
+    /// When a row was last written, RFC 3339 UTC.
+    pub last_changed_at: String,
+    /// When all of it was last proved equal to the source, RFC 3339 UTC.
+    pub proved_at: String,
+    /// Values that were replaced.
+    pub converted: Vec<Converted>,
+    /// Why it is held, if it is.
+    pub held: Option<HeldState>,
+}
+
+/// What is to be remembered of a table that is published.
+#[derive(Debug, Clone)]
+pub struct TableRecord {
+    /// Name on the source.
+    pub source_name: TableName,
+    /// See [`TableState::shape`].
+    pub shape: String,
+    /// Columns by which chunks are cut.
+    pub walk: Vec<ColumnName>,
+    /// Chunks in key order.
+    pub chunks: Vec<ChunkState>,
+    /// Values that were replaced.
+    pub converted: Vec<Converted>,
+}
+
+impl TableRecord {
+    /// Fingerprint of all rows.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut all = Fingerprint::default();
+        for chunk in &self.chunks {
+            all.merge(chunk.fingerprint);
+        }
+        all
+    }
+}
+
+/// A finished run, as it is kept.
+#[derive(Debug, Clone)]
+pub struct RunRecord {
+    /// Identifier of the run.
+    pub run_id: String,
+    /// When it began, RFC 3339 UTC.
+    pub started_at: String,
+    /// `done`, `held`, ...
+    pub outcome: String,
+    /// Counts per table and the like; never values.
+    pub record: serde_json::Value,
+}
+
+/// The key of the row hash and the type policy, fixed at enrolment.
+#[derive(Debug, Clone)]
+pub struct ProofSettings {
+    /// Algorithm, see [`bicuspid_model::fingerprint::ALGORITHM`].
+    pub algorithm: String,
+    /// Key.
+    pub key: FingerprintKey,
+    /// Type policy by name.
+    pub type_policy: String,
+}
+
+fn unreadable() -> TargetError {
+    TargetError::Protocol { what: "the state in schema bicuspid" }
+}
+
+fn count(v: i64) -> Result<u64, TargetError> {
+    u64::try_from(v).map_err(|_| unreadable())
+}
+
+fn sum(bytes: &[u8]) -> Result<u128, TargetError> {
+    bytes.try_into().map(u128::from_be_bytes).map_err(|_| unreadable())
+}
+
+pub(crate) async fn proof_settings(link: &Link) -> Result<ProofSettings, TargetError> {
+    let row = link
+        .client
+        .query_one("SELECT algorithm, key, type_policy FROM bicuspid.proof_key", &[])
+        .await
+        .map_err(|e| of_driver(&e, "read the proof settings"))?;
+    let key: Vec<u8> = row.try_get(1).map_err(|_| unreadable())?;
+    Ok(ProofSettings {
+        algorithm: row.try_get(0).map_err(|_| unreadable())?,
+        key: FingerprintKey::new(key.try_into().map_err(|_| unreadable())?),
+        type_policy: row.try_get(2).map_err(|_| unreadable())?,
+    })
+}
+
+const RFC3339: &str = "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'";
+
+pub(crate) async fn tables(link: &Link) -> Result<Vec<TableState>, TargetError> {
+    let sql = format!(
+        "SELECT table_name, shape, walk, row_count, row_sum, \
+         to_char(last_checked_at AT TIME ZONE 'UTC', {RFC3339}), \
+         to_char(last_changed_at AT TIME ZONE 'UTC', {RFC3339}), \
+         to_char(proved_at AT TIME ZONE 'UTC', {RFC3339}), converted::text, held::text \
+         FROM bicuspid.table_state ORDER BY table_name"
+    );
+    let rows =
+        link.client.query(&sql, &[]).await.map_err(|e| of_driver(&e, "read the state of the tables"))?;
+    rows.iter()
+        .map(|row| {
+            let text = |i: usize| row.try_get::<_, String>(i).map_err(|_| unreadable());
+            let held: Option<String> = row.try_get(9).map_err(|_| unreadable())?;
+            Ok(TableState {
+                name: text(0)?,
+                shape: text(1)?,
+                walk: row.try_get(2).map_err(|_| unreadable())?,
+                fingerprint: Fingerprint {
+                    rows: count(row.try_get(3).map_err(|_| unreadable())?)?,
+                    sum: sum(row.try_get(4).map_err(|_| unreadable())?)?,
+                },
+                last_checked_at: text(5)?,
+                last_changed_at: text(6)?,
+                proved_at: text(7)?,
+                converted: serde_json::from_str(&text(8)?).map_err(|_| unreadable())?,
+                held: held.map(|h| serde_json::from_str(&h)).transpose().map_err(|_| unreadable())?,
+            })
+        })
+        .collect()
+}
+
+pub(crate) async fn chunks(link: &Link, table: &str) -> Result<Vec<ChunkState>, TargetError> {
+    let rows = link
+        .client
+        .query(
+            "SELECT upper_key, row_count, row_sum FROM bicuspid.chunk WHERE table_name = $1 ORDER BY ordinal",
+            &[&table],
+        )
+        .await
+        .map_err(|e| of_driver(&e, "read the chunks of a table"))?;
+    rows.iter()
+        .map(|row| {
+            let upper: Option<Vec<u8>> = row.try_get(0).map_err(|_| unreadable())?;
+            Ok(ChunkState {
+                upper: upper.map(|u| KeyBound::from_bytes(u).ok_or_else(unreadable)).transpose()?,
+                fingerprint: Fingerprint {
+                    rows: count(row.try_get(1).map_err(|_| unreadable())?)?,
+                    sum: sum(row.try_get(2).map_err(|_| unreadable())?)?,
+                },
+            })
+        })
+        .collect()
+}
+
+/// Writes the record of a table whose rows were written in the same transaction.
+pub(crate) async fn record_table(
+    link: &Link,
+    table: &TableName,
+    record: &TableRecord,
+    run_id: &str,
+    changed: bool,
+) -> Result<(), TargetError> {
+    let action = "write the state of a table";
+    let fault = |e: tokio_postgres::Error| of_driver(&e, action);
+    let name = table.in_target();
+    let name = name.as_str();
+    let fingerprint = record.fingerprint();
+    let walk: Vec<&str> = record.walk.iter().map(ColumnName::as_str).collect();
+    let rows = i64::try_from(fingerprint.rows).map_err(|_| unreadable())?;
+    let converted = serde_json::to_string(&record.converted).map_err(|_| unreadable())?;
+    link.client
+        .execute(
+            "INSERT INTO bicuspid.table_state AS t (table_name, source_name, shape, walk, row_count, row_sum, \
+             last_checked_at, last_changed_at, proved_at, run_id, converted, held) \
+             VALUES ($1, $2, $3, $4, $5, $6, now(), now(), now(), $7, $8::text::jsonb, NULL) \
+             ON CONFLICT (table_name) DO UPDATE SET source_name = excluded.source_name, shape = excluded.shape, \
+             walk = excluded.walk, row_count = excluded.row_count, row_sum = excluded.row_sum, \
+             last_checked_at = now(), proved_at = now(), run_id = excluded.run_id, \
+             last_changed_at = CASE WHEN $9 THEN now() ELSE t.last_changed_at END, \
+             converted = excluded.converted, held = NULL",
+            &[
+                &name,
+                &record.source_name.as_str(),
+                &record.shape,
+                &walk,
+                &rows,
+                &&fingerprint.sum_bytes()[..],
+                &run_id,
+                &converted,
+                &changed,
+            ],
+        )
+        .await
+        .map_err(fault)?;
+    if changed {
+        write_chunks(link, name, &record.chunks).await?;
+    }
+    let key = record.walk.first().map(ColumnName::as_str);
+    link.client
+        .execute(
+            "INSERT INTO raw.etl_load_status AS s (table_name, primary_column_name, rows_loaded, load_status, \
+             _loaded_at, last_loaded) \
+             VALUES ($1, $2, least($3, 2147483647)::integer, 'success', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC') \
+             ON CONFLICT (table_name) DO UPDATE SET primary_column_name = excluded.primary_column_name, \
+             rows_loaded = excluded.rows_loaded, load_status = 'success', _loaded_at = excluded._loaded_at, \
+             last_loaded = CASE WHEN $4 THEN excluded.last_loaded ELSE s.last_loaded END",
+            &[&name, &key, &rows, &changed],
+        )
+        .await
+        .map_err(fault)?;
+    Ok(())
+}
+
+/// Writes the cut of the chunks anew where the rows themselves did not change.
+pub(crate) async fn record_chunks(
+    link: &Link,
+    table: &TableName,
+    record: &TableRecord,
+) -> Result<(), TargetError> {
+    write_chunks(link, table.in_target().as_str(), &record.chunks).await
+}
+
+async fn write_chunks(link: &Link, name: &str, chunks: &[ChunkState]) -> Result<(), TargetError> {
+    let fault = |e: tokio_postgres::Error| of_driver(&e, "write the chunks of a table");
+    link.client.execute("DELETE FROM bicuspid.chunk WHERE table_name = $1", &[&name]).await.map_err(fault)?;
+    // A thousand at a time: one statement each would cost a round trip each.
+    for (part, piece) in chunks.chunks(1000).enumerate() {
+        let base = i32::try_from(part * 1000).map_err(|_| unreadable())?;
+        let uppers: Vec<Option<&[u8]>> =
+            piece.iter().map(|c| c.upper.as_ref().map(KeyBound::as_bytes)).collect();
+        let counts: Vec<i64> = piece
+            .iter()
+            .map(|c| i64::try_from(c.fingerprint.rows))
+            .collect::<Result<_, _>>()
+            .map_err(|_| unreadable())?;
+        let sums: Vec<Vec<u8>> = piece.iter().map(|c| c.fingerprint.sum_bytes().to_vec()).collect();
+        link.client
+            .execute(
+                "INSERT INTO bicuspid.chunk (table_name, ordinal, upper_key, row_count, row_sum) \
+                 SELECT $1, $2 + c.n::integer, c.u, c.r, c.s \
+                 FROM unnest($3::bytea[], $4::bigint[], $5::bytea[]) WITH ORDINALITY AS c (u, r, s, n)",
+                &[&name, &base, &uppers, &counts, &sums],
+            )
+            .await
+            .map_err(fault)?;
+    }
+    Ok(())
+}
+
+/// Remembers why a table is held; its data and its proof stay as they were.
+pub(crate) async fn record_held(link: &Link, table: &TableName, held: &HeldState) -> Result<(), TargetError> {
+    let fault = |e: tokio_postgres::Error| of_driver(&e, "write why a table is held");
+    let name = table.in_target();
+    let name = name.as_str();
+    let text = serde_json::to_string(held).map_err(|_| unreadable())?;
+    link.client
+        .execute(
+            "UPDATE bicuspid.table_state SET held = $2::text::jsonb WHERE table_name = $1",
+            &[&name, &text],
+        )
+        .await
+        .map_err(fault)?;
+    link.client
+        .execute(
+            "INSERT INTO raw.etl_load_status (table_name, load_status) VALUES ($1, 'failed') \
+             ON CONFLICT (table_name) DO UPDATE SET load_status = 'failed'",
+            &[&name],
+        )
+        .await
+        .map_err(fault)?;
+    Ok(())
+}
+
+pub(crate) async fn record_run(link: &Link, run: &RunRecord) -> Result<(), TargetError> {
+    let record = serde_json::to_string(&run.record).map_err(|_| unreadable())?;
+    link.client
+        .execute(
+            "INSERT INTO bicuspid.run (run_id, started_at, finished_at, outcome, record) \
+             VALUES ($1, $2::text::timestamptz, now(), $3, $4::text::jsonb) \
+             ON CONFLICT (run_id) DO UPDATE SET finished_at = now(), outcome = excluded.outcome, record = excluded.record",
+            &[&run.run_id, &run.started_at, &run.outcome, &record],
+        )
+        .await
+        .map_err(|e| of_driver(&e, "write the record of the run"))?;
+    Ok(())
+}

@@ -1,0 +1,486 @@
+//! The one way to write an analytics database: what is proved becomes visible, in one transaction, or nothing does.
+
+use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, Table, TableName};
+
+use crate::analytics::{Analytics, KeyRange};
+use crate::copy::{CopyIn, CopyOut, load_fault};
+use crate::ddl;
+use crate::error::TargetError;
+use crate::identity::{self, Identity};
+use crate::link::Link;
+use crate::state::{self, HeldState, RunRecord, TableRecord};
+
+/// Bytes of rows held while they are read back.
+const READ_BACK_BYTES: usize = 1024 * 1024;
+
+/// The writer of one run. It holds the database's advisory lock until it is dropped.
+#[derive(Debug)]
+pub struct Writer {
+    analytics: Analytics,
+    identity: Identity,
+    /// A transaction was begun and neither committed nor rolled back: a step before was dropped half-way.
+    open: bool,
+    stages: u32,
+}
+
+/// Rows of a changed table, staged in the session where nobody else can see them.
+#[derive(Debug)]
+pub struct Staged {
+    /// Name of the temporary table.
+    name: String,
+    rows: u64,
+}
+
+impl Staged {
+    /// Rows that were staged.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
+/// Rows on their way into a staging table.
+pub struct Staging {
+    copy: CopyIn,
+    name: String,
+}
+
+impl std::fmt::Debug for Staging {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Staging").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Staging {
+    /// Sends canonical rows.
+    pub async fn send(&mut self, rows: &[u8]) -> Result<(), TargetError> {
+        self.copy.send(rows).await
+    }
+}
+
+/// A range of keys whose rows changed, and what they must be afterwards.
+#[derive(Debug, Clone)]
+pub struct ChangedRange {
+    /// Lower end, not included.
+    pub after: Option<KeyBound>,
+    /// Upper end, included.
+    pub up_to: Option<KeyBound>,
+    /// Fingerprint of the rows read from the source.
+    pub expected: Fingerprint,
+}
+
+/// Which rows of a table the staged ones replace.
+#[derive(Debug, Clone)]
+pub enum Scope {
+    /// Those in these ranges of the walk.
+    Ranges {
+        /// Positions of the walk's columns.
+        walk: Vec<usize>,
+        /// Ranges.
+        ranges: Vec<ChangedRange>,
+    },
+    /// All of them.
+    Whole,
+}
+
+/// A table whose staged rows are to become visible.
+#[derive(Debug)]
+pub struct Change<'a> {
+    /// Table.
+    pub table: &'a Table,
+    /// Staged rows.
+    pub staged: Staged,
+    /// What they replace.
+    pub scope: Scope,
+    /// Columns to add first, which the source has gained.
+    pub added: Vec<ColumnName>,
+    /// What is remembered afterwards; its fingerprint is what the whole table must have.
+    pub record: TableRecord,
+}
+
+/// A table that was compared and found unchanged.
+#[derive(Debug)]
+pub struct Unchanged<'a> {
+    /// Table.
+    pub table: &'a Table,
+    /// What is remembered.
+    pub record: TableRecord,
+}
+
+/// A table that a rule kept back.
+#[derive(Debug)]
+pub struct HeldBack<'a> {
+    /// Name on the source.
+    pub table: &'a TableName,
+    /// Why.
+    pub held: HeldState,
+}
+
+/// Everything that one run makes visible.
+#[derive(Debug, Default)]
+pub struct Publication<'a> {
+    /// Tables with differences.
+    pub changes: Vec<Change<'a>>,
+    /// Tables without.
+    pub unchanged: Vec<Unchanged<'a>>,
+    /// Tables kept back.
+    pub held: Vec<HeldBack<'a>>,
+}
+
+/// What became of one changed table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Name on the source.
+    pub table: TableName,
+    /// Rows inserted.
+    pub inserted: u64,
+    /// Rows updated.
+    pub updated: u64,
+    /// Rows deleted.
+    pub deleted: u64,
+    /// Why it was held after all: its rows on the target were not what was read from the source.
+    pub held: Option<HeldState>,
+}
+
+impl Writer {
+    pub(crate) fn new(analytics: Analytics, identity: Identity) -> Self {
+        Self { analytics, identity, open: false, stages: 0 }
+    }
+
+    /// The same database, for looking.
+    #[must_use]
+    pub const fn look(&self) -> &Analytics {
+        &self.analytics
+    }
+
+    const fn link(&self) -> &Link {
+        &self.analytics.link
+    }
+
+    /// Begins a writing transaction, undoing what an abandoned step left, and proves the identity inside it.
+    async fn begin(&mut self) -> Result<(), TargetError> {
+        if self.open {
+            self.link().run("ROLLBACK", "roll back").await?;
+        }
+        self.link().run("BEGIN", "begin to write").await?;
+        self.open = true;
+        identity::prove(self.link(), &self.identity).await
+    }
+
+    async fn commit(&mut self) -> Result<(), TargetError> {
+        self.link().run("COMMIT", "commit").await?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// Rolls back whatever is open.
+    pub async fn roll_back(&mut self) -> Result<(), TargetError> {
+        if self.open {
+            self.link().run("ROLLBACK", "roll back").await?;
+            self.open = false;
+        }
+        Ok(())
+    }
+
+    /// Begins the first load of a table: it is made and filled in one transaction, so that nobody sees it before
+    /// [`FirstLoad::publish`].
+    pub async fn first_load<'a>(&'a mut self, table: &'a Table) -> Result<FirstLoad<'a>, TargetError> {
+        self.begin().await?;
+        let action = format!("create table {}", table.name.in_target());
+        self.link().run(&ddl::create(table), &action).await?;
+        let copy = CopyIn::begin(self.link(), &ddl::raw(table), table).await?;
+        Ok(FirstLoad { writer: self, table, copy })
+    }
+
+    /// Opens a staging table for the changed rows of a table.
+    pub async fn stage(&mut self, table: &Table) -> Result<Staging, TargetError> {
+        self.roll_back().await?;
+        self.stages += 1;
+        let name = format!("bicuspid_stage_{}", self.stages);
+        let create = format!("CREATE TEMPORARY TABLE {name} ({})", ddl::definitions(table));
+        self.link().run(&create, "create a staging table (TEMPORARY on the database is needed)").await?;
+        let copy = CopyIn::begin(self.link(), &format!("pg_temp.{name}"), table).await?;
+        Ok(Staging { copy, name })
+    }
+
+    /// Ends the staging of a table, and gives its rows their key.
+    pub async fn staged(&mut self, staging: Staging, table: &Table) -> Result<Staged, TargetError> {
+        let rows = staging.copy.finish().await?;
+        let key: Vec<String> = table.key_columns().map(|c| c.name.postgres().to_string()).collect();
+        if !key.is_empty() {
+            let sql = format!("ALTER TABLE pg_temp.{} ADD PRIMARY KEY ({})", staging.name, key.join(", "));
+            self.link().client.batch_execute(&sql).await.map_err(|e| load_fault(&e, table.name.as_str()))?;
+        }
+        self.link().run(&format!("ANALYZE pg_temp.{}", staging.name), "analyse a staging table").await?;
+        Ok(Staged { name: staging.name, rows })
+    }
+
+    /// Makes a run visible: all changed tables, the state of all of them and the record of the run in one
+    /// transaction. A table whose rows are not afterwards what was read from the source is taken back alone and
+    /// reported as held.
+    pub async fn publish(
+        &mut self,
+        publication: Publication<'_>,
+        key: &FingerprintKey,
+        run: &RunRecord,
+        finish: impl FnOnce(&[Applied]) -> serde_json::Value + Send,
+    ) -> Result<Vec<Applied>, TargetError> {
+        self.begin().await?;
+        let mut applied = Vec::with_capacity(publication.changes.len());
+        for change in publication.changes {
+            self.link().run("SAVEPOINT one_table", "begin a table").await?;
+            let outcome = match self.apply(&change, key).await {
+                Ok(outcome) => outcome,
+                Err(error) if error.is_of_table() => {
+                    self.link().run("ROLLBACK TO SAVEPOINT one_table", "take a table back").await?;
+                    let trouble = error.trouble();
+                    let held = HeldState { rule: trouble.code, detail: trouble.why, remedy: trouble.hint };
+                    state::record_held(self.link(), &change.table.name, &held).await?;
+                    Applied {
+                        table: change.table.name.clone(),
+                        inserted: 0,
+                        updated: 0,
+                        deleted: 0,
+                        held: Some(held),
+                    }
+                }
+                Err(error) => return Err(error),
+            };
+            if outcome.held.is_none() {
+                let changed =
+                    outcome.inserted + outcome.updated + outcome.deleted > 0 || !change.added.is_empty();
+                state::record_table(self.link(), &change.table.name, &change.record, &run.run_id, changed)
+                    .await?;
+                if !changed {
+                    // The rows were what they should be; only the cut of the chunks is new.
+                    state::record_chunks(self.link(), &change.table.name, &change.record).await?;
+                }
+            }
+            applied.push(outcome);
+        }
+        for one in publication.unchanged {
+            state::record_table(self.link(), &one.table.name, &one.record, &run.run_id, false).await?;
+        }
+        for one in publication.held {
+            state::record_held(self.link(), one.table, &one.held).await?;
+        }
+        let run = RunRecord { record: finish(&applied), ..run.clone() };
+        state::record_run(self.link(), &run).await?;
+        self.commit().await?;
+        Ok(applied)
+    }
+
+    async fn apply(&self, change: &Change<'_>, key: &FingerprintKey) -> Result<Applied, TargetError> {
+        let table = change.table;
+        for name in &change.added {
+            if let Some(column) = table.columns.iter().find(|c| c.name == *name) {
+                let sql = format!(
+                    "ALTER TABLE {} ADD COLUMN {} {}",
+                    ddl::raw(table),
+                    name.postgres(),
+                    column.target
+                );
+                self.table_statement(&sql, table).await?;
+            }
+        }
+        let mut applied =
+            Applied { table: table.name.clone(), inserted: 0, updated: 0, deleted: 0, held: None };
+        match &change.scope {
+            Scope::Whole => {
+                self.merge(change, "true", "true", &mut applied).await?;
+                let found = read_back(self.link(), table, "", key).await?;
+                expect(table, change.record.fingerprint(), found)?;
+            }
+            Scope::Ranges { walk, ranges } => {
+                for range in ranges {
+                    let bounds = KeyRange { walk, after: range.after.as_ref(), up_to: range.up_to.as_ref() };
+                    let condition = |prefix: &str| {
+                        let unwritable = TargetError::Protocol { what: "a recorded chunk border" };
+                        bounds
+                            .condition(table, prefix)
+                            .map(|c| if c.is_empty() { "true".to_owned() } else { c })
+                            .ok_or(unwritable)
+                    };
+                    self.merge(change, &condition("t.")?, &condition("s.")?, &mut applied).await?;
+                    let found = read_back(self.link(), table, &condition("")?, key).await?;
+                    expect(table, range.expected, found)?;
+                }
+            }
+        }
+        Ok(applied)
+    }
+
+    /// Inserts, updates what really differs, and deletes, in the part of the table that the conditions pick.
+    async fn merge(
+        &self,
+        change: &Change<'_>,
+        of_target: &str,
+        of_staged: &str,
+        applied: &mut Applied,
+    ) -> Result<(), TargetError> {
+        let table = change.table;
+        let (raw, staged) = (ddl::raw(table), format!("pg_temp.{}", change.staged.name));
+        let columns = ddl::columns(table, "");
+        if table.primary_key.is_empty() {
+            // Without a key nothing says which row became which: all rows give way to all rows.
+            applied.deleted +=
+                self.table_statement(&format!("DELETE FROM {raw} AS t WHERE {of_target}"), table).await?;
+            let insert = format!("INSERT INTO {raw} ({columns}) SELECT {columns} FROM {staged}");
+            applied.inserted += self.table_statement(&insert, table).await?;
+            return Ok(());
+        }
+        let same_key: Vec<String> =
+            table.key_columns().map(|c| format!("s.{0} = t.{0}", c.name.postgres())).collect();
+        let same_key = same_key.join(" AND ");
+        let delete = format!(
+            "DELETE FROM {raw} AS t WHERE {of_target} AND NOT EXISTS (SELECT 1 FROM {staged} AS s WHERE {same_key})"
+        );
+        applied.deleted += self.table_statement(&delete, table).await?;
+        let set: Vec<String> = table
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| !table.primary_key.contains(i))
+            .map(|(_, c)| format!("{0} = s.{0}", c.name.postgres()))
+            .collect();
+        if !set.is_empty() {
+            // Compared by image: equality of values would take -0 for 0, and json has none.
+            let update = format!(
+                "UPDATE {raw} AS t SET {}, {} = now() FROM {staged} AS s WHERE {same_key} AND {of_staged} \
+                 AND record_image_ne(ROW({}), ROW({}))",
+                set.join(", "),
+                ddl::LOADED_AT,
+                ddl::columns(table, "t."),
+                ddl::columns(table, "s."),
+            );
+            applied.updated += self.table_statement(&update, table).await?;
+        }
+        let insert = format!(
+            "INSERT INTO {raw} ({columns}) SELECT {columns} FROM {staged} AS s WHERE {of_staged} \
+             AND NOT EXISTS (SELECT 1 FROM {raw} AS t WHERE {same_key})"
+        );
+        applied.inserted += self.table_statement(&insert, table).await?;
+        Ok(())
+    }
+
+    async fn table_statement(&self, sql: &str, table: &Table) -> Result<u64, TargetError> {
+        self.link().client.execute(sql, &[]).await.map_err(|e| load_fault(&e, table.name.as_str()))
+    }
+
+    /// Gives the memory and disk of staging tables back.
+    pub async fn drop_stages(&mut self) -> Result<(), TargetError> {
+        self.roll_back().await?;
+        for n in 1..=self.stages {
+            self.link()
+                .run(&format!("DROP TABLE IF EXISTS pg_temp.bicuspid_stage_{n}"), "drop a staging table")
+                .await?;
+        }
+        self.stages = 0;
+        Ok(())
+    }
+
+    /// Lets a role read what is in `raw` now and what will be made there.
+    pub async fn grant_reader(&mut self, role: &str) -> Result<(), TargetError> {
+        self.roll_back().await?;
+        let role = ColumnName::new(role).map_err(|_| TargetError::Protocol { what: "reader_role" })?;
+        let role = role.postgres();
+        let sql = format!(
+            "GRANT USAGE ON SCHEMA raw TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA raw TO {role}; \
+             ALTER DEFAULT PRIVILEGES IN SCHEMA raw GRANT SELECT ON TABLES TO {role}"
+        );
+        self.link().run(&sql, "grant SELECT to the reader role").await
+    }
+}
+
+/// The first load of one table, filling.
+pub struct FirstLoad<'a> {
+    writer: &'a mut Writer,
+    table: &'a Table,
+    copy: CopyIn,
+}
+
+impl std::fmt::Debug for FirstLoad<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FirstLoad").field("table", &self.table.name).finish_non_exhaustive()
+    }
+}
+
+impl<'a> FirstLoad<'a> {
+    /// Sends canonical rows.
+    pub async fn send(&mut self, rows: &[u8]) -> Result<(), TargetError> {
+        self.copy.send(rows).await
+    }
+
+    /// Ends the stream and builds the key.
+    pub async fn fill(self) -> Result<FilledLoad<'a>, TargetError> {
+        let rows = self.copy.finish().await?;
+        if let Some(sql) = ddl::primary_key(self.table) {
+            self.writer.table_statement(&sql, self.table).await?;
+        }
+        Ok(FilledLoad { writer: self.writer, table: self.table, rows })
+    }
+}
+
+/// The first load of one table, filled and not yet proved.
+#[derive(Debug)]
+pub struct FilledLoad<'a> {
+    writer: &'a mut Writer,
+    table: &'a Table,
+    rows: u64,
+}
+
+impl FilledLoad<'_> {
+    /// Rows that the server took.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Reads the table back, compares it with what was read from the source, and commits only if they are equal.
+    pub async fn publish(
+        self,
+        record: &TableRecord,
+        key: &FingerprintKey,
+        run_id: &str,
+    ) -> Result<Applied, TargetError> {
+        let found = read_back(self.writer.link(), self.table, "", key).await?;
+        expect(self.table, record.fingerprint(), found)?;
+        state::record_table(self.writer.link(), &self.table.name, record, run_id, true).await?;
+        self.writer.commit().await?;
+        Ok(Applied {
+            table: self.table.name.clone(),
+            inserted: found.rows,
+            updated: 0,
+            deleted: 0,
+            held: None,
+        })
+    }
+}
+
+async fn read_back(
+    link: &Link,
+    table: &Table,
+    condition: &str,
+    key: &FingerprintKey,
+) -> Result<Fingerprint, TargetError> {
+    let mut rows = CopyOut::begin(link, table, condition).await?;
+    let mut found = Fingerprint::default();
+    while let Some(batch) = rows.next(READ_BACK_BYTES).await? {
+        for row in batch.rows() {
+            found.add(key.hash(row));
+        }
+    }
+    Ok(found)
+}
+
+fn expect(table: &Table, expected: Fingerprint, found: Fingerprint) -> Result<(), TargetError> {
+    if expected == found {
+        return Ok(());
+    }
+    let detail = if expected.rows == found.rows {
+        format!("{} rows arrived, and some of them are not what was read from the source", found.rows)
+    } else {
+        format!("the target holds {} rows where {} were read from the source", found.rows, expected.rows)
+    };
+    Err(TargetError::Held { table: table.name.to_string(), rule: "fingerprint", detail })
+}
