@@ -1,0 +1,192 @@
+//! A private PostgreSQL server for tests.
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test without its server has nothing to say"
+)]
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bicuspid_model::{DatabaseName, Endpoint, Host, Password, Secret, Tls};
+
+use super::{next_number, test_home};
+use crate::account::Account;
+use crate::error::{SandboxError, Server};
+use crate::home::{Home, Tether};
+use crate::postgres::{self, Postgres, PostgresOptions};
+use crate::process::{Process, Signal};
+use crate::{accounts, blocking, secret};
+
+/// Longest wait for a killed server to be gone.
+const GONE_LIMIT: Duration = Duration::from_secs(30);
+
+/// A private PostgreSQL server that ends when this value is dropped, or with the test program.
+#[derive(Debug)]
+pub struct PostgresServer {
+    home: Home,
+    options: PostgresOptions,
+    account: Account,
+    port: u16,
+    running: Mutex<Option<Postgres>>,
+}
+
+/// A database of its own on a test server, laid out as `bicuspid grants` lays out a target.
+#[derive(Debug)]
+pub struct PostgresDatabase {
+    /// The database and its role, over TCP.
+    pub endpoint: Endpoint,
+    home: Home,
+    port: u16,
+}
+
+impl PostgresServer {
+    /// Starts a server with these options.
+    #[must_use]
+    pub fn start(options: PostgresOptions) -> Self {
+        Self::try_start(options)
+            .expect("a private PostgreSQL server for the test; `./test` installs what it needs")
+    }
+
+    fn try_start(options: PostgresOptions) -> Result<Self, SandboxError> {
+        let account = Account::of_servers()?;
+        let home = test_home("postgres", account)?;
+        let started = postgres::prepare(&home, &options, account)
+            .and_then(|()| postgres::start(&home, &options, account, Tether::Kept, None, |_| Ok(())));
+        match started {
+            Ok(server) => {
+                Ok(Self { home, options, account, port: server.port, running: Mutex::new(Some(server)) })
+            }
+            Err(error) => {
+                home.remove()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The folder of the server's socket, over which its administrator `postgres` logs in without a password.
+    #[must_use]
+    pub fn socket_folder(&self) -> PathBuf {
+        self.home.sockets.clone()
+    }
+
+    /// The server's port on 127.0.0.1, which also names its socket.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Process id of the running server.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process().pid
+    }
+
+    /// Runs statements in a database as the administrator, all of them in one implicit transaction.
+    pub fn admin(&self, database: &str, statements: &str) {
+        let _ = self.query(database, statements);
+    }
+
+    /// Runs statements as the administrator and returns the rows of all results, each cell as the server writes it.
+    #[must_use]
+    pub fn query(&self, database: &str, statements: &str) -> Vec<Vec<Option<String>>> {
+        query(&self.home, self.port, database, statements)
+    }
+
+    /// Makes a database `<prefix>_<number>`, its schemas and a role of its own that may use nothing else.
+    #[must_use]
+    pub fn database(&self, prefix: &str) -> PostgresDatabase {
+        let number = next_number();
+        self.named_database(&format!("{prefix}_{number}"), &format!("writer_{number}"))
+    }
+
+    /// The same with names that the caller chooses, such as `opendental_demo`.
+    #[must_use]
+    pub fn named_database(&self, database: &str, user: &str) -> PostgresDatabase {
+        let password = secret::random().expect("random bytes");
+        let name = DatabaseName::new(database).expect("a short name");
+        for statement in accounts::target(&name, user, &password).expect("plain names") {
+            self.admin(&statement.database, &statement.sql);
+        }
+        let endpoint = Endpoint {
+            host: Host::Tcp { host: Ipv4Addr::LOCALHOST.to_string(), port: self.port },
+            database: name,
+            user: user.to_owned(),
+            password: Password::Given(Secret::new(password)),
+            tls: Tls::Off,
+        };
+        PostgresDatabase { endpoint, home: self.home.clone(), port: self.port }
+    }
+
+    /// Kills the server's first process as a power cut would; the others notice and end too.
+    pub fn kill(&self) {
+        let process = self.process();
+        process.signal(Signal::Kill);
+        assert!(process.wait_gone(GONE_LIMIT), "the server did not die");
+    }
+
+    /// Stops the server's first process: nobody new gets in until [`Self::resume`]; open connections go on.
+    pub fn pause(&self) {
+        self.process().signal(Signal::Stop);
+    }
+
+    /// Lets a paused server go on.
+    pub fn resume(&self) {
+        self.process().signal(Signal::Continue);
+    }
+
+    /// Starts a killed server again, on the same data and the same port.
+    pub fn restart(&self) {
+        let mut running = self.running.lock().expect("no test panicked in here");
+        let server = running.take().expect("the server was started");
+        server.started.abandon();
+        let port = Some(server.port);
+        let again =
+            postgres::start(&server.home, &self.options, self.account, Tether::Kept, port, |_| Ok(()));
+        *running = Some(again.expect("the server starts again"));
+    }
+
+    fn process(&self) -> Process {
+        let running = self.running.lock().expect("no test panicked in here");
+        running.as_ref().expect("the server was started").started.process.clone()
+    }
+}
+
+impl PostgresDatabase {
+    /// Name of the database.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.endpoint.database.as_str()
+    }
+
+    /// Runs statements in this database as the administrator, all of them in one implicit transaction.
+    pub fn admin(&self, statements: &str) {
+        let _ = self.query(statements);
+    }
+
+    /// Asks in this database as the administrator; each cell is the text the server writes.
+    #[must_use]
+    pub fn query(&self, statements: &str) -> Vec<Vec<Option<String>>> {
+        query(&self.home, self.port, self.name(), statements)
+    }
+
+    /// The same database and role over the socket.
+    #[must_use]
+    pub fn socket_endpoint(&self) -> Endpoint {
+        let host = Host::Socket { path: self.home.sockets.clone(), port: self.port };
+        Endpoint { host, ..self.endpoint.clone() }
+    }
+}
+
+fn query(home: &Home, port: u16, database: &str, statements: &str) -> Vec<Vec<Option<String>>> {
+    let outcome = blocking::wait(|| async { Ok(postgres::rows(home, port, database, statements).await) });
+    match outcome.expect("a thread") {
+        Ok(rows) => rows,
+        Err(error) => {
+            let detail = error.as_db_error().map(ToString::to_string).unwrap_or_default();
+            panic!("{} refused a test's statements: {error} {detail}\n{statements}", Server::Postgres.name())
+        }
+    }
+}
