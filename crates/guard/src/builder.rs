@@ -17,8 +17,10 @@ const SELECT: &str = "SELECT /* bicuspid */ ";
 pub enum Selected<'a> {
     /// The column as it is.
     Column(&'a ColumnName),
-    /// The stored bytes of a text column, beside which the text is read.
+    /// The stored bytes of a column.
     Raw(&'a ColumnName),
+    /// The text of a column as the server turns it into UTF-8; beside it the column itself brings the stored bytes.
+    Utf8(&'a ColumnName),
 }
 
 /// How a bound value is cast before it is compared with a key column. The column itself is never cast: it would lose
@@ -184,6 +186,7 @@ fn select_from(
         .map(|item| match item {
             Selected::Column(column) => column.mysql().to_string(),
             Selected::Raw(column) => format!("CAST({} AS BINARY)", column.mysql()),
+            Selected::Utf8(column) => format!("CAST({} AS CHAR)", column.mysql()),
         })
         .collect();
     Ok(format!("{SELECT}{} FROM {}.{}", items.join(", "), database.mysql(), table.mysql()))

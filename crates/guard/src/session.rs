@@ -100,6 +100,8 @@ enum Expected {
     Set(&'static str),
     /// The same as the server's global value.
     Global,
+    /// NULL.
+    Null,
 }
 
 impl Expect {
@@ -143,6 +145,7 @@ impl Expect {
                 sorted(found) == sorted(words)
             }
             Expected::Global => found == "1",
+            Expected::Null => false,
         }
     }
 }
@@ -210,8 +213,13 @@ pub fn session_statements(flavour: Flavour, limits: &SessionLimits) -> Vec<Sessi
             vec![
                 utf8("character_set_client"),
                 utf8("character_set_connection"),
-                utf8("character_set_results"),
             ],
+        ),
+        // Texts come as they are stored: a server that turned them into UTF-8 would write `?` for every byte that is
+        // invalid in the column's character set, and nobody could tell it from a real question mark.
+        SessionStatement::new(
+            "SET SESSION character_set_results = NULL",
+            vec![Expect::new("character_set_results", Expected::Null)],
         ),
         SessionStatement::new(
             format!("SET SESSION sql_mode = '{SQL_MODE}'"),
@@ -297,8 +305,10 @@ pub fn compare<'a>(
     let mut variables: Vec<String> = expects
         .iter()
         .enumerate()
-        .filter(|(i, expect)| {
-            !found.get(*i).and_then(Option::as_deref).is_some_and(|value| expect.holds(value))
+        .filter(|(i, expect)| match found.get(*i) {
+            Some(None) => expect.value != Expected::Null,
+            Some(Some(value)) => !expect.holds(value),
+            None => true,
         })
         .map(|(_, expect)| expect.variable.to_owned())
         .collect();
@@ -366,7 +376,7 @@ mod tests {
         let good: Vec<Option<String>> = [
             "utf8mb4",
             "utf8mb4",
-            "utf8mb4",
+            "NULL",
             "NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES",
             "1",
             "1",
@@ -380,11 +390,12 @@ mod tests {
             "OFF",
             "1",
         ]
-        .map(|v| Some(v.to_owned()))
+        .map(|v| (v != "NULL").then(|| v.to_owned()))
         .to_vec();
         assert_eq!(compare(&statements, &good), Ok(()));
         for (i, wrong) in [
             (0, "latin1"),
+            (2, "latin1"),
             (3, "ANSI_QUOTES,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"),
             (5, "0"),
             (7, "0.000000"),
@@ -395,7 +406,7 @@ mod tests {
             let mut found = good.clone();
             found[i] = Some(wrong.to_owned());
             assert!(compare(&statements, &found).is_err(), "{i}");
-            found[i] = None;
+            found[i] = if i == 2 { Some("utf8mb4".to_owned()) } else { None };
             assert!(compare(&statements, &found).is_err(), "{i}");
         }
         let mut found = good.clone();
