@@ -9,16 +9,21 @@ pub mod builder;
 pub mod flavour;
 pub mod session;
 
+mod expression;
 mod filter;
 mod functions;
 mod guard;
+mod joins;
 mod lexical;
 mod refusal;
+mod show;
 mod statement;
+mod walk;
 
 pub use builder::{Catalog, ChunkQuery, KeyCast, KeyPart, Selected};
 pub use filter::Filter;
 pub use flavour::Flavour;
+pub use guard::{Context, Verdict, judge};
 pub use refusal::{BuildFault, Refusal, Rule};
 pub use session::{SessionLimits, SessionStatement};
 pub use statement::ReadStatement;

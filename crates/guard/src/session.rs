@@ -210,10 +210,7 @@ pub fn session_statements(flavour: Flavour, limits: &SessionLimits) -> Vec<Sessi
     let mut list = vec![
         SessionStatement::new(
             "SET NAMES utf8mb4",
-            vec![
-                utf8("character_set_client"),
-                utf8("character_set_connection"),
-            ],
+            vec![utf8("character_set_client"), utf8("character_set_connection")],
         ),
         // Texts come as they are stored: a server that turned them into UTF-8 would write `?` for every byte that is
         // invalid in the column's character set, and nobody could tell it from a real question mark.

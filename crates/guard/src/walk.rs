@@ -1,0 +1,435 @@
+//! The parsed tree, node by node, by allow-list.
+//!
+//! Structures are taken apart field by field without `..`: a field that a later parser adds does not compile until
+//! somebody has decided about it.
+
+use bicuspid_model::DatabaseName;
+use sqlparser::ast::{
+    Cte, Distinct, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator, LimitClause,
+    ObjectName, ObjectNamePart, Offset, OffsetRows, OrderBy, OrderByExpr, OrderByKind, OrderByOptions,
+    OrderBySort, Query, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SelectModifiers,
+    SetExpr, SetOperator, SetQuantifier, TableAlias, TableFactor, TableWithJoins, WildcardAdditionalOptions,
+    With,
+};
+
+use crate::functions;
+use crate::joins;
+use crate::refusal::{Refusal, Rule};
+
+pub(crate) type Step = Result<(), Refusal>;
+
+pub(crate) const fn refuse<T>(rule: Rule) -> Result<T, Refusal> {
+    Err(Refusal::rule(rule))
+}
+
+/// What may be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    /// The source database.
+    pub(crate) database: Option<&'a DatabaseName>,
+    /// The catalog views on the list.
+    pub(crate) catalog: bool,
+}
+
+impl Scope<'_> {
+    /// Whether a schema may be named.
+    pub(crate) fn schema(self, schema: &str) -> Step {
+        let is_source = self.database.is_some_and(|database| database.as_str() == schema);
+        let is_catalog = self.catalog && schema.eq_ignore_ascii_case("information_schema");
+        if is_source || is_catalog { Ok(()) } else { refuse(Rule::Schema) }
+    }
+
+    /// Whether a table may be read.
+    pub(crate) fn table(self, schema: Option<&str>, name: &str) -> Step {
+        if let Some(schema) = schema {
+            self.schema(schema)?;
+            if schema.eq_ignore_ascii_case("information_schema") {
+                let listed = functions::listed(&functions::CATALOG_VIEWS, name);
+                return if listed { Ok(()) } else { refuse(Rule::Table) };
+            }
+        } else if self.database.is_none() {
+            return refuse(Rule::Table);
+        }
+        if is_engine_made(name) { refuse(Rule::Table) } else { Ok(()) }
+    }
+}
+
+/// Whether MariaDB's sequence engine makes the rows of a table up from its name: `seq_1_to_1000000`.
+fn is_engine_made(name: &str) -> bool {
+    let mut parts = name.split('_');
+    let number =
+        |part: Option<&str>| part.is_some_and(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
+    parts.next().is_some_and(|p| p.eq_ignore_ascii_case("seq"))
+        && number(parts.next())
+        && parts.next().is_some_and(|p| p.eq_ignore_ascii_case("to"))
+        && number(parts.next())
+}
+
+/// A walk through one tree.
+pub(crate) struct Walk<'a> {
+    scope: Scope<'a>,
+    queries: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) const fn new(scope: Scope<'a>) -> Self {
+        Self { scope, queries: 0 }
+    }
+
+    /// How many queries were walked.
+    pub(crate) const fn queries(&self) -> usize {
+        self.queries
+    }
+
+    pub(crate) const fn scope(&self) -> Scope<'a> {
+        self.scope
+    }
+
+    pub(crate) fn query(&mut self, query: &Query) -> Step {
+        self.queries += 1;
+        let Query {
+            with,
+            body,
+            order_by,
+            limit_clause,
+            fetch,
+            locks,
+            for_clause,
+            settings,
+            format_clause,
+            pipe_operators,
+        } = query;
+        if !locks.is_empty() {
+            return refuse(Rule::LockingRead);
+        }
+        if fetch.is_some()
+            || for_clause.is_some()
+            || settings.is_some()
+            || format_clause.is_some()
+            || !pipe_operators.is_empty()
+        {
+            return refuse(Rule::Clause);
+        }
+        if let Some(with) = with {
+            self.with(with)?;
+        }
+        self.body(body)?;
+        if let Some(order_by) = order_by {
+            let OrderBy { kind, interpolate } = order_by;
+            let (OrderByKind::Expressions(list), None) = (kind, interpolate) else {
+                return refuse(Rule::Clause);
+            };
+            list.iter().try_for_each(|item| self.order_by(item))?;
+        }
+        limit_clause.as_ref().map_or(Ok(()), limit)
+    }
+
+    fn with(&mut self, with: &With) -> Step {
+        let With { with_token: _, recursive, cte_tables } = with;
+        if *recursive {
+            return refuse(Rule::Recursion);
+        }
+        for cte in cte_tables {
+            let Cte { alias: name, query, from, materialized, closing_paren_token: _ } = cte;
+            if from.is_some() || materialized.is_some() {
+                return refuse(Rule::Clause);
+            }
+            alias(Some(name))?;
+            self.query(query)?;
+        }
+        Ok(())
+    }
+
+    fn body(&mut self, body: &SetExpr) -> Step {
+        match body {
+            SetExpr::Select(select) => self.select(select),
+            SetExpr::Query(query) => self.query(query),
+            SetExpr::SetOperation { left, op, set_quantifier, right } => {
+                if !matches!(op, SetOperator::Union | SetOperator::Except | SetOperator::Intersect)
+                    || !matches!(
+                        set_quantifier,
+                        SetQuantifier::None | SetQuantifier::All | SetQuantifier::Distinct
+                    )
+                {
+                    return refuse(Rule::Clause);
+                }
+                self.body(left)?;
+                self.body(right)
+            }
+            SetExpr::Values(_) | SetExpr::Table(_) => refuse(Rule::Clause),
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+                refuse(Rule::FirstWord)
+            }
+        }
+    }
+
+    fn select(&mut self, select: &Select) -> Step {
+        let Select {
+            select_token: _,
+            optimizer_hints,
+            distinct,
+            select_modifiers,
+            top,
+            top_before_distinct: _,
+            projection,
+            exclude,
+            into,
+            from,
+            lateral_views,
+            prewhere,
+            selection,
+            connect_by,
+            group_by,
+            cluster_by,
+            distribute_by,
+            sort_by,
+            having,
+            named_window,
+            qualify,
+            window_before_qualify: _,
+            value_table_mode,
+            flavor,
+        } = select;
+        if into.is_some() {
+            return refuse(Rule::Into);
+        }
+        if !optimizer_hints.is_empty()
+            || matches!(distinct, Some(Distinct::On(_)))
+            || top.is_some()
+            || exclude.is_some()
+            || !lateral_views.is_empty()
+            || prewhere.is_some()
+            || !connect_by.is_empty()
+            || !cluster_by.is_empty()
+            || !distribute_by.is_empty()
+            || !sort_by.is_empty()
+            || !named_window.is_empty()
+            || qualify.is_some()
+            || value_table_mode.is_some()
+            || *flavor != SelectFlavor::Standard
+        {
+            return refuse(Rule::Clause);
+        }
+        if let Some(modifiers) = select_modifiers {
+            let SelectModifiers {
+                high_priority,
+                straight_join,
+                sql_small_result: _,
+                sql_big_result: _,
+                sql_buffer_result: _,
+                sql_no_cache: _,
+                sql_calc_found_rows,
+            } = modifiers;
+            // The first goes ahead of the clinic's writers, the others make the server work for nothing.
+            if *high_priority || *straight_join || *sql_calc_found_rows {
+                return refuse(Rule::Clause);
+            }
+        }
+        projection.iter().try_for_each(|item| self.item(item))?;
+        from.iter().try_for_each(|item| self.from(item))?;
+        for condition in selection.iter().chain(having) {
+            self.expression(condition)?;
+        }
+        match group_by {
+            GroupByExpr::All(_) => return refuse(Rule::Clause),
+            GroupByExpr::Expressions(list, modifiers) => {
+                if !modifiers.iter().all(|m| matches!(m, GroupByWithModifier::Rollup)) {
+                    return refuse(Rule::Clause);
+                }
+                list.iter().try_for_each(|e| self.expression(e))?;
+            }
+        }
+        joins::connected(from, selection.as_ref())
+    }
+
+    fn item(&mut self, item: &SelectItem) -> Step {
+        match item {
+            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, alias: _ } => {
+                self.expression(expr)
+            }
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
+                plain_wildcard(options)?;
+                let names = names(name)?;
+                match names.as_slice() {
+                    [_] => Ok(()),
+                    [schema, _] => self.scope.schema(&schema.value),
+                    _ => refuse(Rule::Schema),
+                }
+            }
+            SelectItem::Wildcard(options) => plain_wildcard(options),
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _)
+            | SelectItem::ExprWithAliases { .. } => refuse(Rule::Clause),
+        }
+    }
+
+    fn from(&mut self, from: &TableWithJoins) -> Step {
+        let TableWithJoins { relation, joins } = from;
+        self.relation(relation)?;
+        joins.iter().try_for_each(|join| self.join(join))
+    }
+
+    fn join(&mut self, join: &Join) -> Step {
+        let Join { relation, global, join_operator } = join;
+        if *global {
+            return refuse(Rule::Clause);
+        }
+        self.relation(relation)?;
+        let constraint = match join_operator {
+            JoinOperator::Join(c)
+            | JoinOperator::Inner(c)
+            | JoinOperator::Left(c)
+            | JoinOperator::LeftOuter(c)
+            | JoinOperator::Right(c)
+            | JoinOperator::RightOuter(c) => c,
+            JoinOperator::CrossJoin(_) => return refuse(Rule::CrossJoin),
+            JoinOperator::FullOuter(_)
+            | JoinOperator::Semi(_)
+            | JoinOperator::LeftSemi(_)
+            | JoinOperator::RightSemi(_)
+            | JoinOperator::Anti(_)
+            | JoinOperator::LeftAnti(_)
+            | JoinOperator::RightAnti(_)
+            | JoinOperator::CrossApply
+            | JoinOperator::OuterApply
+            | JoinOperator::AsOf { .. }
+            | JoinOperator::StraightJoin(_)
+            | JoinOperator::ArrayJoin
+            | JoinOperator::LeftArrayJoin
+            | JoinOperator::InnerArrayJoin => return refuse(Rule::Clause),
+        };
+        match constraint {
+            JoinConstraint::On(condition) => self.expression(condition),
+            JoinConstraint::Using(columns) => columns.iter().try_for_each(|c| names(c).map(|_| ())),
+            JoinConstraint::Natural | JoinConstraint::None => Ok(()),
+        }
+    }
+
+    fn relation(&mut self, relation: &TableFactor) -> Step {
+        match relation {
+            TableFactor::Table {
+                name,
+                alias: called,
+                args,
+                with_hints,
+                version,
+                with_ordinality,
+                partitions,
+                json_path,
+                sample,
+                index_hints: _,
+            } => {
+                if args.is_some()
+                    || !with_hints.is_empty()
+                    || version.is_some()
+                    || *with_ordinality
+                    || !partitions.is_empty()
+                    || json_path.is_some()
+                    || sample.is_some()
+                {
+                    return refuse(Rule::Clause);
+                }
+                alias(called.as_ref())?;
+                let parts = names(name)?;
+                match parts.as_slice() {
+                    [table] => self.scope.table(None, &table.value),
+                    [schema, table] => self.scope.table(Some(&schema.value), &table.value),
+                    _ => refuse(Rule::Schema),
+                }
+            }
+            TableFactor::Derived { lateral, subquery, alias: named, sample } => {
+                if *lateral || sample.is_some() {
+                    return refuse(Rule::Clause);
+                }
+                alias(named.as_ref())?;
+                self.query(subquery)
+            }
+            TableFactor::NestedJoin { table_with_joins, alias: named } => {
+                if named.is_some() {
+                    return refuse(Rule::Clause);
+                }
+                self.from(table_with_joins)
+            }
+            _ => refuse(Rule::Table),
+        }
+    }
+
+    pub(crate) fn order_by(&mut self, item: &OrderByExpr) -> Step {
+        let OrderByExpr { expr, options: OrderByOptions { sort, nulls_first }, with_fill } = item;
+        if !matches!(sort, None | Some(OrderBySort::Asc | OrderBySort::Desc))
+            || nulls_first.is_some()
+            || with_fill.is_some()
+        {
+            return refuse(Rule::Clause);
+        }
+        self.expression(expr)
+    }
+}
+
+/// The parts of a name, none of them computed.
+pub(crate) fn names(name: &ObjectName) -> Result<Vec<&Ident>, Refusal> {
+    name.0
+        .iter()
+        .map(|part| match part {
+            ObjectNamePart::Identifier(ident) => Ok(ident),
+            ObjectNamePart::Function(_) => refuse(Rule::Function),
+        })
+        .collect()
+}
+
+/// An alias that is a name, perhaps with the names of columns.
+fn alias(alias: Option<&TableAlias>) -> Step {
+    match alias {
+        None => Ok(()),
+        Some(TableAlias { explicit: _, name: _, columns, at }) => {
+            if at.is_some() || columns.iter().any(|c| c.data_type.is_some()) {
+                return refuse(Rule::Clause);
+            }
+            Ok(())
+        }
+    }
+}
+
+fn plain_wildcard(options: &WildcardAdditionalOptions) -> Step {
+    let WildcardAdditionalOptions {
+        wildcard_token: _,
+        opt_ilike,
+        opt_exclude,
+        opt_except,
+        opt_replace,
+        opt_rename,
+        opt_alias,
+    } = options;
+    if opt_ilike.is_some()
+        || opt_exclude.is_some()
+        || opt_except.is_some()
+        || opt_replace.is_some()
+        || opt_rename.is_some()
+        || opt_alias.is_some()
+    {
+        return refuse(Rule::Clause);
+    }
+    Ok(())
+}
+
+/// A limit of numbers or placeholders.
+fn limit(clause: &LimitClause) -> Step {
+    let numbers = match clause {
+        LimitClause::LimitOffset { limit, offset, limit_by } => {
+            if !limit_by.is_empty() {
+                return refuse(Rule::Clause);
+            }
+            let offset = match offset {
+                None => None,
+                Some(Offset { value, rows: OffsetRows::None }) => Some(value),
+                Some(_) => return refuse(Rule::Clause),
+            };
+            [limit.as_ref(), offset]
+        }
+        LimitClause::OffsetCommaLimit { offset, limit } => [Some(limit), Some(offset)],
+    };
+    if numbers.into_iter().flatten().all(crate::expression::is_number_or_placeholder) {
+        Ok(())
+    } else {
+        refuse(Rule::Clause)
+    }
+}
