@@ -18,5 +18,5 @@ pub use identity::{Identity, ServerFacts};
 pub use state::{ChunkState, Converted, HeldState, ProofSettings, RunRecord, TableRecord, TableState};
 pub use writer::{
     Applied, Change, ChangedRange, FilledLoad, FirstLoad, HeldBack, Publication, Scope, Staged, Staging,
-    Unchanged, Writer,
+    Writer,
 };

@@ -253,6 +253,33 @@ pub(crate) async fn record_table(
     Ok(())
 }
 
+/// Remembers that tables were compared and found unchanged. No row of them is touched.
+pub(crate) async fn record_unchanged(
+    link: &Link,
+    tables: &[TableName],
+    run_id: &str,
+) -> Result<(), TargetError> {
+    let fault = |e: tokio_postgres::Error| of_driver(&e, "write the state of unchanged tables");
+    let names: Vec<String> = tables.iter().map(|t| t.in_target().to_string()).collect();
+    link.client
+        .execute(
+            "UPDATE bicuspid.table_state SET last_checked_at = now(), proved_at = now(), run_id = $2, held = NULL \
+             WHERE table_name = ANY ($1)",
+            &[&names, &run_id],
+        )
+        .await
+        .map_err(fault)?;
+    link.client
+        .execute(
+            "UPDATE raw.etl_load_status SET load_status = 'success', _loaded_at = now() AT TIME ZONE 'UTC' \
+             WHERE table_name = ANY ($1)",
+            &[&names],
+        )
+        .await
+        .map_err(fault)?;
+    Ok(())
+}
+
 /// Writes the cut of the chunks anew where the rows themselves did not change.
 pub(crate) async fn record_chunks(
     link: &Link,

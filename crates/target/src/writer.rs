@@ -94,16 +94,9 @@ pub struct Change<'a> {
     pub scope: Scope,
     /// Columns to add first, which the source has gained.
     pub added: Vec<ColumnName>,
+    /// Columns that may hold NULL from now on: the source lets them, or has lost them.
+    pub relaxed: Vec<ColumnName>,
     /// What is remembered afterwards; its fingerprint is what the whole table must have.
-    pub record: TableRecord,
-}
-
-/// A table that was compared and found unchanged.
-#[derive(Debug)]
-pub struct Unchanged<'a> {
-    /// Table.
-    pub table: &'a Table,
-    /// What is remembered.
     pub record: TableRecord,
 }
 
@@ -121,8 +114,8 @@ pub struct HeldBack<'a> {
 pub struct Publication<'a> {
     /// Tables with differences.
     pub changes: Vec<Change<'a>>,
-    /// Tables without.
-    pub unchanged: Vec<Unchanged<'a>>,
+    /// Names on the source of the tables that were compared and found unchanged.
+    pub unchanged: Vec<TableName>,
     /// Tables kept back.
     pub held: Vec<HeldBack<'a>>,
 }
@@ -258,9 +251,7 @@ impl Writer {
             }
             applied.push(outcome);
         }
-        for one in publication.unchanged {
-            state::record_table(self.link(), &one.table.name, &one.record, &run.run_id, false).await?;
-        }
+        state::record_unchanged(self.link(), &publication.unchanged, &run.run_id).await?;
         for one in publication.held {
             state::record_held(self.link(), one.table, &one.held).await?;
         }
@@ -282,6 +273,11 @@ impl Writer {
                 );
                 self.table_statement(&sql, table).await?;
             }
+        }
+        for name in &change.relaxed {
+            let sql =
+                format!("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", ddl::raw(table), name.postgres());
+            self.table_statement(&sql, table).await?;
         }
         let mut applied =
             Applied { table: table.name.clone(), inserted: 0, updated: 0, deleted: 0, held: None };

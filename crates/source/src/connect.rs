@@ -1,0 +1,295 @@
+//! One connection to the clinic: no pool, no second host, no socket that was not asked for.
+
+use std::time::Duration;
+
+use bicuspid_guard::session::{self, SessionLimits, SessionStatement};
+use bicuspid_guard::{Catalog, Flavour, ReadStatement, builder};
+use bicuspid_model::{DatabaseName, Endpoint, Host, Password, Tls, Value};
+use futures_util::StreamExt as _;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySql, Row as _, ValueRef as _};
+
+use crate::error::{SourceError, of_driver};
+
+/// Time until a connection attempt is given up.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// What the server says of itself and of the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// Host and port that were asked for.
+    pub host: String,
+    /// Flavour and version.
+    pub flavour: Flavour,
+    /// Version as the server prints it.
+    pub version: String,
+    /// Name of the server's machine.
+    pub hostname: String,
+    /// Database that is read.
+    pub database: String,
+    /// Account as the server matched it, such as `readonly_user@%`.
+    pub account: String,
+    /// The server's time zone: `SYSTEM` stands for that of its machine.
+    pub time_zone: String,
+    /// Time zone of the server's machine.
+    pub system_time_zone: String,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// Whether the session is read-only, as read back; `None` if the server is too old to know such sessions.
+    pub read_only: Option<bool>,
+    /// What the account may do, in the server's words, one grant each.
+    pub grants: Vec<String>,
+}
+
+/// A connection whose session is read-only, bounded and known.
+pub(crate) struct Wire {
+    connection: MySqlConnection,
+    pub(crate) flavour: Flavour,
+    pub(crate) database: DatabaseName,
+}
+
+impl Wire {
+    /// Connects and prepares the session; every setting is read back and compared.
+    pub(crate) async fn open(
+        endpoint: &Endpoint,
+        limits: &SessionLimits,
+    ) -> Result<(Self, SourceFacts), SourceError> {
+        let options = options(endpoint)?;
+        let connecting = tokio::time::timeout(CONNECT_MAX, options.connect());
+        let connection = match connecting.await {
+            Ok(connected) => connected.map_err(|e| connect_fault(&e, endpoint))?,
+            Err(_) => {
+                return Err(SourceError::Unreachable {
+                    host: endpoint.host.to_string(),
+                    cause: std::io::ErrorKind::TimedOut.into(),
+                });
+            }
+        };
+        // Until the version is known the flavour stands for nothing; the first statement asks for it.
+        let unknown = Flavour { mariadb: false, major: 0, minor: 0, patch: 0 };
+        let mut wire = Self { connection, flavour: unknown, database: endpoint.database.clone() };
+        let facts = wire.prepare(endpoint, limits).await?;
+        Ok((wire, facts))
+    }
+
+    async fn prepare(
+        &mut self,
+        endpoint: &Endpoint,
+        limits: &SessionLimits,
+    ) -> Result<SourceFacts, SourceError> {
+        let version = self.texts(&builder::version()?, "the version").await?;
+        let version = version.into_iter().flatten().next().flatten().unwrap_or_default();
+        self.flavour = Flavour::parse(&version)?;
+        let mut kept = Vec::new();
+        for statement in session::session_statements(self.flavour, limits) {
+            match self.command(&statement).await {
+                Ok(()) => kept.push(statement),
+                Err(_) if statement.is_optional() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let found = self.texts(&session::read_back(&kept)?, "the session").await?;
+        session::compare(&kept, found.first().map(Vec::as_slice).unwrap_or_default())?;
+        let names = builder::session_fact_names(self.flavour);
+        let row = self.texts(&builder::session_facts(self.flavour)?, "the session").await?;
+        let row = row.into_iter().next().unwrap_or_default();
+        let fact = |name: &str| {
+            names
+                .iter()
+                .position(|n| *n == name)
+                .and_then(|i| row.get(i).cloned())
+                .flatten()
+                .unwrap_or_default()
+        };
+        let grants = self.texts(&builder::show_grants()?, "the grants").await?;
+        Ok(SourceFacts {
+            host: endpoint.host.to_string(),
+            flavour: self.flavour,
+            version,
+            hostname: fact("hostname"),
+            database: fact("connection_database"),
+            account: fact("connection_account"),
+            time_zone: limits
+                .time_zone
+                .as_ref()
+                .map_or_else(|| fact("global_time_zone"), |z| z.as_str().to_owned()),
+            system_time_zone: fact("system_time_zone"),
+            tls: endpoint.tls != Tls::Off,
+            read_only: self
+                .flavour
+                .has_read_only()
+                .then(|| matches!(fact("session_read_only").as_str(), "1" | "ON")),
+            grants: grants.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect(),
+        })
+    }
+
+    /// Sends one of the fixed statements that are not SELECTs.
+    pub(crate) async fn command(&mut self, statement: &SessionStatement) -> Result<(), SourceError> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a constant of the guard; old servers cannot prepare it"
+        )]
+        let query = sqlx::raw_sql(AssertSqlSafe(statement.sql().to_owned()));
+        query.execute(&mut self.connection).await.map_err(|e| of_driver(&e, "the session"))?;
+        Ok(())
+    }
+
+    /// Sends a reading statement by the prepared protocol and hands each row over as it arrives.
+    ///
+    /// **Invariant:** this is the only way in which a statement with a table in it leaves the program, and it takes
+    /// nothing but what the guard sealed.
+    pub(crate) async fn send(
+        &mut self,
+        statement: &ReadStatement,
+        what: &str,
+        mut each: impl FnMut(&MySqlRow) -> Result<(), SourceError>,
+    ) -> Result<(), SourceError> {
+        #[expect(clippy::disallowed_methods, reason = "the single way out, for sealed statements alone")]
+        let mut query = sqlx::query(AssertSqlSafe(statement.sql().to_owned()));
+        for value in statement.params() {
+            query = match value {
+                Value::Null => query.bind(None::<i64>),
+                Value::Int(v) => query.bind(*v),
+                Value::UInt(v) => query.bind(*v),
+                Value::Float(v) => query.bind(*v),
+                Value::Decimal(v) => query.bind(v.clone()),
+                Value::Text(v) => query.bind(v.clone().into_owned()),
+                Value::Bytes(v) => query.bind(v.clone()),
+                Value::Date(v) => query.bind(v.to_string()),
+                Value::DateTime(v) => query.bind(v.to_string()),
+                Value::Time(v) => query.bind(time_text(*v)),
+            };
+        }
+        let mut rows = query.fetch(&mut self.connection);
+        let mut outcome = Ok(());
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(|e| of_driver(&e, what))?;
+            // After a row that cannot be used the rest is still drained: the table's lock is held until it is.
+            if outcome.is_ok() {
+                outcome = each(&row);
+            }
+        }
+        outcome
+    }
+
+    /// Sends a reading statement and collects its rows as texts.
+    pub(crate) async fn texts(
+        &mut self,
+        statement: &ReadStatement,
+        what: &'static str,
+    ) -> Result<Vec<Vec<Option<String>>>, SourceError> {
+        let mut rows = Vec::new();
+        self.send(statement, what, |row| {
+            let cells = (0..row.len()).map(|i| {
+                cell(row, i)?
+                    .map(|bytes| String::from_utf8(bytes.to_vec()))
+                    .transpose()
+                    .map_err(|_| SourceError::Protocol { what })
+            });
+            rows.push(cells.collect::<Result<_, _>>()?);
+            Ok(())
+        })
+        .await?;
+        Ok(rows)
+    }
+
+    /// Asks the catalog.
+    pub(crate) async fn catalog(&mut self, what: Catalog) -> Result<Vec<Vec<Option<String>>>, SourceError> {
+        let statement = builder::catalog(what, &self.database.clone())?;
+        self.texts(&statement, "the catalog").await
+    }
+
+    /// Says goodbye.
+    pub(crate) async fn close(self) {
+        // The rows are in hand; a server that does not answer the goodbye is no trouble of ours.
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.connection.close()).await;
+    }
+}
+
+/// The bytes of a cell as they came, `None` for NULL. The driver itself calls a zero date NULL, so it is not asked.
+pub(crate) fn cell(row: &MySqlRow, i: usize) -> Result<Option<&[u8]>, SourceError> {
+    let value = row.try_get_raw(i).map_err(|_| SourceError::Protocol { what: "a cell" })?;
+    // For anything but dates the driver's answer is right, and cheaper than the error that decoding NULL makes.
+    let plain_null = value.is_null();
+    match <&[u8] as sqlx::Decode<MySql>>::decode(value) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(_) if plain_null => Ok(None),
+        Err(_) => Err(SourceError::Protocol { what: "a cell" }),
+    }
+}
+
+/// A `time` as servers read it: `-838:59:59.000000`.
+fn time_text(micros: i64) -> String {
+    let sign = if micros < 0 { "-" } else { "" };
+    let micros = micros.unsigned_abs();
+    let seconds = micros / 1_000_000;
+    format!(
+        "{sign}{:02}:{:02}:{:02}.{:06}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60,
+        micros % 1_000_000
+    )
+}
+
+fn options(endpoint: &Endpoint) -> Result<MySqlConnectOptions, SourceError> {
+    // Nothing of the session is left to the driver: it would add a mode that changes what `||` means and a time zone
+    // that changes what a timestamp shows.
+    let mut options = MySqlConnectOptions::new()
+        .username(&endpoint.user)
+        .database(endpoint.database.as_str())
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+        .timezone(None)
+        .set_names(false)
+        .enable_cleartext_plugin(false)
+        .disable_statement_logging();
+    match &endpoint.host {
+        Host::Tcp { host, port } => options = options.host(host).port(*port),
+        #[cfg(unix)]
+        Host::Socket { path, .. } => options = options.socket(path),
+        #[cfg(not(unix))]
+        Host::Socket { .. } => {
+            return Err(SourceError::Unreachable {
+                host: endpoint.host.to_string(),
+                cause: std::io::ErrorKind::Unsupported.into(),
+            });
+        }
+    }
+    match &endpoint.password {
+        Password::None => {}
+        Password::Given(secret) => options = options.password(secret.reveal()),
+        Password::File(path) => {
+            let text = std::fs::read_to_string(path).map_err(SourceError::PasswordFile)?;
+            options = options.password(text.trim_end_matches(['\r', '\n']));
+        }
+    }
+    Ok(match &endpoint.tls {
+        Tls::Off => options.ssl_mode(MySqlSslMode::Disabled),
+        Tls::Require => options.ssl_mode(MySqlSslMode::VerifyIdentity),
+        Tls::Ca(path) => options.ssl_mode(MySqlSslMode::VerifyIdentity).ssl_ca(path),
+    })
+}
+
+fn connect_fault(error: &sqlx::Error, endpoint: &Endpoint) -> SourceError {
+    let host = endpoint.host.to_string();
+    match error {
+        sqlx::Error::Database(database) => {
+            let number = database
+                .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+                .map_or(0, sqlx::mysql::MySqlDatabaseError::number);
+            match number {
+                1045 | 1698 | 1862 | 3118 => SourceError::Login { user: endpoint.user.clone() },
+                1044 | 1049 => SourceError::Database { database: endpoint.database.to_string() },
+                1040 | 1203 | 1226 => SourceError::Busy,
+                1129 | 1130 => {
+                    SourceError::Unreachable { host, cause: std::io::ErrorKind::PermissionDenied.into() }
+                }
+                code => SourceError::Server { code, table: "the connection".into() },
+            }
+        }
+        sqlx::Error::Tls(reason) => SourceError::Tls { host, reason: reason.to_string() },
+        sqlx::Error::Io(cause) => SourceError::Unreachable { host, cause: cause.kind().into() },
+        _ => SourceError::Protocol { what: "the server's greeting" },
+    }
+}

@@ -1,0 +1,201 @@
+//! What the source holds, asked of its catalog.
+
+use std::collections::BTreeMap;
+
+use bicuspid_guard::{Catalog, KeyCast};
+use bicuspid_model::{ColumnName, SourceType, TableName};
+
+use crate::connect::Wire;
+use crate::error::SourceError;
+
+/// How a table stores its rows, which decides how it may be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Engine {
+    /// MyISAM or Aria: a read holds a lock on the whole table until its last row is sent.
+    TableLock(String),
+    /// InnoDB: readers see a snapshot and lock nothing.
+    Snapshot,
+}
+
+/// A column as the catalog describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundColumn {
+    /// Name.
+    pub name: ColumnName,
+    /// Type as the server writes it.
+    pub type_text: String,
+    /// Type, `None` if Bicuspid does not know it.
+    pub source: Option<SourceType>,
+    /// Whether it may hold NULL.
+    pub nullable: bool,
+}
+
+/// A base table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundTable {
+    /// Name.
+    pub name: TableName,
+    /// Engine.
+    pub engine: Engine,
+    /// Rows, as the server estimates them (exact on MyISAM).
+    pub rows_estimate: u64,
+    /// Average bytes of a row, as the server estimates them.
+    pub row_bytes_estimate: u64,
+    /// Bytes of the table without its indexes.
+    pub bytes_estimate: u64,
+    /// Columns, in order.
+    pub columns: Vec<FoundColumn>,
+    /// Positions of the primary key's columns, in key order; empty if there is none.
+    pub primary_key: Vec<usize>,
+    /// Positions of the columns of each other unique index without prefixes or NULLs.
+    pub unique_keys: Vec<Vec<usize>>,
+}
+
+/// Something in the database that is not copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Name.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
+/// What the database holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Discovered {
+    /// Base tables, by name.
+    pub tables: Vec<FoundTable>,
+    /// Everything else.
+    pub skipped: Vec<Skipped>,
+}
+
+pub(crate) async fn discover(wire: &mut Wire) -> Result<Discovered, SourceError> {
+    let tables = wire.catalog(Catalog::Tables).await?;
+    let columns = by_table(wire.catalog(Catalog::Columns).await?);
+    let statistics = by_table(wire.catalog(Catalog::Statistics).await?);
+    let mut found = Discovered::default();
+    for row in tables {
+        let name = text(&row, 0);
+        match table(&row, columns.get(&name), statistics.get(&name)) {
+            Ok(table) => found.tables.push(table),
+            Err(why) => found.skipped.push(Skipped { name, why }),
+        }
+    }
+    Ok(found)
+}
+
+type CatalogRow = Vec<Option<String>>;
+
+fn by_table(rows: Vec<CatalogRow>) -> BTreeMap<String, Vec<CatalogRow>> {
+    let mut map: BTreeMap<String, Vec<CatalogRow>> = BTreeMap::new();
+    for row in rows {
+        map.entry(text(&row, 0)).or_default().push(row);
+    }
+    map
+}
+
+fn text(row: &CatalogRow, i: usize) -> String {
+    row.get(i).cloned().flatten().unwrap_or_default()
+}
+
+fn number(row: &CatalogRow, i: usize) -> u64 {
+    text(row, i).parse().unwrap_or(0)
+}
+
+fn table(
+    row: &CatalogRow,
+    columns: Option<&Vec<CatalogRow>>,
+    statistics: Option<&Vec<CatalogRow>>,
+) -> Result<FoundTable, String> {
+    let name = TableName::new(text(row, 0)).map_err(|e| e.to_string())?;
+    match text(row, 1).as_str() {
+        "BASE TABLE" => {}
+        // A view can hide any function or table behind its name.
+        "VIEW" | "SYSTEM VIEW" => return Err("a view: only tables are copied".into()),
+        other => return Err(format!("a {}: only base tables are copied", other.to_lowercase())),
+    }
+    let engine = match text(row, 2).as_str() {
+        "InnoDB" => Engine::Snapshot,
+        engine @ ("MyISAM" | "Aria") => Engine::TableLock(engine.to_owned()),
+        "" => return Err("the server cannot open it".into()),
+        // FEDERATED, CONNECT, SPIDER and their kin reach other servers when they are read.
+        engine => return Err(format!("its engine {engine} is not one that is read")),
+    };
+    let columns: Vec<FoundColumn> = columns
+        .map(|rows| rows.iter().map(column).collect::<Result<_, _>>())
+        .transpose()?
+        .filter(|columns: &Vec<FoundColumn>| !columns.is_empty())
+        .ok_or("no column of it is visible to the account")?;
+    let position = |name: &str| columns.iter().position(|c| c.name.as_str() == name);
+    let mut indexes: BTreeMap<String, Vec<&CatalogRow>> = BTreeMap::new();
+    for row in statistics.into_iter().flatten() {
+        if text(row, 2) == "0" {
+            indexes.entry(text(row, 1)).or_default().push(row);
+        }
+    }
+    let mut primary_key = Vec::new();
+    let mut unique_keys = Vec::new();
+    for (index, parts) in indexes {
+        let is_primary = index == "PRIMARY";
+        // An index over prefixes does not say that whole values are unique, but for the primary key's rows they are.
+        let usable = is_primary || parts.iter().all(|p| text(p, 5).is_empty() && text(p, 6) != "YES");
+        let Some(positions) = parts.iter().map(|p| position(&text(p, 4))).collect::<Option<Vec<_>>>() else {
+            continue;
+        };
+        match (is_primary, usable) {
+            (true, _) => primary_key = positions,
+            (false, true) => unique_keys.push(positions),
+            (false, false) => {}
+        }
+    }
+    Ok(FoundTable {
+        name,
+        engine,
+        rows_estimate: number(row, 3),
+        row_bytes_estimate: number(row, 4),
+        bytes_estimate: number(row, 5),
+        columns,
+        primary_key,
+        unique_keys,
+    })
+}
+
+fn column(row: &CatalogRow) -> Result<FoundColumn, String> {
+    let type_text = text(row, 3);
+    Ok(FoundColumn {
+        name: ColumnName::new(text(row, 1)).map_err(|e| e.to_string())?,
+        source: SourceType::parse(&type_text, &text(row, 5)),
+        type_text,
+        nullable: text(row, 4) != "NO",
+    })
+}
+
+/// How bounds for a key column are cast, `None` if its order in the index is not that of any comparison with a bound.
+pub(crate) fn key_cast(source: &SourceType) -> Option<KeyCast> {
+    match source {
+        SourceType::TinyInt { .. }
+        | SourceType::SmallInt { .. }
+        | SourceType::MediumInt { .. }
+        | SourceType::Int { .. }
+        | SourceType::BigInt { .. }
+        | SourceType::Year
+        | SourceType::Double
+        | SourceType::Bit { .. }
+        | SourceType::Text(_) => Some(KeyCast::None),
+        SourceType::Binary => Some(KeyCast::Binary),
+        SourceType::Decimal { precision, scale } => {
+            Some(KeyCast::Decimal { precision: *precision, scale: *scale })
+        }
+        SourceType::Date => Some(KeyCast::Date),
+        SourceType::DateTime => Some(KeyCast::DateTime),
+        SourceType::Time => Some(KeyCast::Time),
+        // A float does not compare equal to itself once it was a double; enum and set sort by number and compare as
+        // text; a timestamp's local time occurs twice in autumn; the others have no order that all servers share.
+        SourceType::Float
+        | SourceType::Choice(_)
+        | SourceType::Timestamp
+        | SourceType::Json
+        | SourceType::Spatial
+        | SourceType::TextLike => None,
+    }
+}

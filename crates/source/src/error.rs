@@ -1,0 +1,256 @@
+//! What can go wrong on the source's side.
+
+use bicuspid_guard::Refusal;
+use bicuspid_model::{Class, Side, Trouble};
+
+/// An error of the source. It never holds a value, a secret, or the server's own text.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The server could not be reached.
+    #[error("the source at {host} could not be reached")]
+    Unreachable {
+        /// Host and port.
+        host: String,
+        /// What the operating system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The TLS handshake did not succeed.
+    #[error("no trusted TLS connection to the source at {host}")]
+    Tls {
+        /// Host and port.
+        host: String,
+        /// The reason in the TLS library's words, which name no secret.
+        reason: String,
+    },
+    /// The server refused the account or its password.
+    #[error("the source refused the account {user}")]
+    Login {
+        /// Account.
+        user: String,
+    },
+    /// The database does not exist, or the account may not see it.
+    #[error("the source has no database {database} for this account")]
+    Database {
+        /// Database.
+        database: String,
+    },
+    /// The server has no room for another connection.
+    #[error("the source takes no more connections")]
+    Busy,
+    /// The account, the session or a statement is not safe.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A session setting did not take.
+    #[error("the session setting {variable} did not take")]
+    Setting {
+        /// Variable that was read back.
+        variable: String,
+    },
+    /// The password file could not be read.
+    #[error("the password file of the source could not be read")]
+    PasswordFile(#[source] std::io::Error),
+    /// A statement passed the session's time limit, and the server ended it.
+    #[error("a statement on table {table} passed the time limit")]
+    TimeLimit {
+        /// Table, or what was asked for.
+        table: String,
+    },
+    /// The table was dropped or altered while it was read.
+    #[error("table {table} changed its shape while it was read")]
+    Drifted {
+        /// Table.
+        table: String,
+    },
+    /// The account may not read the table or one of its columns.
+    #[error("the account may not read table {table}")]
+    Denied {
+        /// Table.
+        table: String,
+    },
+    /// A value has no exact form in the target.
+    #[error("column {column} of table {table} holds a value without an exact form: {rule}")]
+    Misfit {
+        /// Table.
+        table: String,
+        /// Column.
+        column: String,
+        /// Rule that it broke.
+        rule: &'static str,
+    },
+    /// A key was NULL or had to be changed, so that it cannot name its row.
+    #[error("a key of table {table} cannot be kept exactly")]
+    Key {
+        /// Table.
+        table: String,
+    },
+    /// The connection ended.
+    #[error("the connection to the source ended while {table} was read")]
+    Lost {
+        /// Table, or what was asked for.
+        table: String,
+    },
+    /// The server reported an error that Bicuspid does not know.
+    #[error("the source reported error {code} while {table} was read")]
+    Server {
+        /// Number of the error.
+        code: u16,
+        /// Table, or what was asked for.
+        table: String,
+    },
+    /// The server sent something that is not of the protocol or of the shape asked for.
+    #[error("the source sent an answer that could not be read: {what}")]
+    Protocol {
+        /// What was being read.
+        what: &'static str,
+    },
+}
+
+impl SourceError {
+    /// Whether the trouble is of one table, so that the others can go on.
+    #[must_use]
+    pub const fn is_of_table(&self) -> bool {
+        matches!(
+            self,
+            Self::TimeLimit { .. }
+                | Self::Drifted { .. }
+                | Self::Denied { .. }
+                | Self::Misfit { .. }
+                | Self::Key { .. }
+        )
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> String {
+        match self {
+            Self::Unreachable { .. } => "source::unreachable".into(),
+            Self::Tls { .. } => "source::tls".into(),
+            Self::Login { .. } => "source::login".into(),
+            Self::Database { .. } => "source::database".into(),
+            Self::Busy => "source::busy".into(),
+            Self::Refused(refusal) => refusal.code().to_owned(),
+            Self::Setting { .. } => "source::setting".into(),
+            Self::PasswordFile(_) => "source::password_file".into(),
+            Self::TimeLimit { .. } => "source::time_limit".into(),
+            Self::Drifted { .. } => "source::drifted".into(),
+            Self::Denied { .. } => "source::denied".into(),
+            Self::Misfit { rule, .. } => format!("validate::{rule}"),
+            Self::Key { .. } => "validate::key".into(),
+            Self::Lost { .. } => "source::lost".into(),
+            Self::Server { .. } => "source::server".into(),
+            Self::Protocol { .. } => "source::protocol".into(),
+        }
+    }
+
+    /// The error as told to a person.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        if let Self::Refused(refusal) = self {
+            return refusal.trouble();
+        }
+        let class = match self {
+            Self::PasswordFile(_) => Class::Usage,
+            Self::Setting { .. } => Class::Refused,
+            error if error.is_of_table() => Class::Held,
+            _ => Class::Failed,
+        };
+        let (why, hint): (String, &str) = match self {
+            Self::Unreachable { cause, .. } => (
+                reason_of(cause),
+                "check SOURCE_DB_HOST and SOURCE_DB_PORT, and that the server listens there and no firewall is between",
+            ),
+            Self::Tls { reason, .. } => (
+                reason.clone(),
+                "give the clinic's own authority with SOURCE_DB_TLS=ca:FILE; servers older than TLS 1.2 need an SSH tunnel",
+            ),
+            Self::Login { .. } => (
+                "the account does not exist for this client's address, or the password is not the one the server knows".into(),
+                "check SOURCE_DB_READONLY_USER and SOURCE_DB_READONLY_PASSWORD; `bicuspid grants` prints the account to ask the administrator for",
+            ),
+            Self::Database { .. } => (
+                "it does not exist, or the account holds no privilege on it".into(),
+                "check SOURCE_DB_NAME; `bicuspid grants` prints the grant to ask the administrator for",
+            ),
+            Self::Busy => (
+                "the server or the account is at its limit of connections".into(),
+                "try again later; Bicuspid itself uses one connection",
+            ),
+            Self::Setting { variable } => (
+                format!("`{variable}` was set and read back, and the server answered with another value"),
+                "a server or proxy that ignores session settings cannot be read safely; connect to the server itself",
+            ),
+            Self::PasswordFile(cause) => {
+                (reason_of(cause), "check the path in SOURCE_DB_READONLY_PASSWORD_FILE and who may read it")
+            }
+            Self::TimeLimit { .. } => (
+                "the server is busy, or the table is wider than was estimated".into(),
+                "run again in a quiet hour; nothing of the table was loaded",
+            ),
+            Self::Drifted { .. } => {
+                ("it was altered or dropped by somebody else meanwhile".into(), "run again; the new shape will be planned")
+            }
+            Self::Denied { .. } => (
+                "SELECT on it is not granted to the account".into(),
+                "grant SELECT on the table, or exclude it in bicuspid.toml",
+            ),
+            Self::Misfit { column, rule, .. } => (
+                format!("column `{column}` broke the rule `{rule}`"),
+                "choose another type for the column in bicuspid.toml, or exclude the column",
+            ),
+            Self::Key { .. } => (
+                "a key column holds NULL, a date that does not exist, or characters that had to be replaced".into(),
+                "repair the row in the clinic's program, or exclude the table in bicuspid.toml",
+            ),
+            Self::Lost { .. } => (
+                "the server closed the connection or the network failed".into(),
+                "run again; a run begins where the data says it must",
+            ),
+            Self::Server { code, .. } => {
+                (format!("error {code} of MySQL or MariaDB"), "look the number up in the server's manual")
+            }
+            Self::Protocol { what } => {
+                ((*what).to_owned(), "this is a fault in Bicuspid or in a proxy between; please report it")
+            }
+            Self::Refused(_) => (String::new(), ""),
+        };
+        Trouble {
+            code: self.code(),
+            side: Side::Source,
+            class,
+            what: self.to_string(),
+            why,
+            state: "nothing was changed on the source; the target still shows the last published state"
+                .into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+/// The kind of an input or output error in a few words; the operating system's text may hold names and paths.
+fn reason_of(cause: &std::io::Error) -> String {
+    cause.kind().to_string()
+}
+
+/// Turns a driver's error into ours. `what` names the table or the thing asked for.
+pub(crate) fn of_driver(error: &sqlx::Error, what: &str) -> SourceError {
+    let table = what.to_owned();
+    match error {
+        sqlx::Error::Database(database) => {
+            let number = database
+                .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+                .map_or(0, sqlx::mysql::MySqlDatabaseError::number);
+            // Numbers: MySQL 8.0 error reference; 1969 is MariaDB's statement time limit, 4031 MySQL's idle limit.
+            match number {
+                1969 | 3024 | 1205 => SourceError::TimeLimit { table },
+                1146 | 1054 | 1412 | 1051 => SourceError::Drifted { table },
+                1142 | 1143 | 1370 => SourceError::Denied { table },
+                1040 | 1203 | 1226 => SourceError::Busy,
+                1053 | 1317 | 1927 | 4031 => SourceError::Lost { table },
+                code => SourceError::Server { code, table },
+            }
+        }
+        sqlx::Error::Io(_) => SourceError::Lost { table },
+        _ => SourceError::Protocol { what: "an answer of the server" },
+    }
+}

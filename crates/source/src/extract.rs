@@ -1,0 +1,497 @@
+//! Reading tables: one short statement after the other, each drained to memory at once.
+
+use std::time::{Duration, Instant};
+
+use bicuspid_guard::session::{self, SessionLimits};
+use bicuspid_guard::{ChunkQuery, KeyPart, Selected, builder};
+use bicuspid_model::{Batch, Column, Endpoint, KeyBound, SourceType, Table, TableName, Value};
+use sqlx::mysql::MySqlRow;
+
+use crate::connect::{SourceFacts, Wire, cell};
+use crate::decode::{self, Conversions};
+use crate::discover::{self, Discovered, Engine, FoundTable, key_cast};
+use crate::error::SourceError;
+use crate::meter::Meter;
+use crate::pace::{Pace, Pacer};
+
+/// Time between two looks at the server's load.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Threads at work, ours and the one that answers among them, above which the server counts as busy.
+const THREADS_RUNNING_MAX: u64 = 8;
+/// Age at which a snapshot is given up for a new one, so that the server can clean up old row versions.
+const SNAPSHOT_AGE_MAX: Duration = Duration::from_mins(2);
+
+/// How a source is read.
+#[derive(Debug, Clone)]
+pub struct SourceOptions {
+    /// What the session sets upon itself.
+    pub limits: SessionLimits,
+    /// Pauses between statements.
+    pub pace: Pace,
+    /// How long one statement should take at most.
+    pub lock_aim: Duration,
+}
+
+impl Default for SourceOptions {
+    fn default() -> Self {
+        Self { limits: SessionLimits::default(), pace: Pace::Kind, lock_aim: Duration::from_millis(10) }
+    }
+}
+
+/// A clinic's server, to be read. It has no method that takes a statement and none that writes.
+pub struct Source {
+    wire: Wire,
+    facts: SourceFacts,
+    options: SourceOptions,
+    meter: Meter,
+    snapshot: Option<Instant>,
+    looked_at: Instant,
+    locks_waited: Option<u64>,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("facts", &self.facts).finish_non_exhaustive()
+    }
+}
+
+/// By which columns a table is walked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Walk {
+    /// Positions of the columns of a unique key, in key order.
+    Keyset(Vec<usize>),
+    /// There is no such key: the table is read by one statement.
+    Whole,
+}
+
+impl Walk {
+    /// The primary key if its order can be asked for, else the shortest unique key whose can.
+    #[must_use]
+    pub fn of(found: &FoundTable, table: &Table) -> Self {
+        let walkable = |key: &&Vec<usize>| {
+            !key.is_empty()
+                && key.iter().all(|&i| {
+                    table
+                        .columns
+                        .get(i)
+                        .is_some_and(|c| !c.withheld && key_cast(&c.source).is_some() && decodable_key(c))
+                })
+        };
+        if walkable(&&found.primary_key) {
+            return Self::Keyset(found.primary_key.clone());
+        }
+        let nullable =
+            |key: &&Vec<usize>| key.iter().any(|&i| found.columns.get(i).is_none_or(|c| c.nullable));
+        let shortest =
+            found.unique_keys.iter().filter(walkable).filter(|k| !nullable(k)).min_by_key(|k| k.len());
+        shortest.map_or(Self::Whole, |key| Self::Keyset(key.clone()))
+    }
+
+    /// The columns, empty for [`Walk::Whole`].
+    #[must_use]
+    pub fn positions(&self) -> &[usize] {
+        match self {
+            Self::Keyset(positions) => positions,
+            Self::Whole => &[],
+        }
+    }
+
+    /// Whether source and target order the key alike, so that a range means the same rows on both.
+    #[must_use]
+    pub fn orders_alike(&self, table: &Table) -> bool {
+        let alike = |i: &usize| {
+            table.columns.get(*i).is_some_and(|c| {
+                matches!(
+                    c.source,
+                    SourceType::TinyInt { .. }
+                        | SourceType::SmallInt { .. }
+                        | SourceType::MediumInt { .. }
+                        | SourceType::Int { .. }
+                        | SourceType::BigInt { .. }
+                        | SourceType::Year
+                        | SourceType::Decimal { .. }
+                        | SourceType::Date
+                        | SourceType::DateTime
+                        | SourceType::Binary
+                ) && c.target != bicuspid_model::TargetType::Bool
+            })
+        };
+        match self {
+            Self::Keyset(positions) => positions.iter().all(alike),
+            Self::Whole => false,
+        }
+    }
+}
+
+/// Whether a key field of the canonical row brings the key back exactly.
+fn decodable_key(column: &Column) -> bool {
+    use bicuspid_model::source_type::Charset;
+    match &column.source {
+        SourceType::Text(charset) => *charset == Charset::Utf8 || *charset == Charset::Latin1,
+        _ => true,
+    }
+}
+
+/// Rows of one statement.
+#[derive(Debug)]
+pub struct Piece {
+    /// The rows, in key order.
+    pub batch: Batch,
+    /// Whether nothing is left in the range that was asked for.
+    pub is_last: bool,
+}
+
+impl Source {
+    /// Connects, makes the session read-only and bounded, and reads everything back.
+    pub async fn connect(endpoint: &Endpoint, options: SourceOptions) -> Result<Self, SourceError> {
+        let (wire, facts) = Wire::open(endpoint, &options.limits).await?;
+        Ok(Self {
+            wire,
+            facts,
+            options,
+            meter: Meter::default(),
+            snapshot: None,
+            looked_at: Instant::now(),
+            locks_waited: None,
+        })
+    }
+
+    /// What the server says of itself.
+    #[must_use]
+    pub const fn facts(&self) -> &SourceFacts {
+        &self.facts
+    }
+
+    /// What was asked so far, and how long it took.
+    #[must_use]
+    pub const fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Asks the catalog what the database holds.
+    pub async fn discover(&mut self) -> Result<Discovered, SourceError> {
+        discover::discover(&mut self.wire).await
+    }
+
+    /// Counts the rows of a table: at once on MyISAM, inside the snapshot and by reading an index on InnoDB. `None`
+    /// if the server's time limit came first.
+    pub async fn count(&mut self, table: &TableName) -> Result<Option<u64>, SourceError> {
+        let statement = builder::count(&self.wire.database.clone(), table, None)?;
+        match self.counted(&statement, table).await {
+            Ok(count) => Ok(Some(count)),
+            Err(SourceError::TimeLimit { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn counted(
+        &mut self,
+        statement: &bicuspid_guard::ReadStatement,
+        table: &TableName,
+    ) -> Result<u64, SourceError> {
+        let unreadable = || SourceError::Protocol { what: "a count" };
+        let mut count = None;
+        self.wire
+            .send(statement, table.as_str(), |row| {
+                let bytes = cell(row, 0)?.ok_or_else(unreadable)?;
+                count = Some(u64::from_le_bytes(bytes.try_into().map_err(|_| unreadable())?));
+                Ok(())
+            })
+            .await?;
+        count.ok_or_else(unreadable)
+    }
+
+    /// Prepares to read a table of this engine: InnoDB tables are read in a snapshot, others outside of any
+    /// transaction, so that no metadata lock outlives a statement.
+    pub async fn enter(&mut self, engine: &Engine) -> Result<(), SourceError> {
+        let young = self.snapshot.is_some_and(|at| at.elapsed() < SNAPSHOT_AGE_MAX);
+        match engine {
+            Engine::Snapshot if young => {}
+            Engine::Snapshot => {
+                self.end_snapshot().await?;
+                self.wire.command(&session::begin_snapshot(self.facts.flavour)).await?;
+                self.snapshot = Some(Instant::now());
+                self.wire.command(&session::savepoint()).await?;
+            }
+            Engine::TableLock(_) => self.end_snapshot().await?,
+        }
+        Ok(())
+    }
+
+    /// Gives the metadata lock of the table back and keeps the snapshot.
+    pub async fn leave(&mut self) -> Result<(), SourceError> {
+        if self.snapshot.is_some() {
+            self.wire.command(&session::rollback_to_savepoint()).await?;
+        }
+        Ok(())
+    }
+
+    async fn end_snapshot(&mut self) -> Result<(), SourceError> {
+        if self.snapshot.take().is_some() {
+            self.wire.command(&session::end()).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins to read a table.
+    pub fn reader<'a>(&'a mut self, found: &FoundTable, table: &'a Table, walk: &'a Walk) -> Reader<'a> {
+        let pacer = Pacer::new(self.options.pace, self.options.lock_aim, found.row_bytes_estimate);
+        Reader {
+            source: self,
+            table,
+            walk,
+            pacer,
+            conversions: vec![Conversions::default(); table.columns.len()],
+            after: None,
+        }
+    }
+
+    /// Ends the session.
+    pub async fn close(mut self) -> Meter {
+        // The data is in hand; a snapshot that cannot be ended ends with the connection.
+        let _ = self.end_snapshot().await;
+        let meter = self.meter.clone();
+        self.wire.close().await;
+        meter
+    }
+
+    /// Whether the people who work on the server feel a strain: many threads at work, or somebody waiting for locks.
+    async fn strained(&mut self) -> Result<bool, SourceError> {
+        let rows = self.wire.texts(&builder::status()?, "the status").await?;
+        let value = |name: &str| {
+            rows.iter()
+                .find(|row| row.first().and_then(Option::as_deref) == Some(name))
+                .and_then(|row| row.get(1)?.as_deref()?.parse::<u64>().ok())
+        };
+        let waited = value("Table_locks_waited");
+        let more_waited = matches!((self.locks_waited, waited), (Some(before), Some(now)) if now > before);
+        self.locks_waited = waited;
+        Ok(more_waited
+            || value("Threads_running").is_some_and(|n| n > THREADS_RUNNING_MAX)
+            || value("Innodb_row_lock_current_waits").is_some_and(|n| n > 0))
+    }
+}
+
+/// A walk through one table.
+pub struct Reader<'a> {
+    source: &'a mut Source,
+    table: &'a Table,
+    walk: &'a Walk,
+    pacer: Pacer,
+    conversions: Vec<Conversions>,
+    after: Option<KeyBound>,
+}
+
+impl std::fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("table", &self.table.name).finish_non_exhaustive()
+    }
+}
+
+impl Reader<'_> {
+    /// Begins after this key instead of at the first row, or after the last row that was read.
+    pub fn seek(&mut self, after: Option<KeyBound>) {
+        self.after = after;
+    }
+
+    /// Values that were replaced so far, one entry for each column.
+    #[must_use]
+    pub fn conversions(&self) -> &[Conversions] {
+        &self.conversions
+    }
+
+    /// Reads the next rows up to and including `up_to`, or to the end, by the key of the walk. After the last piece of
+    /// a range the next call goes on behind the last row; [`Reader::seek`] says otherwise.
+    pub async fn next(&mut self, up_to: Option<&KeyBound>) -> Result<Piece, SourceError> {
+        let Walk::Keyset(positions) = self.walk else {
+            return Err(SourceError::Protocol { what: "a walk without a key" });
+        };
+        let database = self.source.wire.database.clone();
+        let limit = self.pacer.rows();
+        let select = self.select();
+        let key = self.key_parts(positions)?;
+        let after = self.after.as_ref().map(|k| self.bound(k, positions)).transpose()?;
+        let up_to = up_to.map(|k| self.bound(k, positions)).transpose()?;
+        let statement = builder::chunk(&ChunkQuery {
+            database: &database,
+            table: &self.table.name,
+            select: &select,
+            key: &key,
+            after: after.as_deref(),
+            up_to: up_to.as_deref(),
+            limit,
+            filter: None,
+        })?;
+        let mut batch = Batch::new();
+        let (table, conversions) = (self.table, &mut self.conversions);
+        let began = Instant::now();
+        self.source
+            .wire
+            .send(&statement, table.name.as_str(), |row| decode_row(&mut batch, table, row, conversions))
+            .await?;
+        let elapsed = began.elapsed();
+        let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        self.learn(rows, batch.bytes().len(), elapsed);
+        self.check_keys(positions)?;
+        if let Some(last) = batch.last() {
+            let key = KeyBound::of_row(last, positions).ok_or_else(|| self.key_fault())?;
+            self.after = Some(key);
+        }
+        self.rest(elapsed).await?;
+        Ok(Piece { batch, is_last: rows < limit })
+    }
+
+    /// Reads all rows by one statement and hands them over in pieces of about `bytes_max` bytes as they arrive. `each`
+    /// returns whether it wants more; the statement is drained in any case, so that its lock is given back.
+    pub async fn whole(
+        &mut self,
+        bytes_max: usize,
+        mut each: impl FnMut(Batch) -> bool,
+    ) -> Result<(), SourceError> {
+        let database = self.source.wire.database.clone();
+        let statement = builder::whole(&database, &self.table.name, &self.select(), None)?;
+        let mut batch = Batch::new();
+        let (mut rows, mut bytes, mut wanted) = (0_u64, 0_usize, true);
+        let (table, conversions) = (self.table, &mut self.conversions);
+        let began = Instant::now();
+        self.source
+            .wire
+            .send(&statement, table.name.as_str(), |row| {
+                rows += 1;
+                if wanted {
+                    decode_row(&mut batch, table, row, conversions)?;
+                    if batch.bytes().len() >= bytes_max {
+                        bytes += batch.bytes().len();
+                        wanted = each(std::mem::take(&mut batch));
+                    }
+                }
+                Ok(())
+            })
+            .await?;
+        let elapsed = began.elapsed();
+        bytes += batch.bytes().len();
+        if wanted && !batch.is_empty() {
+            each(batch);
+        }
+        self.learn(rows, bytes, elapsed);
+        let keys = self.table.primary_key.clone();
+        self.check_keys(&keys)?;
+        self.rest(elapsed).await
+    }
+
+    /// What is asked of each row: the columns that are copied, and beside a text that the server turns into UTF-8 its
+    /// stored bytes.
+    fn select(&self) -> Vec<Selected<'_>> {
+        let mut select = Vec::with_capacity(self.table.columns.len());
+        for column in self.table.columns.iter().filter(|c| !c.withheld) {
+            if needs_server(column) {
+                select.push(Selected::Utf8(&column.name));
+            }
+            select.push(Selected::Column(&column.name));
+        }
+        select
+    }
+
+    fn learn(&mut self, rows: u64, bytes: usize, elapsed: Duration) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.source.meter.add(rows, bytes, elapsed);
+        self.pacer.learn(rows, bytes, elapsed);
+    }
+
+    /// Leaves the server alone for a while, and looks how it fares.
+    async fn rest(&mut self, elapsed: Duration) -> Result<(), SourceError> {
+        if let Some(pause) = self.pacer.pause(elapsed) {
+            if self.source.looked_at.elapsed() >= LOOK_EVERY {
+                self.source.looked_at = Instant::now();
+                let strained = self.source.strained().await?;
+                self.pacer.feel(strained);
+            }
+            tokio::time::sleep(pause).await;
+        }
+        Ok(())
+    }
+
+    fn key_fault(&self) -> SourceError {
+        SourceError::Key { table: self.table.name.to_string() }
+    }
+
+    fn key_parts(&self, positions: &[usize]) -> Result<Vec<KeyPart<'_>>, SourceError> {
+        positions
+            .iter()
+            .map(|&i| {
+                let column = self.table.columns.get(i)?;
+                Some(KeyPart { column: &column.name, cast: key_cast(&column.source)? })
+            })
+            .collect::<Option<_>>()
+            .ok_or_else(|| self.key_fault())
+    }
+
+    fn bound(&self, key: &KeyBound, positions: &[usize]) -> Result<Vec<Value>, SourceError> {
+        let columns: Vec<&Column> = positions.iter().filter_map(|&i| self.table.columns.get(i)).collect();
+        let values = key.values(columns.iter().copied()).ok_or_else(|| self.key_fault())?;
+        columns
+            .iter()
+            .zip(values)
+            .map(|(column, value)| match (&column.source, value) {
+                // Kept as a decimal on the target, a number to the source.
+                (SourceType::BigInt { unsigned: true }, Value::Decimal(text)) => {
+                    text.parse().ok().map(Value::UInt)
+                }
+                (_, value) => Some(value),
+            })
+            .collect::<Option<_>>()
+            .ok_or_else(|| self.key_fault())
+    }
+
+    /// A key that was replaced on the way does not name its row any more.
+    fn check_keys(&self, positions: &[usize]) -> Result<(), SourceError> {
+        let keys = positions.iter().chain(&self.table.primary_key);
+        let mut replaced = keys.filter_map(|&i| self.conversions.get(i));
+        if replaced.any(|c| !c.is_empty()) { Err(self.key_fault()) } else { Ok(()) }
+    }
+}
+
+fn needs_server(column: &Column) -> bool {
+    matches!(&column.source, SourceType::Text(charset) | SourceType::Choice(charset) if charset.needs_server())
+}
+
+fn decode_row(
+    batch: &mut Batch,
+    table: &Table,
+    row: &MySqlRow,
+    conversions: &mut [Conversions],
+) -> Result<(), SourceError> {
+    let misfit = |column: &Column, rule: decode::Misfit| SourceError::Misfit {
+        table: table.name.to_string(),
+        column: column.name.to_string(),
+        rule: rule.rule(),
+    };
+    let count = u16::try_from(table.columns.len()).map_err(|_| SourceError::Protocol { what: "a row" })?;
+    batch.begin_row(count);
+    let mut at = 0;
+    for (column, counts) in table.columns.iter().zip(conversions) {
+        if column.withheld {
+            batch.null();
+            continue;
+        }
+        let value = cell(row, at)?;
+        at += 1;
+        let stored = if needs_server(column) {
+            at += 1;
+            cell(row, at - 1)?
+        } else {
+            None
+        };
+        match value {
+            None => batch.null(),
+            Some(bytes) => {
+                decode::field(batch, column, bytes, stored, counts).map_err(|rule| misfit(column, rule))?;
+            }
+        }
+    }
+    if batch.end_row() {
+        Ok(())
+    } else {
+        Err(SourceError::Protocol { what: "more than 4 GiB of rows at once" })
+    }
+}

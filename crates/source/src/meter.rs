@@ -1,0 +1,94 @@
+//! What the source was asked, and how long it took.
+
+use std::time::Duration;
+
+/// Buckets per factor of two.
+const FINE: u32 = 16;
+/// Longest time told apart, about 2^36 microseconds.
+const BUCKETS: usize = 36 * 16;
+
+/// Counts of statements, rows and bytes, and a histogram of statement times in bounded memory (a bucket is 1/16 of a
+/// factor of two wide, so a percentile is right within 7 %; the maximum is exact).
+#[derive(Debug, Clone)]
+pub struct Meter {
+    /// Statements that read rows of tables.
+    pub statements: u64,
+    /// Rows that arrived.
+    pub rows: u64,
+    /// Bytes of canonical rows made of them.
+    pub bytes: u64,
+    buckets: Vec<u64>,
+    max: Duration,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self { statements: 0, rows: 0, bytes: 0, buckets: vec![0; BUCKETS], max: Duration::ZERO }
+    }
+}
+
+impl Meter {
+    pub(crate) fn add(&mut self, rows: u64, bytes: u64, elapsed: Duration) {
+        self.statements += 1;
+        self.rows += rows;
+        self.bytes += bytes;
+        self.max = self.max.max(elapsed);
+        if let Some(bucket) = self.buckets.get_mut(bucket(elapsed)) {
+            *bucket += 1;
+        }
+    }
+
+    /// The time within which this share (0 to 1000 per mille) of the statements ended, in milliseconds.
+    #[must_use]
+    pub fn per_mille_ms(&self, share: u64) -> f64 {
+        let wanted = (self.statements * share).div_ceil(1000).max(1);
+        let mut seen = 0;
+        for (i, count) in self.buckets.iter().enumerate() {
+            seen += count;
+            if seen >= wanted {
+                return upper_ms(i).min(self.max_ms());
+            }
+        }
+        self.max_ms()
+    }
+
+    /// The longest time of a statement, in milliseconds.
+    #[must_use]
+    pub fn max_ms(&self) -> f64 {
+        self.max.as_secs_f64() * 1000.0
+    }
+}
+
+fn bucket(elapsed: Duration) -> usize {
+    let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).max(1);
+    let power = micros.ilog2();
+    let fraction = ((u128::from(micros) << 4 >> power) & u128::from(FINE - 1)).try_into().unwrap_or(0_usize);
+    let base = usize::try_from(power * FINE).unwrap_or(BUCKETS);
+    (base + fraction).min(BUCKETS - 1)
+}
+
+fn upper_ms(bucket: usize) -> f64 {
+    let power = i32::try_from(bucket / 16).unwrap_or(0);
+    let fraction = f64::from(u32::try_from(bucket % 16).unwrap_or(0) + 1) / 16.0;
+    2_f64.powi(power) * (1.0 + fraction) / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_right_within_a_bucket() {
+        let mut meter = Meter::default();
+        for ms in 1..=1000_u64 {
+            meter.add(1, 10, Duration::from_millis(ms));
+        }
+        for (share, exact) in [(500, 500.0), (990, 990.0), (10, 10.0)] {
+            let found = meter.per_mille_ms(share);
+            assert!(found >= exact * 0.999 && found <= exact * 1.07, "{share}: {found}");
+        }
+        assert!((meter.max_ms() - 1000.0).abs() < 1e-9);
+        assert_eq!((meter.statements, meter.rows, meter.bytes), (1000, 1000, 10_000));
+        assert!(Meter::default().per_mille_ms(500).abs() < f64::EPSILON);
+    }
+}

@@ -1,0 +1,152 @@
+//! How fast the source is read: short statements, pauses between them, and room for the people who work there.
+
+use std::time::Duration;
+
+/// How much of the server's time a run may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pace {
+    /// Short statements with pauses as long as they took: the clinic is at work.
+    #[default]
+    Kind,
+    /// No pauses, and statements five times as long. A person asked for it.
+    Full,
+}
+
+impl Pace {
+    /// The name used in flags and records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kind => "kind",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// Most rows of one statement, whatever the server's speed.
+const ROWS_MAX: u64 = 50_000;
+/// Bytes of rows that one statement should bring at most; fewer if a single row is wider.
+const BYTES_AIM: u64 = 2 * 1024 * 1024;
+/// Rows of the first statement of a table: enough to measure, too few to be felt.
+const ROWS_FIRST: u64 = 64;
+
+/// Chooses the number of rows of the next statement from the time and bytes of the ones before.
+#[derive(Debug, Clone)]
+pub(crate) struct Pacer {
+    pace: Pace,
+    aim: Duration,
+    rows: u64,
+    row_bytes: u64,
+    strain: u32,
+}
+
+impl Pacer {
+    /// `lock_aim` is how long one statement should take.
+    pub(crate) fn new(pace: Pace, lock_aim: Duration, row_bytes_estimate: u64) -> Self {
+        let aim = match pace {
+            // Half the aim on average keeps the slow ones of a busy minute under it.
+            Pace::Kind => lock_aim / 2,
+            Pace::Full => lock_aim * 5,
+        };
+        let mut pacer = Self { pace, aim, rows: ROWS_FIRST, row_bytes: row_bytes_estimate.max(1), strain: 0 };
+        pacer.rows = pacer.within(pacer.rows);
+        pacer
+    }
+
+    /// Rows that the next statement asks for.
+    pub(crate) const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Learns from a statement that brought `rows` rows of `bytes` bytes in `elapsed`.
+    pub(crate) fn learn(&mut self, rows: u64, bytes: u64, elapsed: Duration) {
+        if let Some(mean) = bytes.checked_div(rows) {
+            // Wide rows count at once, narrow ones slowly: one image must not be followed by a thousand.
+            self.row_bytes = mean.max((self.row_bytes * 7 + mean) / 8).max(1);
+        }
+        let (aim, took) = (self.aim.as_micros().max(1), elapsed.as_micros().max(1));
+        let next = if took > aim {
+            u128::from(self.rows) * aim / took
+        } else if rows == self.rows {
+            // A full statement that was quick: up to half as many more.
+            (u128::from(self.rows) * aim / took).min(u128::from(self.rows) * 3 / 2 + 1)
+        } else {
+            u128::from(self.rows)
+        };
+        self.rows = self.within(round(u64::try_from(next).unwrap_or(ROWS_MAX)));
+    }
+
+    fn within(&self, rows: u64) -> u64 {
+        rows.min(BYTES_AIM / self.row_bytes).clamp(1, ROWS_MAX)
+    }
+
+    /// How long to leave the server alone after a statement that took `elapsed`.
+    pub(crate) fn pause(&self, elapsed: Duration) -> Option<Duration> {
+        match self.pace {
+            Pace::Full => None,
+            Pace::Kind => {
+                let rest = elapsed.max(Duration::from_millis(1)) * (1 << self.strain.min(6));
+                Some(rest.min(Duration::from_secs(1)))
+            }
+        }
+    }
+
+    /// Takes a look at the server's load into account: more strain doubles the pauses, up to 64 times.
+    pub(crate) fn feel(&mut self, strained: bool) {
+        self.strain = if strained { (self.strain + 1).min(6) } else { self.strain.saturating_sub(1) };
+    }
+}
+
+/// Two significant digits: statements that differ only in their limit are then prepared once.
+fn round(rows: u64) -> u64 {
+    let mut unit = 1;
+    while rows / unit >= 100 {
+        unit *= 10;
+    }
+    rows / unit * unit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steady(pacer: &mut Pacer, micros_per_row: u64, bytes_per_row: u64) -> u64 {
+        for _ in 0..60 {
+            let rows = pacer.rows();
+            pacer.learn(rows, rows * bytes_per_row, Duration::from_micros(100 + rows * micros_per_row));
+        }
+        pacer.rows()
+    }
+
+    #[test]
+    fn rows_follow_the_time_they_take() {
+        let kind = || Pacer::new(Pace::Kind, Duration::from_millis(10), 100);
+        let rows = steady(&mut kind(), 5, 100);
+        assert!((800..=1000).contains(&rows), "{rows}");
+        assert!(steady(&mut kind(), 500, 100) <= 10);
+        let full = steady(&mut Pacer::new(Pace::Full, Duration::from_millis(10), 100), 5, 100);
+        assert!(full > 8 * rows, "{full}");
+    }
+
+    #[test]
+    fn wide_rows_are_bounded_by_bytes() {
+        let mut pacer = Pacer::new(Pace::Kind, Duration::from_millis(10), 100);
+        assert!(steady(&mut pacer, 1, 1_000_000) <= 2);
+        let wide = Pacer::new(Pace::Kind, Duration::from_millis(10), 50_000_000);
+        assert_eq!(wide.rows(), 1);
+    }
+
+    #[test]
+    fn strain_lengthens_the_pauses_and_passes() {
+        let mut pacer = Pacer::new(Pace::Kind, Duration::from_millis(10), 100);
+        let took = Duration::from_millis(5);
+        assert_eq!(pacer.pause(took), Some(took));
+        pacer.feel(true);
+        pacer.feel(true);
+        assert_eq!(pacer.pause(took), Some(took * 4));
+        pacer.feel(false);
+        pacer.feel(false);
+        assert_eq!(pacer.pause(took), Some(took));
+        assert_eq!(Pacer::new(Pace::Full, took, 1).pause(took), None);
+    }
+}
