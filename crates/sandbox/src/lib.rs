@@ -7,16 +7,27 @@
 mod account;
 mod accounts;
 mod blocking;
+mod down;
+mod env_file;
 mod error;
+mod folder;
 mod home;
+mod info;
+mod load;
 mod mariadb;
 mod port;
 mod postgres;
 mod process;
 mod program;
+mod schema;
 mod secret;
 pub mod testing;
+mod up;
 
+pub use bicuspid_opendental::Engine;
+pub use down::down;
 pub use error::{SandboxError, Server};
-pub use mariadb::{Engine, MariaDbOptions};
+pub use info::{ClinicDatabases, ClinicInfo, EnvFiles, PostgresDatabases, PostgresInfo, SandboxInfo};
+pub use mariadb::MariaDbOptions;
 pub use postgres::PostgresOptions;
+pub use up::{Step, UpOptions, up};

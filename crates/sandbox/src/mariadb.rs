@@ -7,6 +7,8 @@ use std::time::Duration;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 
+use bicuspid_opendental::Engine;
+
 use crate::account::Account;
 use crate::error::{SandboxError, Server};
 use crate::home::{Home, Started, Tether, end};
@@ -15,7 +17,7 @@ use crate::program::MariaDbPrograms;
 use crate::{blocking, home, port};
 
 /// Administrator of the server. Reachable over the socket only.
-pub const ADMIN: &str = "root";
+pub(crate) const ADMIN: &str = "root";
 
 const READY_LIMIT: Duration = Duration::from_mins(1);
 const PORT_ATTEMPTS_MAX: u32 = 5;
@@ -24,27 +26,6 @@ const PORT_ATTEMPTS_MAX: u32 = 5;
 /// makes `root` without a password for TCP too.
 const INIT: &str = "DELETE FROM mysql.global_priv WHERE User <> 'mariadb.sys' AND NOT (User = 'root' AND Host = 'localhost');\n\
                     FLUSH PRIVILEGES;\n";
-
-/// Storage engine of tables that do not name one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Engine {
-    /// What most Open Dental servers run: no transactions, no snapshots, table locks.
-    #[default]
-    MyIsam,
-    /// Transactions and snapshots.
-    InnoDb,
-}
-
-impl Engine {
-    /// The name in SQL.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MyIsam => "MyISAM",
-            Self::InnoDb => "InnoDB",
-        }
-    }
-}
 
 /// How a private MariaDB server is set up.
 #[derive(Debug, Clone)]
@@ -293,12 +274,16 @@ async fn raw(connection: &mut MySqlConnection, statements: &str) -> Result<TextR
         .collect()
 }
 
-fn failed(action: &str, error: &sqlx::Error) -> SandboxError {
-    let code = match error {
+/// The number of a server's error, or what else stood in the way. The message itself may quote values.
+pub(crate) fn code(error: &sqlx::Error) -> String {
+    match error {
         sqlx::Error::Database(error) => error
             .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
             .map_or_else(|| "database".to_owned(), |error| error.number().to_string()),
         _ => "connection".to_owned(),
-    };
-    SandboxError::Statement { server: Server::MariaDb, action: action.to_owned(), code }
+    }
+}
+
+fn failed(action: &str, error: &sqlx::Error) -> SandboxError {
+    SandboxError::Statement { server: Server::MariaDb, action: action.to_owned(), code: code(error) }
 }

@@ -14,7 +14,7 @@ use crate::program::PostgresPrograms;
 use crate::{blocking, home, port};
 
 /// Administrator of the server. Reachable over the socket only.
-pub const ADMIN: &str = "postgres";
+pub(crate) const ADMIN: &str = "postgres";
 
 const READY_LIMIT: Duration = Duration::from_mins(1);
 const PORT_ATTEMPTS_MAX: u32 = 5;

@@ -1,3 +1,6 @@
 //! The sandbox against real servers.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod testing;
+mod up_and_down;

@@ -1,0 +1,179 @@
+//! The sandbox's folder: its files, its lock, and the record by which `down` finds what `up` started.
+//!
+//! ```text
+//! DIR/                 0700; 0711 when root made it, since the servers' account must pass through
+//!   mariadb/           0700, home of the MariaDB server (or elsewhere, where its account cannot reach DIR)
+//!   postgres/          0700, home of the PostgreSQL server (likewise)
+//!   state/             0700, Bicuspid's own state for these env files
+//!   .env_clinic  .env_test  .env_demo     0600
+//!   sandbox.json       written last: the sandbox is whole
+//!   servers.json       0600, what was started; written before it is started
+//!   sandbox.lock       held while `up` or `down` is at work
+//! ```
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::Account;
+use crate::error::SandboxError;
+use crate::home::{Home, set_mode};
+use crate::info::EnvFiles;
+use crate::process::{Process, write_private};
+use crate::secret;
+
+/// Folders in which a server's home may lie if its account cannot reach the sandbox's own folder. Short, and on disk
+/// where there is a choice.
+const ROOTS_ELSEWHERE: &[&str] = &["/var/tmp", "/tmp"];
+/// Folder for sockets whose path would be too long elsewhere.
+const SHORT_ROOT: &str = "/tmp";
+
+/// The folder, locked.
+pub(crate) struct Folder {
+    /// Absolute path.
+    pub(crate) path: PathBuf,
+    _lock: File,
+}
+
+/// What was started, or is about to be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) mariadb: ServerRecord,
+    pub(crate) postgres: ServerRecord,
+}
+
+/// One server of the record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ServerRecord {
+    pub(crate) home: Home,
+    pub(crate) process: Option<Process>,
+}
+
+impl Folder {
+    /// Makes the folder if need be, and locks it. A folder that holds anything but a sandbox is refused.
+    pub(crate) fn make(dir: &Path, account: Account) -> Result<Self, SandboxError> {
+        std::fs::create_dir_all(dir).map_err(SandboxError::file("make", dir))?;
+        let path = dir.canonicalize().map_err(SandboxError::file("find", dir))?;
+        let ours = [Self::record_file(&path), Self::lock_file(&path)].iter().any(|file| file.exists());
+        let mut entries = std::fs::read_dir(&path).map_err(SandboxError::file("read", &path))?;
+        if !ours && entries.next().is_some() {
+            return Err(SandboxError::NotEmpty { dir: path });
+        }
+        // The servers' account has to pass through to its own folders, which it alone can read.
+        set_mode(&path, if account == Account::Ourselves { 0o700 } else { 0o711 })?;
+        Self::lock(path)
+    }
+
+    /// Opens and locks the folder of an existing sandbox.
+    pub(crate) fn open(dir: &Path) -> Result<Self, SandboxError> {
+        let path = dir.canonicalize().map_err(|_| SandboxError::NoSandbox { dir: dir.to_owned() })?;
+        if !Self::lock_file(&path).exists() {
+            return Err(SandboxError::NoSandbox { dir: path });
+        }
+        Self::lock(path)
+    }
+
+    fn lock(path: PathBuf) -> Result<Self, SandboxError> {
+        let file = Self::lock_file(&path);
+        let lock = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&file)
+            .map_err(SandboxError::file("open", &file))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(SandboxError::Busy { dir: path }),
+            Err(TryLockError::Error(error)) => Err(SandboxError::file("lock", file)(error)),
+        }
+    }
+
+    /// Plans the homes of both servers and writes them down, before anything is made.
+    pub(crate) fn plan(&self, account: Account) -> Result<Record, SandboxError> {
+        let token = secret::random()?;
+        let home = |name: &str| {
+            let elsewhere = ROOTS_ELSEWHERE.iter().map(Path::new).find(|root| account.can_enter(root));
+            let path = match elsewhere {
+                Some(root) if !account.can_enter(&self.path) => {
+                    let short: String = token.chars().take(12).collect();
+                    root.join(format!("bicuspid-{short}-{name}"))
+                }
+                _ => self.path.join(name),
+            };
+            ServerRecord { home: Home::plan(path, &token, Path::new(SHORT_ROOT)), process: None }
+        };
+        let record = Record { mariadb: home("mariadb"), postgres: home("postgres") };
+        self.write_record(&record)?;
+        Ok(record)
+    }
+
+    /// What was started here, if anything was.
+    pub(crate) fn record(&self) -> Result<Option<Record>, SandboxError> {
+        let path = Self::record_file(&self.path);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|_| SandboxError::Record { path }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(SandboxError::file("read", path)(error)),
+        }
+    }
+
+    pub(crate) fn write_record(&self, record: &Record) -> Result<(), SandboxError> {
+        let path = Self::record_file(&self.path);
+        let text =
+            serde_json::to_string_pretty(record).map_err(|_| SandboxError::Record { path: path.clone() })?;
+        write_private(&path, &text)
+    }
+
+    pub(crate) fn env_files(&self) -> EnvFiles {
+        let file = |name: &str| self.path.join(name);
+        EnvFiles { clinic: file(".env_clinic"), test: file(".env_test"), demo: file(".env_demo") }
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.path.join("state")
+    }
+
+    pub(crate) fn info_file(&self) -> PathBuf {
+        self.path.join("sandbox.json")
+    }
+
+    fn record_file(path: &Path) -> PathBuf {
+        path.join("servers.json")
+    }
+
+    fn lock_file(path: &Path) -> PathBuf {
+        path.join("sandbox.lock")
+    }
+
+    /// Removes the sandbox's own files, the record last, so that an interruption can be picked up again.
+    pub(crate) fn clear(&self) -> Result<(), SandboxError> {
+        let EnvFiles { clinic, test, demo } = self.env_files();
+        for file in [self.info_file(), clinic, test, demo] {
+            forget(std::fs::remove_file(&file), &file)?;
+        }
+        forget(std::fs::remove_dir_all(self.state()), &self.state())?;
+        let record = Self::record_file(&self.path);
+        forget(std::fs::remove_file(&record), &record)
+    }
+
+    /// Removes the lock, and the folder if nothing else is in it.
+    pub(crate) fn vanish(self) -> Result<(), SandboxError> {
+        let lock = Self::lock_file(&self.path);
+        forget(std::fs::remove_file(&lock), &lock)?;
+        match std::fs::remove_dir(&self.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => Ok(()),
+            removed => forget(removed, &self.path),
+        }
+    }
+}
+
+/// A removal of something that is not there has reached its end.
+fn forget(removed: std::io::Result<()>, path: &Path) -> Result<(), SandboxError> {
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(SandboxError::file("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
