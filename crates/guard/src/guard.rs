@@ -178,7 +178,6 @@ fn judge_words(tokens: &[Token<'_>]) -> Result<(), Refusal> {
                     || functions::listed(&functions::WORDS_BEFORE_PAREN, token.text)
                     || is_cte_header(tokens, i)
             }
-            Kind::Name => !before_paren,
             Kind::Sign => {
                 match token.text {
                     "(" => opened.push(previous),
@@ -187,7 +186,7 @@ fn judge_words(tokens: &[Token<'_>]) -> Result<(), Refusal> {
                 }
                 true
             }
-            Kind::Text | Kind::Number | Kind::Variable | Kind::Placeholder => !before_paren,
+            Kind::Name | Kind::Text | Kind::Number | Kind::Variable | Kind::Placeholder => !before_paren,
         };
         if !callable {
             return Err(Refusal::rule_at(Rule::Function, token.at));

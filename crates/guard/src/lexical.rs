@@ -16,7 +16,7 @@ const BUILT_OPERATORS_MAX: usize = 6_000;
 const PREFIX_RUN_MAX: usize = 4;
 const COMMAS_MAX: usize = 20_000;
 /// Limits on words that each open a branch of the tree.
-const WORDS_MAX: [(&str, usize); 8] = [
+const WORDS_MAX: [(&str, usize); 9] = [
     ("SELECT", 32),
     ("UNION", 32),
     ("EXCEPT", 32),
@@ -25,6 +25,8 @@ const WORDS_MAX: [(&str, usize); 8] = [
     ("CASE", 48),
     ("WHEN", 500),
     ("WITH", 8),
+    // The parser copies the whole left side of each.
+    ("DIV", 32),
 ];
 
 /// Functions whose name is a plain name when a blank stands before the parenthesis, under the `sql_mode` without

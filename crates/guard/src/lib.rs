@@ -7,11 +7,13 @@
 pub mod accounts;
 pub mod builder;
 pub mod flavour;
+pub mod grants;
 pub mod session;
 
 mod expression;
 mod filter;
 mod functions;
+mod grant_line;
 mod guard;
 mod joins;
 mod lexical;
@@ -23,6 +25,7 @@ mod walk;
 pub use builder::{Catalog, ChunkQuery, KeyCast, KeyPart, Selected};
 pub use filter::Filter;
 pub use flavour::Flavour;
+pub use grants::{Finding, GrantVerdict, judge_grants};
 pub use guard::{Context, Verdict, judge};
 pub use refusal::{BuildFault, Refusal, Rule};
 pub use session::{SessionLimits, SessionStatement};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use bicuspid_model::{Class, Side, Trouble};
 
+use crate::grants::GrantVerdict;
+
 /// The rule that a statement broke. Each has a stable code; the sentence never repeats text of the statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
@@ -282,6 +284,9 @@ pub enum Refusal {
         /// The name of the setting.
         setting: &'static str,
     },
+    /// The account of the source can do more than read it.
+    #[error("{}: the account of the source can do more than read it", .0.code())]
+    Grants(GrantVerdict),
 }
 
 impl Refusal {
@@ -299,20 +304,22 @@ impl Refusal {
 
     /// The stable code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Statement { rule, .. } => rule.code(),
             Self::Build { fault } => fault.code(),
             Self::Flavour => "session::flavour",
             Self::ReadBack { .. } => "session::read_back",
             Self::Setting { .. } => "session::setting",
+            Self::Grants(verdict) => verdict.code(),
         }
     }
 
     /// The refusal as it is told to a person.
     #[must_use]
     pub fn trouble(&self) -> Trouble {
-        let (what, why, state, hint) = match self {
+        let (what, why, state, hint): (String, String, &str, &str) = match self {
+            Self::Grants(verdict) => return verdict.trouble(),
             Self::Statement { rule, at } => (
                 "a statement was not sent".to_owned(),
                 at.map_or_else(|| rule.why().to_owned(), |at| format!("{} (byte {at})", rule.why())),
