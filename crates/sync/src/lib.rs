@@ -1,1 +1,24 @@
 //! The flow: preflight, plan, extract, stage, validate, publish, verify.
+//!
+//! It prints nothing and reads no settings: it is given values and emits events. Begin at [`sync`].
+
+mod error;
+mod event;
+mod extract;
+mod planner;
+mod report;
+mod runner;
+mod settings;
+mod shape;
+mod staging;
+mod verify;
+
+pub use error::SyncError;
+pub use event::{Border, Event, Listener};
+pub use report::{
+    HeldReport, Mode, PlanReport, PlannedReport, SkippedReport, SourceReport, StatementTimes, SyncReport,
+    TableOutcome, TableReport, VerifiedTable, VerifyReport,
+};
+pub use runner::{RunInfo, plan, sync};
+pub use settings::SyncSettings;
+pub use verify::verify;

@@ -128,6 +128,19 @@ impl Analytics {
         columns(&self.link, table).await
     }
 
+    /// The server's clock, RFC 3339 UTC.
+    pub async fn now(&self) -> Result<String, TargetError> {
+        self.link
+            .client
+            .query_one(
+                "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')",
+                &[],
+            )
+            .await
+            .and_then(|row| row.try_get(0))
+            .map_err(|e| of_driver(&e, "ask for the time"))
+    }
+
     /// Begins a view of one moment of the database, for reading it as a whole.
     pub async fn begin_view(&self) -> Result<(), TargetError> {
         self.link.run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", "begin to read").await

@@ -20,6 +20,10 @@ pub struct Writer {
     identity: Identity,
     /// A transaction was begun and neither committed nor rolled back: a step before was dropped half-way.
     open: bool,
+    /// First loads stay in one transaction until the run is published.
+    atomic: bool,
+    /// A savepoint of a table stands inside that transaction.
+    marked: bool,
     stages: u32,
 }
 
@@ -137,7 +141,7 @@ pub struct Applied {
 
 impl Writer {
     pub(crate) fn new(analytics: Analytics, identity: Identity) -> Self {
-        Self { analytics, identity, open: false, stages: 0 }
+        Self { analytics, identity, open: false, atomic: false, marked: false, stages: 0 }
     }
 
     /// The same database, for looking.
@@ -150,8 +154,16 @@ impl Writer {
         &self.analytics.link
     }
 
+    /// Chooses whether first loads become visible one by one (the default) or all together with the run.
+    pub const fn set_atomic(&mut self, atomic: bool) {
+        self.atomic = atomic;
+    }
+
     /// Begins a writing transaction, undoing what an abandoned step left, and proves the identity inside it.
     async fn begin(&mut self) -> Result<(), TargetError> {
+        if self.open && self.atomic {
+            return identity::prove(self.link(), &self.identity).await;
+        }
         if self.open {
             self.link().run("ROLLBACK", "roll back").await?;
         }
@@ -166,8 +178,42 @@ impl Writer {
         Ok(())
     }
 
+    /// Commits a first load, or keeps it for the commit of the run.
+    async fn commit_table(&mut self) -> Result<(), TargetError> {
+        if self.atomic { self.unmark().await } else { self.commit().await }
+    }
+
+    /// Inside the one transaction of an atomic run, marks the point to which a table that is held goes back.
+    async fn mark(&mut self) -> Result<(), TargetError> {
+        if self.atomic && self.open {
+            self.link().run("SAVEPOINT first_load", "begin a table").await?;
+            self.marked = true;
+        }
+        Ok(())
+    }
+
+    async fn unmark(&mut self) -> Result<(), TargetError> {
+        if self.marked {
+            self.link().run("RELEASE SAVEPOINT first_load", "end a table").await?;
+            self.marked = false;
+        }
+        Ok(())
+    }
+
+    /// Takes an unfinished table back.
+    pub async fn abandon(&mut self) -> Result<(), TargetError> {
+        if self.atomic && self.open {
+            if self.marked {
+                self.link().run("ROLLBACK TO SAVEPOINT first_load", "take a table back").await?;
+                self.unmark().await?;
+            }
+            return Ok(());
+        }
+        self.roll_back().await
+    }
+
     /// Rolls back whatever is open.
-    pub async fn roll_back(&mut self) -> Result<(), TargetError> {
+    async fn roll_back(&mut self) -> Result<(), TargetError> {
         if self.open {
             self.link().run("ROLLBACK", "roll back").await?;
             self.open = false;
@@ -179,6 +225,7 @@ impl Writer {
     /// [`FirstLoad::publish`].
     pub async fn first_load<'a>(&'a mut self, table: &'a Table) -> Result<FirstLoad<'a>, TargetError> {
         self.begin().await?;
+        self.mark().await?;
         let action = format!("create table {}", table.name.in_target());
         self.link().run(&ddl::create(table), &action).await?;
         let copy = CopyIn::begin(self.link(), &ddl::raw(table), table).await?;
@@ -187,7 +234,11 @@ impl Writer {
 
     /// Opens a staging table for the changed rows of a table.
     pub async fn stage(&mut self, table: &Table) -> Result<Staging, TargetError> {
-        self.roll_back().await?;
+        if self.atomic {
+            self.mark().await?;
+        } else {
+            self.roll_back().await?;
+        }
         self.stages += 1;
         let name = format!("bicuspid_stage_{}", self.stages);
         let create = format!("CREATE TEMPORARY TABLE {name} ({})", ddl::definitions(table));
@@ -205,6 +256,7 @@ impl Writer {
             self.link().client.batch_execute(&sql).await.map_err(|e| load_fault(&e, table.name.as_str()))?;
         }
         self.link().run(&format!("ANALYZE pg_temp.{}", staging.name), "analyse a staging table").await?;
+        self.unmark().await?;
         Ok(Staged { name: staging.name, rows })
     }
 
@@ -442,7 +494,7 @@ impl FilledLoad<'_> {
         let found = read_back(self.writer.link(), self.table, "", key).await?;
         expect(self.table, record.fingerprint(), found)?;
         state::record_table(self.writer.link(), &self.table.name, record, run_id, true).await?;
-        self.writer.commit().await?;
+        self.writer.commit_table().await?;
         Ok(Applied {
             table: self.table.name.clone(),
             inserted: found.rows,

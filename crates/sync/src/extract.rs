@@ -1,0 +1,309 @@
+//! Reading one table: rows to the staging queue, fingerprints of chunks, and what changed.
+
+use bicuspid_model::{Batch, Fingerprint, FingerprintKey, KeyBound};
+use bicuspid_source::{Conversions, Engine, Source, SourceError, Walk};
+use bicuspid_target::{ChangedRange, ChunkState, Converted};
+
+use crate::error::SyncError;
+use crate::event::{Event, Listener};
+use crate::shape::Shaped;
+use crate::staging::Staging;
+
+/// Rows of a chunk at which it is cut.
+const CHUNK_ROWS: u64 = 8192;
+/// Bytes of a chunk at which it is cut.
+const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a piece of a table that is read by one statement.
+const PIECE_BYTES: usize = 512 * 1024;
+
+/// What was read of a table.
+#[derive(Debug, Default)]
+pub(crate) struct Extracted {
+    /// Chunks as they are now.
+    pub(crate) chunks: Vec<ChunkState>,
+    /// Ranges whose rows were sent to staging, if only changed ones were.
+    pub(crate) changed: Vec<ChangedRange>,
+    /// Rows that arrived from the source.
+    pub(crate) rows_read: u64,
+    /// Values that were replaced in what was read.
+    pub(crate) converted: Vec<Converted>,
+    /// Rows that the source counted before and after, where it could.
+    pub(crate) counted: Option<(u64, u64)>,
+}
+
+impl Extracted {
+    /// Fingerprint of the whole table.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        let mut all = Fingerprint::default();
+        for chunk in &self.chunks {
+            all.merge(chunk.fingerprint);
+        }
+        all
+    }
+
+    /// Whether the number of rows read agrees with what the source counted. On a table that locks, the count may move
+    /// while it is read; then it must lie where the movement can have left it.
+    pub(crate) fn count_agrees(&self) -> bool {
+        let rows = self.fingerprint().rows;
+        self.counted.is_none_or(|(before, after)| {
+            let moved = before.abs_diff(after);
+            (before.min(after).saturating_sub(moved)..=before.max(after) + moved).contains(&rows)
+        })
+    }
+}
+
+/// Cuts rows into chunks as they come.
+#[derive(Debug)]
+struct Cutter<'a> {
+    key: &'a FingerprintKey,
+    walk: &'a [usize],
+    open: Fingerprint,
+    open_bytes: usize,
+    done: Vec<ChunkState>,
+}
+
+impl<'a> Cutter<'a> {
+    fn new(key: &'a FingerprintKey, walk: &'a [usize]) -> Self {
+        Self { key, walk, open: Fingerprint::default(), open_bytes: 0, done: Vec::new() }
+    }
+
+    fn add(&mut self, batch: &Batch) -> Result<Fingerprint, SyncError> {
+        let mut piece = Fingerprint::default();
+        for row in batch.rows() {
+            let hash = self.key.hash(row);
+            piece.add(hash);
+            self.open.add(hash);
+            self.open_bytes += row.len();
+            if !self.walk.is_empty() && (self.open.rows >= CHUNK_ROWS || self.open_bytes >= CHUNK_BYTES) {
+                let upper =
+                    KeyBound::of_row(row, self.walk).ok_or(SourceError::Protocol { what: "a key" })?;
+                self.cut(Some(upper));
+            }
+        }
+        Ok(piece)
+    }
+
+    fn cut(&mut self, upper: Option<KeyBound>) {
+        self.done.push(ChunkState { upper, fingerprint: std::mem::take(&mut self.open) });
+        self.open_bytes = 0;
+    }
+
+    /// Ends the range at `upper`. A chunk that is empty gives its range to the one after it.
+    fn end(mut self, upper: Option<KeyBound>) -> Vec<ChunkState> {
+        if self.open.rows > 0 || upper.is_none() {
+            self.cut(upper);
+        } else if let Some(last) = self.done.last_mut() {
+            last.upper = upper;
+        }
+        self.done
+    }
+}
+
+/// Counts the rows of a table, where that costs the clinic nothing or is needed for the proof.
+async fn count(source: &mut Source, shaped: &Shaped) -> Result<Option<u64>, SyncError> {
+    Ok(source.count(&shaped.table.name).await?)
+}
+
+/// Reads all rows and sends them to staging.
+pub(crate) async fn everything(
+    source: &mut Source,
+    shaped: &Shaped,
+    key: &FingerprintKey,
+    staging: Option<&Staging>,
+    listener: Listener<'_>,
+) -> Result<Extracted, SyncError> {
+    source.enter(&shaped.found.engine).await?;
+    let before = count(source, shaped).await?;
+    let mut extracted = Extracted::default();
+    let mut cutter = Cutter::new(key, shaped.walk.positions());
+    let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk);
+    let take = |cutter: &mut Cutter<'_>, rows_read: &mut u64, batch: Batch| -> Result<(), SyncError> {
+        let piece = cutter.add(&batch)?;
+        *rows_read += piece.rows;
+        listener(Event::Rows {
+            rows: piece.rows,
+            bytes: u64::try_from(batch.bytes().len()).unwrap_or(u64::MAX),
+        });
+        staging.map_or(Ok(()), |staging| staging.push(batch.into_bytes()))
+    };
+    match &shaped.walk {
+        Walk::Keyset(_) => loop {
+            let piece = reader.next(None).await?;
+            take(&mut cutter, &mut extracted.rows_read, piece.batch)?;
+            if piece.is_last {
+                break;
+            }
+        },
+        Walk::Whole => {
+            let mut fault = None;
+            reader
+                .whole(PIECE_BYTES, |batch| match take(&mut cutter, &mut extracted.rows_read, batch) {
+                    Ok(()) => true,
+                    Err(error) => {
+                        fault = Some(error);
+                        false
+                    }
+                })
+                .await?;
+            if let Some(error) = fault {
+                return Err(error);
+            }
+        }
+    }
+    extracted.converted = converted(shaped, reader.conversions());
+    extracted.chunks = cutter.end(None);
+    finish(source, shaped, before, &mut extracted).await?;
+    Ok(extracted)
+}
+
+/// Reads every chunk and compares it with its fingerprint; the rows of those that differ go to staging, if there is one.
+pub(crate) async fn differences(
+    source: &mut Source,
+    shaped: &Shaped,
+    key: &FingerprintKey,
+    recorded: &[ChunkState],
+    staging: Option<&Staging>,
+    listener: Listener<'_>,
+) -> Result<Extracted, SyncError> {
+    source.enter(&shaped.found.engine).await?;
+    let before = count(source, shaped).await?;
+    let mut extracted = Extracted::default();
+    let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk);
+    let mut lower: Option<KeyBound> = None;
+    for (i, chunk) in recorded.iter().enumerate() {
+        // The last recorded chunk is open: what was added behind it belongs to it and is cut anew.
+        let upper = if i + 1 == recorded.len() { None } else { chunk.upper.clone() };
+        reader.seek(lower.clone());
+        let mut cutter = Cutter::new(key, shaped.walk.positions());
+        let mut now = Fingerprint::default();
+        let mut waiting: Vec<Vec<u8>> = Vec::new();
+        let mut differs = false;
+        loop {
+            let piece = reader.next(upper.as_ref()).await?;
+            let read = cutter.add(&piece.batch)?;
+            now.merge(read);
+            extracted.rows_read += read.rows;
+            let bytes = u64::try_from(piece.batch.bytes().len()).unwrap_or(u64::MAX);
+            listener(Event::Rows { rows: read.rows, bytes });
+            if staging.is_some() && !piece.batch.is_empty() {
+                waiting.push(piece.batch.into_bytes());
+            }
+            // More rows than were recorded: it differs for sure, and need not be kept in memory to the end.
+            differs =
+                differs || now.rows > chunk.fingerprint.rows || (piece.is_last && now != chunk.fingerprint);
+            if let (true, Some(staging)) = (differs, staging) {
+                for rows in waiting.drain(..) {
+                    staging.push(rows)?;
+                }
+            }
+            if piece.is_last {
+                break;
+            }
+        }
+        if differs {
+            extracted.changed.push(ChangedRange { after: lower, up_to: upper.clone(), expected: now });
+            extracted.chunks.extend(cutter.end(upper.clone()));
+            widen_over_empty(&mut extracted.chunks, upper.as_ref());
+        } else {
+            extracted.chunks.push(ChunkState { upper: upper.clone(), fingerprint: now });
+        }
+        lower = upper;
+    }
+    extracted.converted = converted(shaped, reader.conversions());
+    finish(source, shaped, before, &mut extracted).await?;
+    Ok(extracted)
+}
+
+/// After a range that is now empty the chunk before it reaches up to its end, so that no border is lost that the
+/// next run would read from.
+fn widen_over_empty(chunks: &mut [ChunkState], upper: Option<&KeyBound>) {
+    if let Some(last) = chunks.last_mut()
+        && last.upper.as_ref() != upper
+    {
+        last.upper = upper.cloned();
+    }
+}
+
+async fn finish(
+    source: &mut Source,
+    shaped: &Shaped,
+    before: Option<u64>,
+    extracted: &mut Extracted,
+) -> Result<(), SyncError> {
+    // In a snapshot the count cannot have moved, and counting reads an index to its end.
+    let after = match shaped.found.engine {
+        Engine::Snapshot => before,
+        Engine::TableLock(_) => count(source, shaped).await?,
+    };
+    extracted.counted = before.zip(after);
+    source.leave().await?;
+    Ok(())
+}
+
+fn converted(shaped: &Shaped, conversions: &[Conversions]) -> Vec<Converted> {
+    let columns = shaped.table.columns.iter().zip(conversions);
+    columns
+        .flat_map(|(column, counts)| {
+            counts.rules().into_iter().filter(|(_, count)| *count > 0).map(|(rule, count)| Converted {
+                column: column.name.to_string(),
+                rule: rule.to_owned(),
+                count,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: FingerprintKey = FingerprintKey::new([1; 16]);
+
+    fn rows(range: std::ops::Range<i64>) -> Batch {
+        let mut batch = Batch::new();
+        for i in range {
+            batch.begin_row(1);
+            batch.int8(i);
+            assert!(batch.end_row());
+        }
+        batch
+    }
+
+    #[test]
+    fn chunks_are_cut_by_rows_and_cover_everything() {
+        let mut cutter = Cutter::new(&KEY, &[0]);
+        let all = rows(0..20_000);
+        let total = cutter.add(&all).unwrap();
+        let chunks = cutter.end(None);
+        assert_eq!(chunks.iter().map(|c| c.fingerprint.rows).collect::<Vec<_>>(), [8192, 8192, 3616]);
+        assert!(chunks[2].upper.is_none());
+        let mut sum = Fingerprint::default();
+        for chunk in &chunks {
+            sum.merge(chunk.fingerprint);
+        }
+        assert_eq!(sum, total);
+        let last_key = KeyBound::of_row(all.rows().nth(8191).unwrap(), &[0]).unwrap();
+        assert_eq!(chunks[0].upper, Some(last_key));
+    }
+
+    #[test]
+    fn an_empty_range_leaves_no_chunk_but_the_last() {
+        let upper = KeyBound::of_row(rows(7..8).last().unwrap(), &[0]);
+        assert!(Cutter::new(&KEY, &[0]).end(upper).is_empty());
+        assert_eq!(Cutter::new(&KEY, &[0]).end(None).len(), 1);
+    }
+
+    #[test]
+    fn counts_may_move_as_far_as_they_moved() {
+        let with = |before, after, rows| Extracted {
+            chunks: vec![ChunkState { upper: None, fingerprint: Fingerprint { rows, sum: 0 } }],
+            counted: Some((before, after)),
+            ..Extracted::default()
+        };
+        assert!(with(100, 100, 100).count_agrees());
+        assert!(!with(100, 100, 99).count_agrees());
+        assert!(!with(100, 100, 101).count_agrees());
+        assert!(with(100, 103, 101).count_agrees());
+        assert!(!with(100, 103, 107).count_agrees());
+    }
+}

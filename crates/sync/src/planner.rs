@@ -1,0 +1,278 @@
+//! What a run would do, and why.
+
+use std::collections::BTreeMap;
+
+use bicuspid_model::{ColumnName, fingerprint};
+use bicuspid_opendental as opendental;
+use bicuspid_source::{Discovered, Engine, Pace, Source};
+use bicuspid_target::{Analytics, HeldState, TableState};
+
+use crate::error::SyncError;
+use crate::report::{HeldReport, Mode, PlanReport, PlannedReport, SkippedReport};
+use crate::settings::{SyncSettings, names};
+use crate::shape::{Shaped, shape};
+
+/// Bytes of a table that are read in a second, for estimates: measured on two cores, kind pace pauses as long as it
+/// reads.
+const BYTES_PER_SECOND_KIND: f64 = 25e6;
+const BYTES_PER_SECOND_FULL: f64 = 60e6;
+
+/// A table that will be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    pub(crate) shaped: Shaped,
+    pub(crate) mode: Mode,
+    pub(crate) why: String,
+    /// Columns that the target lacks.
+    pub(crate) added: Vec<ColumnName>,
+    /// Columns of the target that must learn to hold NULL.
+    pub(crate) relaxed: Vec<ColumnName>,
+    /// The table as it was last published.
+    pub(crate) state: Option<TableState>,
+}
+
+/// Everything that a run will do.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) tables: Vec<Planned>,
+    pub(crate) skipped: Vec<SkippedReport>,
+    pub(crate) held: Vec<(bicuspid_model::TableName, Mode, HeldState)>,
+}
+
+impl Plan {
+    /// Makes the plan: reads catalogs, writes nothing.
+    pub(crate) async fn make(
+        source: &mut Source,
+        look: &Analytics,
+        settings: &SyncSettings,
+    ) -> Result<Self, SyncError> {
+        let discovered = source.discover().await?;
+        check_names(&discovered, settings)?;
+        let is_enrolled = look.enrolled().await?.is_some();
+        let states: BTreeMap<String, TableState> = if is_enrolled {
+            let proof = look.proof_settings().await?;
+            if proof.algorithm != fingerprint::ALGORITHM {
+                return Err(SyncError::Algorithm {
+                    found: proof.algorithm,
+                    known: fingerprint::ALGORITHM.to_owned(),
+                });
+            }
+            if proof.type_policy != settings.type_policy.name() {
+                return Err(SyncError::Policy {
+                    found: proof.type_policy,
+                    wanted: settings.type_policy.name().to_owned(),
+                });
+            }
+            look.tables().await?.into_iter().map(|t| (t.name.clone(), t)).collect()
+        } else {
+            BTreeMap::new()
+        };
+        let mut plan = Self::default();
+        let mut taken: BTreeMap<String, String> = BTreeMap::new();
+        plan.skipped
+            .extend(discovered.skipped.into_iter().map(|s| SkippedReport { name: s.name, why: s.why }));
+        for found in discovered.tables {
+            let name = found.name.clone();
+            if let Some(why) = skipped(name.as_str(), settings) {
+                plan.skipped.push(SkippedReport { name: name.to_string(), why });
+                continue;
+            }
+            let target_name = name.in_target().to_string();
+            if let Some(other) = taken.insert(target_name.clone(), name.to_string()) {
+                let held = HeldState {
+                    rule: "plan::name_taken".into(),
+                    detail: format!("`{name}` and `{other}` have one name in lower case"),
+                    remedy: "exclude one of them in bicuspid.toml".into(),
+                };
+                plan.held.push((name, Mode::First, held));
+                continue;
+            }
+            let state = states.get(&target_name).cloned();
+            let mode = if state.is_some() { Mode::Proof } else { Mode::First };
+            match shape(found, settings) {
+                Err(held) => plan.held.push((name, mode, held)),
+                Ok(shaped) => match against_target(shaped, state, look, settings).await? {
+                    Ok(planned) => plan.tables.push(planned),
+                    Err(held) => plan.held.push((name, mode, held)),
+                },
+            }
+        }
+        // InnoDB tables share a snapshot; beside that small tables first, so that much is there soon.
+        plan.tables.sort_by_key(|p| {
+            (
+                p.shaped.found.engine == Engine::Snapshot,
+                p.shaped.found.bytes_estimate,
+                p.shaped.found.name.clone(),
+            )
+        });
+        Ok(plan)
+    }
+
+    pub(crate) fn report(&self, pace: Pace) -> PlanReport {
+        let speed = match pace {
+            Pace::Kind => BYTES_PER_SECOND_KIND,
+            Pace::Full => BYTES_PER_SECOND_FULL,
+        };
+        let seconds = |bytes: u64| {
+            let mega = f64::from(u32::try_from(bytes / 1024).unwrap_or(u32::MAX)) * 1024.0;
+            (mega / speed * 100.0).ceil() / 100.0 + 0.01
+        };
+        PlanReport {
+            tables: self
+                .tables
+                .iter()
+                .map(|p| PlannedReport {
+                    name: p.shaped.found.name.to_string(),
+                    mode: p.mode,
+                    why: p.why.clone(),
+                    rows_estimate: p.shaped.found.rows_estimate,
+                    seconds_estimate: seconds(p.shaped.found.bytes_estimate),
+                    withheld: p.shaped.withheld.iter().map(|(c, why)| format!("{c} ({why})")).collect(),
+                })
+                .collect(),
+            skipped: self.skipped.clone(),
+            held: self
+                .held
+                .iter()
+                .map(|(name, _, held)| HeldReport { name: name.to_string(), held: held.clone() })
+                .collect(),
+        }
+    }
+}
+
+fn check_names(discovered: &Discovered, settings: &SyncSettings) -> Result<(), SyncError> {
+    for wanted in settings.tables.iter().flatten() {
+        let exists = discovered.tables.iter().any(|t| t.name.as_str().eq_ignore_ascii_case(wanted));
+        if !exists {
+            let nearest = discovered
+                .tables
+                .iter()
+                .map(|t| (distance(wanted, t.name.as_str()), t.name.to_string()))
+                .min()
+                .filter(|(d, _)| *d <= 3)
+                .map(|(_, name)| name);
+            return Err(SyncError::NoSuchTable { name: wanted.clone(), nearest });
+        }
+    }
+    Ok(())
+}
+
+/// Letters to change to come from one name to the other.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, to) in b.iter().enumerate() {
+            let at = |row: &[usize], k: usize| row.get(k).copied().unwrap_or(usize::MAX / 2);
+            let change = at(&row, j) + usize::from(from != *to);
+            next.push(change.min(at(&row, j + 1) + 1).min(at(&next, j) + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}
+
+fn skipped(name: &str, settings: &SyncSettings) -> Option<String> {
+    if let Some(only) = &settings.tables {
+        return (!names(only, name)).then(|| "not among the tables asked for".to_owned());
+    }
+    if names(&settings.tables_excluded, name) {
+        return Some("excluded in bicuspid.toml".to_owned());
+    }
+    opendental::skip_reason(name).map(str::to_owned)
+}
+
+/// Compares the shape with what the target has.
+async fn against_target(
+    shaped: Shaped,
+    state: Option<TableState>,
+    look: &Analytics,
+    settings: &SyncSettings,
+) -> Result<Result<Planned, HeldState>, SyncError> {
+    let held = |rule: &str, detail: String, remedy: &str| {
+        Ok(Err(HeldState { rule: rule.to_owned(), detail, remedy: remedy.to_owned() }))
+    };
+    let columns = look.columns(&shaped.table.name).await?;
+    let first = |shaped: Shaped, why: &str| Planned {
+        shaped,
+        mode: Mode::First,
+        why: why.to_owned(),
+        added: Vec::new(),
+        relaxed: Vec::new(),
+        state: None,
+    };
+    let (columns, state) = match (columns, state) {
+        (None, None) => return Ok(Ok(first(shaped, "the target does not have it yet"))),
+        (None, Some(_)) => return Ok(Ok(first(shaped, "it is gone from the target"))),
+        (Some(_), None) => {
+            return held(
+                "plan::not_ours",
+                format!("`raw.{}` exists and was not made by Bicuspid", shaped.table.name.in_target()),
+                "rename or drop it on the target, or exclude the table",
+            );
+        }
+        (Some(columns), Some(state)) => (columns, state),
+    };
+    let mut added = Vec::new();
+    let mut relaxed = Vec::new();
+    for column in &shaped.table.columns {
+        match columns.iter().find(|c| c.name == column.name) {
+            None => added.push(column.name.clone()),
+            Some(there) if there.type_text != column.target.to_string() => {
+                return held(
+                    "drift::type",
+                    format!(
+                        "column `{}` is {} on the target and would be {}",
+                        column.name, there.type_text, column.target
+                    ),
+                    "choose its old type in bicuspid.toml, or change the column on the target together with the views on it",
+                );
+            }
+            Some(there) => {
+                if there.not_null && column.nullable {
+                    relaxed.push(column.name.clone());
+                }
+            }
+        }
+    }
+    for there in columns.iter().filter(|c| c.not_null) {
+        if !shaped.table.columns.iter().any(|c| c.name == there.name) {
+            relaxed.push(there.name.clone());
+        }
+    }
+    let key_line = |signature: &str| signature.lines().last().map(str::to_owned);
+    let signature = shaped.signature();
+    if key_line(&signature) != key_line(&state.shape) {
+        return held(
+            "drift::key",
+            "its primary key is not the one it was loaded with".into(),
+            "drop the table on the target and load it anew, or exclude it",
+        );
+    }
+    let same_walk =
+        shaped.walk_names().iter().map(ColumnName::as_str).eq(state.walk.iter().map(String::as_str));
+    let (mode, why) = if settings.full {
+        (Mode::Full, "asked for".to_owned())
+    } else if state.shape != signature {
+        (Mode::Full, "its columns changed".to_owned())
+    } else if !same_walk {
+        (Mode::Full, "its keys changed".to_owned())
+    } else {
+        (Mode::Proof, format!("every chunk is compared with its fingerprint of {}", state.proved_at))
+    };
+    Ok(Ok(Planned { shaped, mode, why, added, relaxed, state: Some(state) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distance;
+
+    #[test]
+    fn near_names_are_found() {
+        assert_eq!(distance("patiant", "patient"), 1);
+        assert_eq!(distance("Procedurelog", "procedurelog"), 0);
+        assert_eq!(distance("claim", "claimproc"), 4);
+    }
+}

@@ -1,0 +1,222 @@
+//! What a plan, a run and a proof say, in the names of the interface contract.
+
+use bicuspid_model::Trouble;
+use bicuspid_source::Meter;
+use bicuspid_target::{Converted, HeldState};
+use serde::Serialize;
+
+/// How a table is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// It is not in the target yet.
+    First,
+    /// Every chunk is read and compared with its fingerprint.
+    Proof,
+    /// Every row is read and compared with the target's.
+    Full,
+}
+
+impl Mode {
+    /// The name used in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Proof => "proof",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// A table that would be read.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlannedReport {
+    /// Name on the source.
+    pub name: String,
+    /// How.
+    pub mode: Mode,
+    /// Why so.
+    pub why: String,
+    /// Rows, as estimated.
+    pub rows_estimate: u64,
+    /// Seconds, as estimated.
+    pub seconds_estimate: f64,
+    /// Columns that are not copied, with the reason.
+    pub withheld: Vec<String>,
+}
+
+/// Something that is not copied.
+#[derive(Debug, Clone, Serialize)]
+pub struct SkippedReport {
+    /// Name.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
+/// A table that cannot be copied as it is.
+#[derive(Debug, Clone, Serialize)]
+pub struct HeldReport {
+    /// Name.
+    pub name: String,
+    /// Why.
+    pub held: HeldState,
+}
+
+/// What a run would do.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PlanReport {
+    /// Tables, in the order in which they would be read.
+    pub tables: Vec<PlannedReport>,
+    /// What is left out by rule or setting.
+    pub skipped: Vec<SkippedReport>,
+    /// What would be held.
+    pub held: Vec<HeldReport>,
+}
+
+/// What became of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TableOutcome {
+    /// Rows were written and are visible.
+    Published,
+    /// It was compared and nothing differs.
+    Unchanged,
+    /// A rule kept it back; its old data stays.
+    Held,
+}
+
+/// One table of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct TableReport {
+    /// Name on the source.
+    pub name: String,
+    /// How it was read.
+    pub mode: Mode,
+    /// What became of it.
+    pub outcome: TableOutcome,
+    /// Rows on the source, as read.
+    pub rows_source: u64,
+    /// Rows on the target, as proved.
+    pub rows_target: u64,
+    /// Rows that were read, which is more than it has if it was read twice.
+    pub rows_read: u64,
+    /// Rows inserted.
+    pub inserted: u64,
+    /// Rows updated.
+    pub updated: u64,
+    /// Rows deleted.
+    pub deleted: u64,
+    /// Why it was held, if it was.
+    pub held: Option<HeldState>,
+    /// Values that were replaced.
+    pub converted: Vec<Converted>,
+}
+
+/// What the source was asked.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SourceReport {
+    /// Statements that read rows.
+    pub statements: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of canonical rows.
+    pub bytes: u64,
+    /// Times of the statements, in milliseconds.
+    pub statement_ms: StatementTimes,
+}
+
+/// Times of statements, in milliseconds.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct StatementTimes {
+    /// Median.
+    pub p50: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// Longest.
+    pub max: f64,
+}
+
+impl From<&Meter> for SourceReport {
+    fn from(meter: &Meter) -> Self {
+        let tenth = |ms: f64| (ms * 100.0).round() / 100.0;
+        Self {
+            statements: meter.statements,
+            rows: meter.rows,
+            bytes: meter.bytes,
+            statement_ms: StatementTimes {
+                p50: tenth(meter.per_mille_ms(500)),
+                p99: tenth(meter.per_mille_ms(990)),
+                max: tenth(meter.max_ms()),
+            },
+        }
+    }
+}
+
+/// A finished run.
+#[derive(Debug, Clone, Serialize)]
+pub struct SyncReport {
+    /// Identifier of the run.
+    pub run_id: String,
+    /// Tables.
+    pub tables: Vec<TableReport>,
+    /// What is left out by rule or setting.
+    pub skipped: Vec<SkippedReport>,
+    /// What the source was asked.
+    pub source: SourceReport,
+    /// Seconds from begin to end.
+    pub seconds: f64,
+    /// Troubles of single tables.
+    #[serde(skip)]
+    pub troubles: Vec<Trouble>,
+}
+
+impl SyncReport {
+    /// Whether a table was held.
+    #[must_use]
+    pub fn any_held(&self) -> bool {
+        self.tables.iter().any(|t| t.outcome == TableOutcome::Held)
+    }
+}
+
+/// One table of a proof.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifiedTable {
+    /// Name on the source.
+    pub name: String,
+    /// Whether both sides hold the same rows.
+    pub equal: bool,
+    /// Rows on the source.
+    pub rows_source: u64,
+    /// Rows on the target.
+    pub rows_target: u64,
+    /// Rows that only the source has.
+    pub missing: u64,
+    /// Rows that only the target has.
+    pub extra: u64,
+    /// Rows of one key that differ.
+    pub different: u64,
+    /// When the comparison ended, RFC 3339 UTC.
+    pub proved_at: String,
+    /// Columns that are not copied and so were not compared.
+    pub withheld: Vec<String>,
+    /// Why it could not be compared, if it could not.
+    pub held: Option<HeldState>,
+}
+
+/// A proof of the whole copy.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifyReport {
+    /// Whether every table is equal.
+    pub equal: bool,
+    /// Tables.
+    pub tables: Vec<VerifiedTable>,
+    /// What the source was asked.
+    pub source: SourceReport,
+    /// Seconds from begin to end.
+    pub seconds: f64,
+    /// Troubles of single tables.
+    #[serde(skip)]
+    pub troubles: Vec<Trouble>,
+}

@@ -1,0 +1,484 @@
+//! One run: plan, first loads table by table, differences of the others, and one transaction that makes them visible.
+
+use std::time::Instant;
+
+use bicuspid_model::{FingerprintKey, TableName};
+use bicuspid_source::{Source, Walk};
+use bicuspid_target::{
+    Applied, Change, HeldBack, HeldState, Publication, RunRecord, Scope, Staged, TableRecord, TableState,
+    Writer,
+};
+
+use crate::error::SyncError;
+use crate::event::{Border, Event, Listener};
+use crate::extract::{self, Extracted};
+use crate::planner::{Plan, Planned};
+use crate::report::{Mode, PlanReport, SourceReport, SyncReport, TableOutcome, TableReport};
+use crate::settings::{SyncSettings, names};
+use crate::staging::{self, Staging};
+
+/// Fewest rows that a table must have lost for the shrink guard to hold it: small tables breathe.
+const SHRINK_ROWS_MIN: u64 = 10;
+
+/// Names a run.
+#[derive(Debug, Clone)]
+pub struct RunInfo {
+    /// Identifier, unique for ever.
+    pub run_id: String,
+    /// When it began, RFC 3339 UTC.
+    pub started_at: String,
+}
+
+/// Says what a run would do. Reads catalogs, writes nothing.
+pub async fn plan(
+    source: &mut Source,
+    look: &bicuspid_target::Analytics,
+    settings: &SyncSettings,
+) -> Result<PlanReport, SyncError> {
+    Ok(Plan::make(source, look, settings).await?.report(settings.pace))
+}
+
+/// Copies the source into the target.
+///
+/// A first load is committed table by table, or all of them with the run under `atomic`; changes of tables that were
+/// there before become visible together, in one transaction. A table that a rule holds keeps its old rows.
+///
+/// # Cancellation
+/// Dropping the future closes both connections; PostgreSQL rolls back what was not committed.
+pub async fn sync(
+    mut source: Source,
+    writer: Writer,
+    settings: &SyncSettings,
+    run: &RunInfo,
+    listener: Listener<'_>,
+) -> Result<SyncReport, SyncError> {
+    let began = Instant::now();
+    staging::clean(&settings.staging_dir);
+    let plan = Plan::make(&mut source, writer.look(), settings).await?;
+    let key = writer.look().proof_settings().await?.key;
+    listener(Event::Planned {
+        tables: plan.tables.len(),
+        rows: plan.tables.iter().map(|p| p.shaped.found.rows_estimate).sum(),
+    });
+    listener(Event::Border(Border::Planned));
+    let mut tables: Vec<Planned> = plan.tables;
+    // What nobody has yet comes first: it is visible as soon as it is loaded.
+    tables.sort_by_key(|p| p.mode != Mode::First);
+    let mut flow =
+        Flow { source, writer, settings, key, run, listener, reports: Vec::new(), troubles: Vec::new() };
+    flow.writer.set_atomic(settings.atomic);
+    let mut prepared = Vec::new();
+    let mut unchanged = Vec::new();
+    for planned in &tables {
+        let name = planned.shaped.found.name.to_string();
+        listener(Event::TableBegun {
+            name: name.clone(),
+            mode: planned.mode,
+            rows_estimate: planned.shaped.found.rows_estimate,
+        });
+        let outcome = match planned.mode {
+            Mode::First => flow.first_load(planned).await,
+            Mode::Proof | Mode::Full => flow.compare(planned).await,
+        };
+        let outcome = match outcome {
+            Ok(Done::Prepared(change)) => {
+                listener(Event::Border(Border::Staged));
+                prepared.push(change);
+                TableOutcome::Published
+            }
+            Ok(Done::Unchanged) => {
+                unchanged.push(planned.shaped.table.name.clone());
+                TableOutcome::Unchanged
+            }
+            Ok(Done::Published) => TableOutcome::Published,
+            Err(error) => flow.hold(planned, error).await?,
+        };
+        listener(Event::TableDone { name, outcome });
+    }
+    flow.publish(prepared, unchanged, &plan.held).await?;
+    let Flow { source, writer, mut reports, troubles, .. } = flow;
+    drop(writer);
+    reports.sort_by(|a, b| a.name.cmp(&b.name));
+    let meter = source.close().await;
+    Ok(SyncReport {
+        run_id: run.run_id.clone(),
+        tables: reports,
+        skipped: plan.skipped,
+        source: SourceReport::from(&meter),
+        seconds: began.elapsed().as_secs_f64(),
+        troubles,
+    })
+}
+
+/// What became of a table before the run is published.
+enum Done<'a> {
+    Published,
+    Unchanged,
+    Prepared(Box<Prepared<'a>>),
+}
+
+/// A changed table, staged.
+struct Prepared<'a> {
+    planned: &'a Planned,
+    staged: Staged,
+    scope: Scope,
+    record: TableRecord,
+}
+
+struct Flow<'s> {
+    source: Source,
+    writer: Writer,
+    settings: &'s SyncSettings,
+    key: FingerprintKey,
+    run: &'s RunInfo,
+    listener: Listener<'s>,
+    reports: Vec<TableReport>,
+    troubles: Vec<bicuspid_model::Trouble>,
+}
+
+impl Flow<'_> {
+    fn staging(&self) -> Result<Staging, SyncError> {
+        Staging::new(self.settings.staging_memory_bytes, &self.settings.staging_dir)
+    }
+
+    /// Reads a table that the target does not have, straight into it.
+    async fn first_load<'p>(&mut self, planned: &'p Planned) -> Result<Done<'p>, SyncError> {
+        let shaped = &planned.shaped;
+        let staging = self.staging()?;
+        let mut load = self.writer.first_load(&shaped.table).await?;
+        (self.listener)(Event::Border(Border::LoadBegun));
+        let reading = async {
+            let extracted =
+                extract::everything(&mut self.source, shaped, &self.key, Some(&staging), self.listener).await;
+            staging.close();
+            extracted
+        };
+        let writing = async {
+            while let Some(rows) = staging.pop().await? {
+                load.send(&rows).await?;
+            }
+            Ok::<_, SyncError>(load.fill().await?)
+        };
+        let (extracted, filled) = tokio::try_join!(reading, writing)?;
+        (self.listener)(Event::Border(Border::LoadFilled));
+        let record = record(planned, &extracted);
+        check(planned, &extracted, self.settings)?;
+        let applied = filled.publish(&record, &self.key, &self.run.run_id).await?;
+        (self.listener)(Event::Border(Border::LoadPublished));
+        self.reports.push(report(planned, &extracted, &applied));
+        Ok(Done::Published)
+    }
+
+    /// Reads a table that was loaded before, and stages what differs.
+    async fn compare<'p>(&mut self, planned: &'p Planned) -> Result<Done<'p>, SyncError> {
+        let shaped = &planned.shaped;
+        let ordered = shaped.walk.orders_alike(&shaped.table);
+        let (extracted, staged, scope) = match (planned.mode, &shaped.walk) {
+            (Mode::Proof, Walk::Keyset(positions)) if ordered => {
+                let chunks = self.writer.look().chunks(&shaped.table.name).await?;
+                let (extracted, staged) = self.stage_differences(planned, &chunks).await?;
+                let scope = Scope::Ranges { walk: positions.clone(), ranges: extracted.changed.clone() };
+                (extracted, staged, scope)
+            }
+            (Mode::Proof, walk) => {
+                // A changed range cannot be asked of the target by this key: if anything changed, all of it travels.
+                let extracted = match walk {
+                    Walk::Keyset(_) => {
+                        let chunks = self.writer.look().chunks(&shaped.table.name).await?;
+                        extract::differences(
+                            &mut self.source,
+                            shaped,
+                            &self.key,
+                            &chunks,
+                            None,
+                            self.listener,
+                        )
+                        .await?
+                    }
+                    Walk::Whole => {
+                        extract::everything(&mut self.source, shaped, &self.key, None, self.listener).await?
+                    }
+                };
+                let before = planned.state.as_ref().map(|s| s.fingerprint);
+                if before == Some(extracted.fingerprint()) {
+                    (extracted, None, Scope::Whole)
+                } else {
+                    let (mut again, staged) = self.stage_everything(planned).await?;
+                    again.rows_read += extracted.rows_read;
+                    (again, Some(staged), Scope::Whole)
+                }
+            }
+            _ => {
+                let (extracted, staged) = self.stage_everything(planned).await?;
+                (extracted, Some(staged), Scope::Whole)
+            }
+        };
+        check(planned, &extracted, self.settings)?;
+        if let Some(staged) = staged {
+            let record = record(planned, &extracted);
+            // Filled in when the run is published.
+            let applied = nothing(&shaped.table.name);
+            self.reports.push(report(planned, &extracted, &applied));
+            Ok(Done::Prepared(Box::new(Prepared { planned, staged, scope, record })))
+        } else {
+            let mut unchanged = report(planned, &extracted, &nothing(&shaped.table.name));
+            unchanged.outcome = TableOutcome::Unchanged;
+            self.reports.push(unchanged);
+            Ok(Done::Unchanged)
+        }
+    }
+
+    async fn stage_everything(&mut self, planned: &Planned) -> Result<(Extracted, Staged), SyncError> {
+        let shaped = &planned.shaped;
+        let staging = self.staging()?;
+        let mut target = self.writer.stage(&shaped.table).await?;
+        let reading = async {
+            let extracted =
+                extract::everything(&mut self.source, shaped, &self.key, Some(&staging), self.listener).await;
+            staging.close();
+            extracted
+        };
+        let writing = async {
+            while let Some(rows) = staging.pop().await? {
+                target.send(&rows).await?;
+            }
+            Ok::<_, SyncError>(target)
+        };
+        let (extracted, target) = tokio::try_join!(reading, writing)?;
+        let staged = self.writer.staged(target, &shaped.table).await?;
+        Ok((extracted, staged))
+    }
+
+    /// Opens a staging table on the target only when the first changed row comes: most tables have none.
+    async fn stage_differences(
+        &mut self,
+        planned: &Planned,
+        chunks: &[bicuspid_target::ChunkState],
+    ) -> Result<(Extracted, Option<Staged>), SyncError> {
+        let shaped = &planned.shaped;
+        let staging = self.staging()?;
+        let writer = &mut self.writer;
+        let reading = async {
+            let extracted = extract::differences(
+                &mut self.source,
+                shaped,
+                &self.key,
+                chunks,
+                Some(&staging),
+                self.listener,
+            )
+            .await;
+            staging.close();
+            extracted
+        };
+        let writing = async {
+            let mut target = None;
+            while let Some(rows) = staging.pop().await? {
+                let mut open = match target.take() {
+                    Some(open) => open,
+                    None => writer.stage(&shaped.table).await?,
+                };
+                open.send(&rows).await?;
+                target = Some(open);
+            }
+            Ok::<_, SyncError>(target)
+        };
+        let (extracted, target) = tokio::try_join!(reading, writing)?;
+        let staged = match target {
+            Some(target) => Some(self.writer.staged(target, &shaped.table).await?),
+            // Rows were deleted and none came: there is something to do, with nothing staged.
+            None if !extracted.changed.is_empty() => {
+                let target = self.writer.stage(&shaped.table).await?;
+                Some(self.writer.staged(target, &shaped.table).await?)
+            }
+            None => None,
+        };
+        Ok((extracted, staged))
+    }
+
+    /// Keeps a table back, or ends the run if the trouble is not of the table alone.
+    async fn hold(&mut self, planned: &Planned, error: SyncError) -> Result<TableOutcome, SyncError> {
+        let of_table = match &error {
+            SyncError::Source(error) => error.is_of_table(),
+            SyncError::Target(error) => error.is_of_table(),
+            _ => false,
+        };
+        if !of_table {
+            return Err(error);
+        }
+        self.source.leave().await?;
+        self.writer.abandon().await?;
+        let trouble = error.trouble();
+        let held = HeldState {
+            rule: trouble.code.clone(),
+            detail: trouble.why.clone(),
+            remedy: trouble.hint.clone(),
+        };
+        self.troubles.push(trouble);
+        let name = &planned.shaped.found.name;
+        self.reports.retain(|r| r.name != name.as_str());
+        self.reports.push(held_report(name, planned.mode, planned.state.as_ref(), held));
+        Ok(TableOutcome::Held)
+    }
+
+    /// Makes the run visible.
+    async fn publish(
+        &mut self,
+        prepared: Vec<Box<Prepared<'_>>>,
+        unchanged: Vec<TableName>,
+        held: &[(TableName, Mode, HeldState)],
+    ) -> Result<(), SyncError> {
+        for (name, mode, state) in held {
+            self.reports.push(held_report(name, *mode, None, state.clone()));
+        }
+        (self.listener)(Event::Publishing { changed: prepared.len() });
+        (self.listener)(Event::Border(Border::BeforePublish));
+        let names: Vec<(TableName, HeldState)> = self
+            .reports
+            .iter()
+            .filter_map(|r| Some((TableName::new(r.name.clone()).ok()?, r.held.clone()?)))
+            .collect();
+        let publication = Publication {
+            changes: prepared
+                .into_iter()
+                .map(|p| Change {
+                    table: &p.planned.shaped.table,
+                    staged: p.staged,
+                    scope: p.scope,
+                    added: p.planned.added.clone(),
+                    relaxed: p.planned.relaxed.clone(),
+                    record: p.record,
+                })
+                .collect(),
+            unchanged,
+            held: names.iter().map(|(table, held)| HeldBack { table, held: held.clone() }).collect(),
+        };
+        let any_held = !publication.held.is_empty();
+        let run = RunRecord {
+            run_id: self.run.run_id.clone(),
+            started_at: self.run.started_at.clone(),
+            outcome: if any_held { "held" } else { "done" }.to_owned(),
+            record: serde_json::Value::Null,
+        };
+        let reports = &mut self.reports;
+        let meter = SourceReport::from(self.source.meter());
+        let applied = self
+            .writer
+            .publish(publication, &self.key, &run, |applied| {
+                fill_in(reports, applied);
+                serde_json::json!({ "tables": &*reports, "source": meter })
+            })
+            .await?;
+        for one in applied.iter().filter_map(|a| a.held.as_ref().map(|h| (a, h))) {
+            self.troubles.push(bicuspid_model::Trouble {
+                code: one.1.rule.clone(),
+                side: bicuspid_model::Side::Target,
+                class: bicuspid_model::Class::Held,
+                what: format!("table {} was not published", one.0.table),
+                why: one.1.detail.clone(),
+                state: "its old rows stay; the other tables were published".into(),
+                hint: one.1.remedy.clone(),
+            });
+        }
+        (self.listener)(Event::Border(Border::Published));
+        if let Some(role) = &self.settings.reader_role {
+            self.writer.grant_reader(role).await?;
+        }
+        self.writer.drop_stages().await?;
+        Ok(())
+    }
+}
+
+fn nothing(table: &TableName) -> Applied {
+    Applied { table: table.clone(), inserted: 0, updated: 0, deleted: 0, held: None }
+}
+
+/// Puts what became of the changed tables into their reports.
+fn fill_in(reports: &mut [TableReport], applied: &[Applied]) {
+    for one in applied {
+        if let Some(report) = reports.iter_mut().find(|r| r.name == one.table.as_str()) {
+            (report.inserted, report.updated, report.deleted) = (one.inserted, one.updated, one.deleted);
+            if let Some(held) = &one.held {
+                report.outcome = TableOutcome::Held;
+                report.held = Some(held.clone());
+            } else if one.inserted + one.updated + one.deleted == 0 {
+                report.outcome = TableOutcome::Unchanged;
+            }
+        }
+    }
+}
+
+fn record(planned: &Planned, extracted: &Extracted) -> TableRecord {
+    TableRecord {
+        source_name: planned.shaped.found.name.clone(),
+        shape: planned.shaped.signature(),
+        walk: planned.shaped.walk_names(),
+        chunks: extracted.chunks.clone(),
+        converted: extracted.converted.clone(),
+    }
+}
+
+/// The rules of a table, before anything of it becomes visible.
+fn check(planned: &Planned, extracted: &Extracted, settings: &SyncSettings) -> Result<(), SyncError> {
+    let table = planned.shaped.found.name.to_string();
+    let rows = extracted.fingerprint().rows;
+    if !extracted.count_agrees() {
+        let (before, after) = extracted.counted.unwrap_or_default();
+        return Err(bicuspid_target::TargetError::Held {
+            table,
+            rule: "row_count",
+            detail: format!("{rows} rows arrived, the source counted {before} before and {after} after"),
+        }
+        .into());
+    }
+    if let Some(state) = &planned.state {
+        let before = state.fingerprint.rows;
+        let lost = before.saturating_sub(rows);
+        let share = |n: u64| f64::from(u32::try_from(n.min(u64::from(u32::MAX))).unwrap_or(u32::MAX));
+        let accepted = names(&settings.accept_shrink, planned.shaped.found.name.as_str());
+        if !accepted && lost >= SHRINK_ROWS_MIN && share(lost) > share(before) * settings.shrink_share {
+            return Err(bicuspid_target::TargetError::Held {
+                table: table.clone(),
+                rule: "shrink",
+                detail: format!(
+                    "it had {before} rows and now has {rows}; if that is right, run again with --accept-shrink {table}"
+                ),
+            }
+            .into());
+        }
+    }
+    Ok(())
+}
+
+fn report(planned: &Planned, extracted: &Extracted, applied: &Applied) -> TableReport {
+    let rows = extracted.fingerprint().rows;
+    TableReport {
+        name: planned.shaped.found.name.to_string(),
+        mode: planned.mode,
+        outcome: TableOutcome::Published,
+        rows_source: rows,
+        rows_target: rows,
+        rows_read: extracted.rows_read,
+        inserted: applied.inserted,
+        updated: applied.updated,
+        deleted: applied.deleted,
+        held: None,
+        converted: extracted.converted.clone(),
+    }
+}
+
+fn held_report(name: &TableName, mode: Mode, state: Option<&TableState>, held: HeldState) -> TableReport {
+    TableReport {
+        name: name.to_string(),
+        mode,
+        outcome: TableOutcome::Held,
+        rows_source: 0,
+        rows_target: state.map_or(0, |s| s.fingerprint.rows),
+        rows_read: 0,
+        inserted: 0,
+        updated: 0,
+        deleted: 0,
+        held: Some(held),
+        converted: Vec::new(),
+    }
+}

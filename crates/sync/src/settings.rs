@@ -1,0 +1,82 @@
+//! What a run is told. Nothing here is read from files or the environment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bicuspid_model::{Environment, TargetType};
+use bicuspid_opendental::TypePolicy;
+use bicuspid_source::Pace;
+
+/// Settings of `plan`, `sync` and `verify`.
+#[derive(Debug, Clone)]
+pub struct SyncSettings {
+    /// Environment, for records.
+    pub environment: Environment,
+    /// Only these tables (names compare without case); `None` for all.
+    pub tables: Option<BTreeSet<String>>,
+    /// Not these tables.
+    pub tables_excluded: BTreeSet<String>,
+    /// Columns that are not copied, as `table.column`.
+    pub columns_excluded: BTreeSet<String>,
+    /// Columns with a type of their own, as `table.column`.
+    pub column_types: BTreeMap<String, TargetType>,
+    /// Columns that hold secrets and are copied all the same, as `table.column`.
+    pub secrets_included: BTreeSet<String>,
+    /// Policy for flags and times of day, fixed at the first load.
+    pub type_policy: TypePolicy,
+    /// Compare every row with the target instead of chunk fingerprints.
+    pub full: bool,
+    /// Publish all first loads in one transaction.
+    pub atomic: bool,
+    /// Share of its rows that a table may lose before it is held, from 0 to 1.
+    pub shrink_share: f64,
+    /// Tables that may shrink this time.
+    pub accept_shrink: BTreeSet<String>,
+    /// Largest table without a key that is read where reading locks it, in bytes.
+    pub keyless_bytes_max: u64,
+    /// Memory for rows between source and target, in bytes; more goes to disk, compressed and encrypted.
+    pub staging_memory_bytes: usize,
+    /// Folder for what does not fit in memory.
+    pub staging_dir: PathBuf,
+    /// Role that may read `raw`.
+    pub reader_role: Option<String>,
+    /// Version of the program, for records.
+    pub tool_version: String,
+    /// Pace, for estimates and records.
+    pub pace: Pace,
+    /// Time that one statement on the source should take at most.
+    pub lock_aim: Duration,
+}
+
+impl SyncSettings {
+    /// The defaults of every setting.
+    #[must_use]
+    pub fn new(environment: Environment, staging_dir: PathBuf, tool_version: &str) -> Self {
+        Self {
+            environment,
+            tables: None,
+            tables_excluded: BTreeSet::new(),
+            columns_excluded: BTreeSet::new(),
+            column_types: BTreeMap::new(),
+            secrets_included: BTreeSet::new(),
+            type_policy: TypePolicy::Dbt,
+            full: false,
+            atomic: false,
+            shrink_share: 0.1,
+            accept_shrink: BTreeSet::new(),
+            keyless_bytes_max: 10 * 1024 * 1024,
+            staging_memory_bytes: 64 * 1024 * 1024,
+            staging_dir,
+            reader_role: None,
+            tool_version: tool_version.to_owned(),
+            pace: Pace::Kind,
+            lock_aim: Duration::from_millis(10),
+        }
+    }
+}
+
+/// Whether a set of `table` or `table.column` names holds a name, whatever its case.
+pub(crate) fn names(set: &BTreeSet<String>, name: &str) -> bool {
+    set.iter().any(|n| n.eq_ignore_ascii_case(name))
+}

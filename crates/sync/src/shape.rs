@@ -1,0 +1,159 @@
+//! From a discovered table to the table that is copied: types, withheld columns, the walk, and what holds it.
+
+use bicuspid_model::{Column, SourceType, Table, TargetType};
+use bicuspid_opendental as opendental;
+use bicuspid_source::{Engine, FoundColumn, FoundTable, Walk};
+use bicuspid_target::HeldState;
+
+use crate::settings::{SyncSettings, names};
+
+/// A column of the target that a column of the source may not be named like.
+const LOADED_AT: &str = "_loaded_at";
+/// Most columns of a PostgreSQL table, less one for `_loaded_at`.
+const COLUMNS_MAX: usize = 1599;
+
+/// A table as it will be copied.
+#[derive(Debug, Clone)]
+pub(crate) struct Shaped {
+    pub(crate) found: FoundTable,
+    pub(crate) table: Table,
+    pub(crate) walk: Walk,
+    /// Columns that are not copied, with the reason.
+    pub(crate) withheld: Vec<(String, &'static str)>,
+}
+
+impl Shaped {
+    /// Columns, types and keys in one text: two copies of a table have the same shape exactly if this is the same.
+    pub(crate) fn signature(&self) -> String {
+        let mut lines: Vec<String> = self
+            .table
+            .columns
+            .iter()
+            .zip(&self.found.columns)
+            .map(|(c, f)| {
+                let null = if c.nullable { "" } else { " not null" };
+                let withheld = if c.withheld { " withheld" } else { "" };
+                format!("{} {} -> {}{null}{withheld}", c.name, f.type_text, c.target)
+            })
+            .collect();
+        let key: Vec<&str> = self.table.key_columns().map(|c| c.name.as_str()).collect();
+        lines.push(format!("key {}", key.join(", ")));
+        lines.join("\n")
+    }
+
+    /// Names of the walk's columns.
+    pub(crate) fn walk_names(&self) -> Vec<bicuspid_model::ColumnName> {
+        self.walk
+            .positions()
+            .iter()
+            .filter_map(|&i| self.table.columns.get(i).map(|c| c.name.clone()))
+            .collect()
+    }
+}
+
+/// Gives every column its type, or says why the table cannot be copied as it is.
+pub(crate) fn shape(found: FoundTable, settings: &SyncSettings) -> Result<Shaped, HeldState> {
+    let held = |rule: &str, detail: String, remedy: &str| HeldState {
+        rule: format!("plan::{rule}"),
+        detail,
+        remedy: remedy.to_owned(),
+    };
+    let exclude = "exclude the table or the column in bicuspid.toml";
+    if found.columns.len() > COLUMNS_MAX {
+        return Err(held("too_many_columns", format!("it has {} columns", found.columns.len()), exclude));
+    }
+    if !found.name.in_target().fits_postgres() {
+        return Err(held(
+            "name_too_long",
+            "its name does not fit into PostgreSQL's 63 bytes".into(),
+            exclude,
+        ));
+    }
+    let mut withheld = Vec::new();
+    let mut columns = Vec::with_capacity(found.columns.len());
+    for (i, from) in found.columns.iter().enumerate() {
+        if !from.name.fits_postgres() {
+            let detail = format!("the name of column {} does not fit into PostgreSQL's 63 bytes", i + 1);
+            return Err(held("name_too_long", detail, exclude));
+        }
+        if from.name.as_str() == LOADED_AT {
+            return Err(held("name_taken", format!("it has a column `{LOADED_AT}`, which is ours"), exclude));
+        }
+        let Some(source) = &from.source else {
+            let detail = format!("column `{}` has the type `{}`", from.name, from.type_text);
+            return Err(held("type_unknown", detail, exclude));
+        };
+        let column = column(&found, from, source, settings, &mut withheld)?;
+        columns.push(column);
+    }
+    let table = Table { name: found.name.clone(), columns, primary_key: found.primary_key.clone() };
+    if table.key_columns().any(|c| c.withheld) {
+        return Err(held(
+            "key_withheld",
+            "a column of its key is excluded".into(),
+            "copy the column, or exclude the table",
+        ));
+    }
+    if table.columns.iter().all(|c| c.withheld) {
+        return Err(held(
+            "nothing_left",
+            "all of its columns are excluded".into(),
+            "exclude the table in bicuspid.toml",
+        ));
+    }
+    let walk = Walk::of(&found, &table);
+    if walk == Walk::Whole
+        && let Engine::TableLock(engine) = &found.engine
+        && found.bytes_estimate > settings.keyless_bytes_max
+    {
+        let detail = format!(
+            "it has no key to walk by, and reading its {} bytes at once would lock it for the clinic ({engine})",
+            found.bytes_estimate
+        );
+        return Err(held(
+            "keyless_too_large",
+            detail,
+            "give it a key, exclude it, or raise keyless_bytes_max in bicuspid.toml",
+        ));
+    }
+    Ok(Shaped { found, table, walk, withheld })
+}
+
+fn column(
+    table: &FoundTable,
+    from: &FoundColumn,
+    source: &SourceType,
+    settings: &SyncSettings,
+    withheld: &mut Vec<(String, &'static str)>,
+) -> Result<Column, HeldState> {
+    let (table_name, name) = (table.name.as_str(), from.name.as_str());
+    let full_name = format!("{table_name}.{name}");
+    let chosen =
+        settings.column_types.iter().find(|(k, _)| k.eq_ignore_ascii_case(&full_name)).map(|(_, t)| *t);
+    let target =
+        chosen.unwrap_or_else(|| opendental::target_type(table_name, name, source, settings.type_policy));
+    if !target.takes(source) {
+        return Err(HeldState {
+            rule: "plan::type_unfit".into(),
+            detail: format!("column `{name}` of type `{}` cannot become {target}", from.type_text),
+            remedy: "choose another type for the column in bicuspid.toml".into(),
+        });
+    }
+    let excluded = names(&settings.columns_excluded, &full_name);
+    let secret = opendental::is_secret(table_name, name) && !names(&settings.secrets_included, &full_name);
+    if excluded {
+        withheld.push((name.to_owned(), "excluded"));
+    } else if secret {
+        withheld.push((name.to_owned(), "secret"));
+    }
+    let is_withheld = excluded || secret;
+    // A date may not exist, whatever the column says about NULL.
+    let may_vanish = matches!(target, TargetType::Date | TargetType::Timestamp);
+    Ok(Column {
+        name: from.name.clone(),
+        source: source.clone(),
+        target,
+        nullable: from.nullable || may_vanish || is_withheld,
+        withheld: is_withheld,
+    })
+}
