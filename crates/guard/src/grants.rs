@@ -492,8 +492,12 @@ mod tests {
                 "REVOKE `boss` FROM 'r'@'10.0.0.%'",
                 "REVOKE INSERT, DELETE, GRANT OPTION ON `opendental`.* FROM 'r'@'10.0.0.%'",
                 "REVOKE SELECT ON `my``sql`.* FROM 'r'@'10.0.0.%'",
-                "GRANT SELECT, SHOW VIEW ON `opendental`.* TO 'r'@'10.0.0.%'",
             ]
+        );
+        let without = judge(&["GRANT SELECT ON *.* TO `r`@`%`"], "open_dental");
+        assert_eq!(
+            without.mend,
+            ["REVOKE SELECT ON *.* FROM 'r'@'%'", "GRANT SELECT, SHOW VIEW ON `open\\_dental`.* TO 'r'@'%'"]
         );
         assert!(
             !format!("{verdict:?} {}", verdict.clone().into_result().unwrap_err()).contains("SECRETHASH")

@@ -6,8 +6,10 @@
 
 pub mod accounts;
 pub mod builder;
+pub mod consent;
 pub mod flavour;
 pub mod grants;
+pub mod identity;
 pub mod session;
 
 mod expression;
@@ -23,10 +25,12 @@ mod statement;
 mod walk;
 
 pub use builder::{Catalog, ChunkQuery, KeyCast, KeyPart, Selected};
+pub use consent::Consent;
 pub use filter::Filter;
 pub use flavour::Flavour;
 pub use grants::{Finding, GrantVerdict, judge_grants};
 pub use guard::{Context, Verdict, judge};
+pub use identity::{DEMO_DATABASE, Identity};
 pub use refusal::{BuildFault, Refusal, Rule};
 pub use session::{SessionLimits, SessionStatement};
 pub use statement::ReadStatement;

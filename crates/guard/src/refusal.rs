@@ -4,7 +4,9 @@ use std::fmt;
 
 use bicuspid_model::{Class, Side, Trouble};
 
+use crate::consent::NoConsent;
 use crate::grants::GrantVerdict;
+use crate::identity::{DEMO_DATABASE, Mismatch};
 
 /// The rule that a statement broke. Each has a stable code; the sentence never repeats text of the statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -287,6 +289,18 @@ pub enum Refusal {
     /// The account of the source can do more than read it.
     #[error("{}: the account of the source can do more than read it", .0.code())]
     Grants(GrantVerdict),
+    /// The database is not the one that is known.
+    #[error("{}: this is not the {} database that is known", .0.code(), .0.environment)]
+    Identity(Mismatch),
+    /// Another database than the demo was named for synthetic data.
+    #[error("identity::demo_name: synthetic data goes to {DEMO_DATABASE} alone")]
+    DemoName,
+    /// Source and target are at the same place.
+    #[error("identity::same_server: source and target are the same server")]
+    SameServer,
+    /// A person's consent is missing.
+    #[error("{}: consent is missing", .0.code())]
+    Consent(NoConsent),
 }
 
 impl Refusal {
@@ -312,6 +326,10 @@ impl Refusal {
             Self::ReadBack { .. } => "session::read_back",
             Self::Setting { .. } => "session::setting",
             Self::Grants(verdict) => verdict.code(),
+            Self::Identity(mismatch) => mismatch.code(),
+            Self::DemoName => "identity::demo_name",
+            Self::SameServer => "identity::same_server",
+            Self::Consent(reason) => reason.code(),
         }
     }
 
@@ -320,6 +338,20 @@ impl Refusal {
     pub fn trouble(&self) -> Trouble {
         let (what, why, state, hint): (String, String, &str, &str) = match self {
             Self::Grants(verdict) => return verdict.trouble(),
+            Self::Identity(mismatch) => return mismatch.trouble(),
+            Self::Consent(reason) => return reason.trouble(),
+            Self::DemoName => (
+                "synthetic data was not written".to_owned(),
+                format!("it goes to the database {DEMO_DATABASE} alone, and another one was named"),
+                "nothing was opened for writing",
+                "leave the database's name out",
+            ),
+            Self::SameServer => (
+                "nothing was copied".to_owned(),
+                "source and target are settings of the same server".to_owned(),
+                "no connection was opened",
+                "correct host and port of the target",
+            ),
             Self::Statement { rule, at } => (
                 "a statement was not sent".to_owned(),
                 at.map_or_else(|| rule.why().to_owned(), |at| format!("{} (byte {at})", rule.why())),
@@ -356,9 +388,14 @@ impl Refusal {
             Self::Setting { .. } => Class::Usage,
             _ => Class::Refused,
         };
+        let side = match self {
+            Self::DemoName => Side::Demo,
+            Self::SameServer => Side::Target,
+            _ => Side::Source,
+        };
         Trouble {
             code: self.code().to_owned(),
-            side: Side::Source,
+            side,
             class,
             what,
             why,
