@@ -19,6 +19,7 @@ mod postgres_server;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 pub use mariadb_server::{MariaDbDatabase, MariaDbServer};
 pub use postgres_server::{PostgresDatabase, PostgresServer};
@@ -28,7 +29,11 @@ use crate::error::SandboxError;
 use crate::home::Home;
 use crate::mariadb::MariaDbOptions;
 use crate::postgres::PostgresOptions;
+use crate::process::{self, Process, Signal};
 use crate::secret;
+
+/// Longest wait for a killed process to be gone.
+const GONE_LIMIT: Duration = Duration::from_secs(30);
 
 /// The servers of this test program.
 #[derive(Debug, Default)]
@@ -108,6 +113,28 @@ pub fn test_options() -> MariaDbOptions {
 #[expect(clippy::disallowed_methods, reason = "a test run says here how thorough it is to be")]
 pub fn long() -> bool {
     std::env::var_os("BICUSPID_LONG").is_some_and(|value| value == "1")
+}
+
+/// Whether the process lives; a zombie does not.
+#[must_use]
+pub fn process_lives(pid: u32) -> bool {
+    process::observe(pid).is_some()
+}
+
+/// Kills a process of the test's own making as a power cut would, and waits until it is gone or a zombie.
+///
+/// # Panics
+/// If it has not gone half a minute later.
+pub fn kill_process(pid: u32) {
+    if let Some(process) = Process::of(pid) {
+        process.signal(Signal::Kill);
+        assert!(process.wait_gone(GONE_LIMIT), "process {pid} did not die");
+    }
+}
+
+/// Asks again and again, with short rests, until the answer is yes; says whether it was before the limit.
+pub fn wait_until(limit: Duration, condition: impl FnMut() -> bool) -> bool {
+    process::wait_until(limit, condition)
 }
 
 /// A folder for one server of this test program, which the server's account can reach.

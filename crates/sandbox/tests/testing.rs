@@ -1,6 +1,9 @@
 //! The servers that tests use.
 
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use bicuspid_model::{Host, Password};
 use bicuspid_sandbox::testing;
@@ -155,6 +158,43 @@ fn a_postgres_server_can_be_killed_and_restarted_with_its_data() {
     let folder = server.socket_folder();
     drop(server);
     assert!(!folder.exists());
+}
+
+/// Not a test of its own: what [`servers_end_with_a_killed_test_program`] runs and kills.
+#[test]
+#[ignore = "started by another test"]
+fn start_servers_and_wait() {
+    let servers = testing::servers();
+    let (mariadb, postgres) = (servers.mariadb(), servers.postgres());
+    println!("{} {}", mariadb.pid(), mariadb.socket().display());
+    println!("{} {}", postgres.pid(), postgres.socket_folder().display());
+    println!("ready");
+    // Until the pipe closes, which it does not before this process is killed.
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+#[test]
+fn servers_end_with_a_killed_test_program() {
+    let mut program = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "testing::start_servers_and_wait", "--ignored", "--nocapture"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(program.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let started: Vec<(u32, PathBuf)> = lines
+        .take_while(|line| line != "ready")
+        .filter_map(|line| {
+            let (pid, path) = line.split_once(' ')?;
+            Some((pid.parse().ok()?, PathBuf::from(path)))
+        })
+        .collect();
+    assert_eq!(started.len(), 2);
+    assert!(started.iter().all(|(pid, path)| testing::process_lives(*pid) && path.exists()));
+    program.kill().unwrap();
+    program.wait().unwrap();
+    let gone = || started.iter().all(|(pid, path)| !testing::process_lives(*pid) && !path.exists());
+    assert!(testing::wait_until(Duration::from_secs(30), gone));
 }
 
 /// Asks with the read-only account of the database, by the server's own client.

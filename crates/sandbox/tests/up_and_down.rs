@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use bicuspid_model::Date;
+use bicuspid_sandbox::testing::{kill_process, process_lives};
 use bicuspid_sandbox::{Engine, SandboxError, SandboxInfo, UpOptions, down, up};
 
 fn options(dir: &Path, patients: u32) -> UpOptions {
@@ -25,22 +26,6 @@ fn up_quietly(options: &UpOptions) -> Result<SandboxInfo, SandboxError> {
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
-}
-
-fn lives(pid: u32) -> bool {
-    // A zombie still has an id; `ps` tells the two apart on every Unix.
-    let output = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
-    let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    !state.is_empty() && !state.starts_with('Z')
-}
-
-fn kill(pid: u32) {
-    assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
-    let limit = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while lives(pid) {
-        assert!(std::time::Instant::now() < limit, "process {pid} did not die");
-        std::thread::yield_now();
-    }
 }
 
 /// Takes the sandbox down even if the test panics.
@@ -87,7 +72,7 @@ fn a_sandbox_is_whole_and_goes_without_a_trace() {
     let written: SandboxInfo =
         serde_json::from_str(&std::fs::read_to_string(dir.join("sandbox.json")).unwrap()).unwrap();
     assert_eq!(written, info);
-    assert!(lives(info.clinic.pid) && lives(info.postgres.pid));
+    assert!(process_lives(info.clinic.pid) && process_lives(info.postgres.pid));
 
     // Secrets and sockets are the owner's.
     for file in [&info.env_files.clinic, &info.env_files.test, &info.env_files.demo] {
@@ -172,11 +157,11 @@ fn a_sandbox_is_whole_and_goes_without_a_trace() {
 
     // A second `up` does not disturb the first.
     assert!(matches!(up_quietly(&options(&dir, 0)), Err(SandboxError::AlreadyUp { .. })));
-    assert!(lives(info.clinic.pid));
+    assert!(process_lives(info.clinic.pid));
 
     down(&dir).unwrap();
     assert!(!dir.exists());
-    assert!(!lives(info.clinic.pid) && !lives(info.postgres.pid));
+    assert!(!process_lives(info.clinic.pid) && !process_lives(info.postgres.pid));
     assert!(std::net::TcpStream::connect(("127.0.0.1", info.clinic.port)).is_err());
     assert!(matches!(down(&dir), Err(SandboxError::NoSandbox { .. })));
 }
@@ -222,7 +207,7 @@ fn what_a_crash_leaves_behind_is_cleaned() {
     // `up` was killed before the sandbox was whole: both servers live on.
     std::fs::remove_file(dir.join("sandbox.json")).unwrap();
     let second = up_quietly(&options(&dir, 0)).unwrap();
-    assert!(!lives(first.clinic.pid) && !lives(first.postgres.pid));
+    assert!(!process_lives(first.clinic.pid) && !process_lives(first.postgres.pid));
 
     // It was killed even before it had written the processes down.
     let record = dir.join("servers.json");
@@ -232,14 +217,14 @@ fn what_a_crash_leaves_behind_is_cleaned() {
     json["postgres"]["process"] = serde_json::Value::Null;
     std::fs::write(&record, json.to_string()).unwrap();
     let third = up_quietly(&options(&dir, 0)).unwrap();
-    assert!(!lives(second.clinic.pid) && !lives(second.postgres.pid));
+    assert!(!process_lives(second.clinic.pid) && !process_lives(second.postgres.pid));
 
     // One server died: the sandbox is not up any more.
-    kill(third.clinic.pid);
+    kill_process(third.clinic.pid);
     let fourth = up_quietly(&options(&dir, 0)).unwrap();
-    assert!(!lives(third.postgres.pid) && lives(fourth.clinic.pid));
+    assert!(!process_lives(third.postgres.pid) && process_lives(fourth.clinic.pid));
     down(&dir).unwrap();
-    assert!(!lives(fourth.clinic.pid) && !lives(fourth.postgres.pid) && !dir.exists());
+    assert!(!process_lives(fourth.clinic.pid) && !process_lives(fourth.postgres.pid) && !dir.exists());
 }
 
 #[test]
@@ -257,7 +242,7 @@ fn processes_of_others_are_left_alone() {
     let ours = std::fs::read_to_string(&token).unwrap();
     std::fs::write(&token, "another's").unwrap();
     assert!(matches!(down(&dir), Err(SandboxError::NotOurs { pid, .. }) if pid == info.clinic.pid));
-    assert!(lives(info.clinic.pid) && lives(info.postgres.pid));
+    assert!(process_lives(info.clinic.pid) && process_lives(info.postgres.pid));
     std::fs::write(&token, ours).unwrap();
 
     // The id belongs to another process by now: that one lives on.
@@ -266,9 +251,9 @@ fn processes_of_others_are_left_alone() {
     let mariadb = json["mariadb"]["process"].clone();
     json["mariadb"]["process"]["pid"] = stranger.id().into();
     std::fs::write(&record, json.to_string()).unwrap();
-    kill(info.clinic.pid);
+    kill_process(info.clinic.pid);
     down(&dir).unwrap();
-    assert!(lives(stranger.id()));
+    assert!(process_lives(stranger.id()));
     assert_eq!(mariadb["pid"], info.clinic.pid);
     stranger.kill().unwrap();
     stranger.wait().unwrap();

@@ -8,20 +8,16 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use bicuspid_model::{DatabaseName, Endpoint, Host, Password, Secret, Tls};
 
-use super::{next_number, test_home};
+use super::{GONE_LIMIT, next_number, test_home};
 use crate::account::Account;
 use crate::error::{SandboxError, Server};
 use crate::home::{Home, Tether};
 use crate::mariadb::{self, MariaDb, MariaDbOptions, TextRows};
 use crate::process::{Process, Signal};
 use crate::{accounts, blocking, secret};
-
-/// Longest wait for a killed server to be gone.
-const GONE_LIMIT: Duration = Duration::from_secs(30);
 
 /// A private MariaDB server that ends when this value is dropped, or with the test program.
 #[derive(Debug)]
