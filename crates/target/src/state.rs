@@ -242,7 +242,7 @@ pub(crate) async fn record_table(
         .execute(
             "INSERT INTO raw.etl_load_status AS s (table_name, primary_column_name, rows_loaded, load_status, \
              _loaded_at, last_loaded) \
-             VALUES ($1, $2, least($3, 2147483647)::integer, 'success', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC') \
+             VALUES ($1, $2, least($3::bigint, 2147483647)::integer, 'success', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC') \
              ON CONFLICT (table_name) DO UPDATE SET primary_column_name = excluded.primary_column_name, \
              rows_loaded = excluded.rows_loaded, load_status = 'success', _loaded_at = excluded._loaded_at, \
              last_loaded = CASE WHEN $4 THEN excluded.last_loaded ELSE s.last_loaded END",

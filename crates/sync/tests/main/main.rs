@@ -1,0 +1,4 @@
+//! The flow on real servers.
+
+mod flow;
+mod pair;
