@@ -1,0 +1,332 @@
+//! Patients pay: at the visit, after a bill, late, or never.
+
+use std::borrow::Cow;
+
+use bicuspid_opendental::enums::{CommItemMode, CommSentOrReceived, Permission};
+
+use crate::arena::{FamilyKey, PatientKey, ProviderKey};
+use crate::definitions::Definition;
+use crate::draw::Draw;
+use crate::emit::Rows;
+use crate::error::PracticeError;
+use crate::events::Event;
+use crate::ledger::{About, Open};
+use crate::messages::{Log, Talk};
+use crate::money::Cents;
+use crate::people::Purse;
+use crate::world::World;
+
+/// A part of a payment, for one item.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    item: Open,
+    amount: Cents,
+}
+
+impl World<'_> {
+    /// The patient's share of today's work is asked for at the desk.
+    pub(crate) fn pay_at_visit(
+        &mut self,
+        patient: PatientKey,
+        family: FamilyKey,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let account = self.families.get(family)?;
+        let due = account.ledger.due();
+        let chance = match account.purse {
+            Purse::Prompt => 880,
+            Purse::Usual => 580,
+            Purse::Slow => 230,
+            Purse::Never => 40,
+        };
+        if !due.is_positive() || !draw.chance(chance) {
+            return Ok(());
+        }
+        self.now = self.now.plus_seconds(i64::from(draw.between(60, 600)));
+        self.pay(patient, family, due, draw)
+    }
+
+    /// After something was charged or settled: whoever owes gets a bill, whoever is owed gets money back.
+    pub(crate) fn settle_up(&mut self, family: FamilyKey, draw: &mut Draw) -> Result<(), PracticeError> {
+        let account = self.families.get_mut(family)?;
+        let due = account.ledger.due();
+        if due.is_positive() && !account.billed && !account.collection {
+            account.billed = true;
+            let days = draw.between(6, 30);
+            self.later(days, draw, Event::Bill(family));
+        } else if due < -Cents::dollars(25) && draw.chance(350) {
+            let days = draw.between(15, 45);
+            self.later(days, draw, Event::Refund(family));
+        }
+        Ok(())
+    }
+
+    /// A bill is written. It is paid, or another one follows, until the account is given up.
+    pub(crate) fn bill(&mut self, family: FamilyKey) -> Result<(), PracticeError> {
+        let mut draw = self.draw(family)?;
+        let account = self.families.get_mut(family)?;
+        let due = account.ledger.due();
+        let Some(head) = account.members.first().copied() else { return Ok(()) };
+        if !due.is_positive() {
+            account.billed = false;
+            account.unanswered = 0;
+            return Ok(());
+        }
+        if account.unanswered >= 6 {
+            return self.give_up_account(family, head, &mut draw);
+        }
+        let chance = match account.purse {
+            Purse::Prompt => 760,
+            Purse::Usual => 500,
+            Purse::Slow => 310,
+            Purse::Never => 30,
+        };
+        let pays = draw.chance(chance);
+        account.unanswered = if pays { 0 } else { account.unanswered + 1 };
+        let late = account.unanswered >= 3 && draw.chance(140);
+        let user = self.desk(&mut draw);
+        self.talk(Talk {
+            patient: head,
+            about: Definition::TALK_MONEY,
+            mode: if draw.chance(550) { CommItemMode::Mail } else { CommItemMode::Email },
+            direction: CommSentOrReceived::Sent,
+            user,
+            note: Cow::Borrowed("Statement sent."),
+        })?;
+        if late {
+            self.charge_late(family, head, &mut draw)?;
+        }
+        if pays {
+            let days = draw.along(&[2, 6, 11, 18, 27]);
+            self.later(days, &mut draw, Event::Pay(family));
+        }
+        self.later(30, &mut draw, Event::Bill(family));
+        Ok(())
+    }
+
+    /// A bill is paid, in full or in half.
+    pub(crate) fn pay_bill(&mut self, family: FamilyKey) -> Result<(), PracticeError> {
+        let mut draw = self.draw(family)?;
+        let account = self.families.get(family)?;
+        let due = account.ledger.due();
+        let Some(head) = account.members.first().copied() else { return Ok(()) };
+        if !due.is_positive() {
+            return Ok(());
+        }
+        let part = due > Cents::dollars(300) && draw.chance(350);
+        let amount = if part { due.percent(50).floor_dollars() } else { due };
+        self.pay(head, family, amount, &mut draw)
+    }
+
+    /// A family pays: the amount goes to its open items, oldest first.
+    fn pay(
+        &mut self,
+        payer: PatientKey,
+        family: FamilyKey,
+        amount: Cents,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let mut left = amount;
+        let mut parts = Vec::new();
+        for item in &self.families.get(family)?.ledger.open {
+            let part = item.due().min(left);
+            if part.is_positive() {
+                parts.push(Part { item: *item, amount: part });
+                left -= part;
+            }
+        }
+        let kind = draw.weighted(&[
+            (Definition::CARD, 66),
+            (Definition::CHECK, 16),
+            (Definition::CASH, 9),
+            (Definition::FINANCING, if amount > Cents::dollars(400) { 30 } else { 3 }),
+        ]);
+        self.enter_payment(payer, family, kind, &parts, draw)
+    }
+
+    /// Money that was paid too much goes back.
+    pub(crate) fn refund(&mut self, family: FamilyKey) -> Result<(), PracticeError> {
+        let mut draw = self.draw(family)?;
+        let account = self.families.get(family)?;
+        let mut left = -account.ledger.due();
+        let Some(head) = account.members.first().copied() else { return Ok(()) };
+        let mut parts = Vec::new();
+        for item in &account.ledger.open {
+            let part = (-item.left).min(left);
+            if part.is_positive() {
+                parts.push(Part { item: *item, amount: -part });
+                left -= part;
+            }
+        }
+        if parts.is_empty() {
+            return Ok(());
+        }
+        self.enter_payment(head, family, Definition::REFUND, &parts, &mut draw)
+    }
+
+    /// Writes a payment and its parts, and settles the items.
+    fn enter_payment(
+        &mut self,
+        payer: PatientKey,
+        family: FamilyKey,
+        kind: Definition,
+        parts: &[Part],
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let (now, today, as_of) = (self.now, self.now.date(), self.as_of());
+        let total: Cents = parts.iter().map(|p| p.amount).sum();
+        let payment = self.keys.payment.next();
+        let user = self.desk(draw);
+        let check = if kind == Definition::CHECK {
+            format!("DEMO-{}", 1000 + draw.below(9000))
+        } else {
+            String::new()
+        };
+        self.out.row(Rows::Payment, now, |r| {
+            r.set("PayNum", payment)
+                .set("PayType", kind)
+                .set("PayDate", today)
+                .set("PayAmt", total)
+                .set("CheckNum", check)
+                .set("PatNum", payer)
+                .set("DateEntry", today)
+                .set("SecUserNumEntry", user);
+        })?;
+        for part in parts {
+            let split = self.keys.split.next();
+            let (procedure, adjustment) = match part.item.about {
+                About::Procedure(num) => (num, 0),
+                About::Adjustment(num) => (0, num),
+            };
+            self.out.row(Rows::PaySplit, now, |r| {
+                r.set("SplitNum", split)
+                    .set("SplitAmt", part.amount)
+                    .set("PatNum", part.item.patient)
+                    .set("PayNum", payment)
+                    .set("ProvNum", part.item.provider)
+                    .set("DatePay", today)
+                    .set("ProcNum", procedure)
+                    .set("DateEntry", today)
+                    .set("SecUserNumEntry", user)
+                    .set("AdjNum", adjustment);
+            })?;
+            self.patients.get_mut(part.item.patient)?.balance -= part.amount;
+            let ledger = &mut self.families.get_mut(family)?.ledger;
+            if part.amount.is_positive() {
+                ledger.credit(part.item.about, part.amount);
+            } else {
+                ledger.refund(part.item.about, -part.amount, today, as_of);
+            }
+        }
+        let text = format!("Payment {payment} entered");
+        self.log(Log { permission: Permission::PaymentCreate, patient: payer, key: payment, user, text })
+    }
+
+    /// Writes an adjustment of an item: negative amounts take off the debt.
+    #[expect(clippy::too_many_arguments, reason = "each is one column of the row")]
+    pub(crate) fn adjust(
+        &mut self,
+        patient: PatientKey,
+        about: About,
+        provider: ProviderKey,
+        kind: Definition,
+        amount: Cents,
+        note: &'static str,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let (now, today, as_of) = (self.now, self.now.date(), self.as_of());
+        let key = self.keys.adjustment.next();
+        let user = self.desk(draw);
+        let procedure = match about {
+            About::Procedure(num) => num,
+            About::Adjustment(_) => 0,
+        };
+        self.out.row(Rows::Adjustment, now, |r| {
+            r.set("AdjNum", key)
+                .set("AdjDate", today)
+                .set("AdjAmt", amount)
+                .set("PatNum", patient)
+                .set("AdjType", kind)
+                .set("ProvNum", provider)
+                .set("AdjNote", note)
+                .set("ProcDate", today)
+                .set("ProcNum", procedure)
+                .set("DateEntry", today)
+                .set("SecUserNumEntry", user);
+        })?;
+        let person = self.patients.get_mut(patient)?;
+        person.balance += amount;
+        let ledger = &mut self.families.get_mut(person.family)?.ledger;
+        if amount.is_positive() {
+            let about = About::Adjustment(key);
+            ledger.charge(
+                Open { about, patient, provider, day: today, left: amount, expected: Cents::ZERO },
+                as_of,
+            );
+        } else {
+            ledger.credit(about, -amount);
+        }
+        let text = format!("Adjustment {key} entered");
+        self.log(Log { permission: Permission::AdjustmentCreate, patient, key, user, text })
+    }
+
+    /// A charge for a debt that stays.
+    fn charge_late(
+        &mut self,
+        family: FamilyKey,
+        head: PatientKey,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let provider = self.patients.get(head)?.dentist;
+        if self.families.get(family)?.ledger.due() < Cents::dollars(40) {
+            return Ok(());
+        }
+        let amount = Cents::dollars(15);
+        self.adjust(
+            head,
+            About::Adjustment(0),
+            provider,
+            Definition::BILLING_CHARGE,
+            amount,
+            "Late payment",
+            draw,
+        )
+    }
+
+    /// Nobody has paid for months: most of such debts are written off, and the account is closed to credit.
+    fn give_up_account(
+        &mut self,
+        family: FamilyKey,
+        head: PatientKey,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let account = self.families.get_mut(family)?;
+        account.collection = true;
+        account.billed = false;
+        let items: Vec<Open> =
+            account.ledger.open.iter().filter(|i| i.due().is_positive()).copied().collect();
+        let mut credit = items.iter().map(Open::due).sum::<Cents>() - account.ledger.due();
+        self.patients.get_mut(head)?.stamp = self.now;
+        if !draw.chance(880) {
+            return Ok(());
+        }
+        for item in items {
+            // What the family is owed elsewhere is not written off twice.
+            let amount = (item.due() - credit).or_zero();
+            credit -= item.due() - amount;
+            if amount.is_positive() {
+                let note = "Given up after six statements";
+                self.adjust(
+                    item.patient,
+                    item.about,
+                    item.provider,
+                    Definition::BAD_DEBT,
+                    -amount,
+                    note,
+                    draw,
+                )?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,460 @@
+//! Claims: written after a visit, sent, decided by the carrier, paid by check.
+
+use std::borrow::Cow;
+
+use bicuspid_model::{Date, DateTime, Value};
+use bicuspid_opendental::enums::{
+    ClaimProcStatus, ClaimStatus, ClaimType, CommItemMode, CommSentOrReceived, Permission,
+};
+
+use crate::arena::{CarrierKey, ClaimKey, CodeKey, Key, PatientKey, ProviderKey};
+use crate::calendar::{open_from, unset_date};
+use crate::codes;
+use crate::coverage::{Estimate, Used, estimate};
+use crate::definitions::Definition;
+use crate::draw::Draw;
+use crate::emit::Rows;
+use crate::error::PracticeError;
+use crate::events::Event;
+use crate::ledger::About;
+use crate::messages::{Log, Talk};
+use crate::money::Cents;
+use crate::mouth::Tooth;
+use crate::procedures::Procedure;
+use crate::world::{World, in_hours};
+
+/// Days from sending to decision: log-normal with a median of 14 days and a sigma of 0.85, in steps of 5 %.
+const DECISION_DAYS: &[i32] = &[2, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 16, 17, 19, 22, 25, 29, 34, 42, 57, 110];
+
+/// A claim.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) patient: PatientKey,
+    /// Position in the patient's coverage: 0 for primary.
+    pub(crate) rank: usize,
+    pub(crate) lines: Vec<LineState>,
+    pub(crate) service: Date,
+    pub(crate) provider: ProviderKey,
+    pub(crate) written: DateTime,
+    pub(crate) user: i64,
+    pub(crate) sent: Option<Date>,
+    pub(crate) resent: Option<Date>,
+    pub(crate) received: Option<Date>,
+    pub(crate) stamp: DateTime,
+}
+
+/// A line of a claim, or an estimate that is not on a claim.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LineState {
+    /// Key of its row.
+    pub(crate) key: i64,
+    /// Key of its procedure.
+    pub(crate) procedure: i64,
+    pub(crate) code: CodeKey,
+    pub(crate) tooth: Tooth,
+    pub(crate) provider: ProviderKey,
+    pub(crate) fee: Cents,
+    pub(crate) estimate: Estimate,
+    /// What the primary plan paid and wrote off, for a secondary claim.
+    pub(crate) other: Option<Cents>,
+    /// What the plan paid.
+    pub(crate) paid: Cents,
+    /// What came off as deductible.
+    pub(crate) deductible: Cents,
+    /// Why less was paid than estimated.
+    pub(crate) remark: &'static str,
+}
+
+impl LineState {
+    /// The estimate of a procedure that is planned.
+    pub(crate) fn planned(key: i64, num: i64, procedure: &Procedure, estimate: Estimate) -> Self {
+        Self {
+            key,
+            procedure: num,
+            code: procedure.item.code,
+            tooth: procedure.item.tooth,
+            provider: procedure.provider,
+            fee: procedure.fee,
+            estimate,
+            other: None,
+            paid: Cents::ZERO,
+            deductible: Cents::ZERO,
+            remark: "",
+        }
+    }
+
+    /// What the line is expected to take off the patient's debt.
+    pub(crate) fn expected(&self) -> Cents {
+        self.estimate.pays + self.estimate.write_off
+    }
+}
+
+impl World<'_> {
+    /// Writes a claim for the lines of a visit; benefits are reserved and the family owes less.
+    pub(crate) fn write_claim(
+        &mut self,
+        patient: PatientKey,
+        rank: usize,
+        lines: Vec<LineState>,
+        service: Date,
+        provider: ProviderKey,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let user = self.desk(draw);
+        let person = self.patients.get_mut(patient)?;
+        let family = person.family;
+        let coverage = person.coverage.get_mut(rank).ok_or(PracticeError::Fault("coverage"))?;
+        let year = self.payers.plans.get(coverage.plan)?.benefit_year(service);
+        for line in &lines {
+            coverage.consume(year, line.estimate.pays, line.estimate.deductible);
+        }
+        let ledger = &mut self.families.get_mut(family)?.ledger;
+        for line in &lines {
+            ledger.expect(About::Procedure(line.procedure), line.expected());
+        }
+        let now = self.now;
+        let claim = self.claims.add(Claim {
+            patient,
+            rank,
+            lines,
+            service,
+            provider,
+            written: now,
+            user,
+            sent: None,
+            resent: None,
+            received: None,
+            stamp: now,
+        });
+        let wait = draw.weighted(&[(0, 60), (1, 26), (3, 8), (6, 4), (15, 2)]);
+        let day = if wait == 0 { now.date() } else { open_from(now.date().plus_days(wait)) };
+        self.queue.push(day.at_seconds(17 * 3600 + 1800 + i64::from(draw.below(1800))), Event::Send(claim));
+        Ok(())
+    }
+
+    /// A claim is sent.
+    pub(crate) fn send(&mut self, key: ClaimKey) -> Result<(), PracticeError> {
+        let now = self.now;
+        let claim = self.claims.get_mut(key)?;
+        claim.sent = Some(now.date());
+        claim.stamp = now;
+        let (patient, user) = (claim.patient, claim.user);
+        let mut draw = self.draw(self.patients.get(patient)?.family)?;
+        let days = draw.along(DECISION_DAYS);
+        self.later(days, &mut draw, Event::Decide(key));
+        let text = format!("Claim {} sent", key.num());
+        self.log(Log { permission: Permission::ClaimSend, patient, key: key.num(), user, text })
+    }
+
+    /// The carrier decides: it pays as expected, pays less, or refuses.
+    pub(crate) fn decide(&mut self, key: ClaimKey) -> Result<(), PracticeError> {
+        let claim = self.claims.get(key)?;
+        let (patient, rank, refused_before) = (claim.patient, claim.rank, claim.resent.is_some());
+        let family = self.patients.get(patient)?.family;
+        let mut draw = self.draw(family)?;
+        let refused = !refused_before && draw.chance(100);
+        if refused && draw.chance(600) {
+            return self.send_again(key, &mut draw);
+        }
+        let plan =
+            self.patients.get(patient)?.coverage.get(rank).ok_or(PracticeError::Fault("coverage"))?.plan;
+        let carrier_key = self.payers.plans.get(plan)?.carrier;
+        let exact = draw.chance(840);
+        for line in &mut self.claims.get_mut(key)?.lines {
+            line.paid = line.estimate.pays;
+            line.deductible = line.estimate.deductible;
+            if refused {
+                line.paid = Cents::ZERO;
+                line.deductible = Cents::ZERO;
+                line.remark = "Not covered";
+            } else if !exact && draw.chance(600) {
+                let percent = i64::from(draw.weighted(&[(0_u8, 2), (60, 3), (75, 3), (90, 3)]));
+                line.paid = line.paid.percent(percent);
+                line.remark = "Paid as the cheaper alternative";
+            }
+        }
+        let payday = {
+            let carrier = self.payers.carriers.get_mut(carrier_key)?;
+            carrier.decided.push(key);
+            let today = self.now.date();
+            let days = (i32::from(carrier.payday) - i32::from(today.weekday())).rem_euclid(7);
+            (carrier.decided.len() == 1).then(|| open_from(today.plus_days(days.max(1))))
+        };
+        if let Some(day) = payday {
+            self.queue.push(in_hours(day, &mut draw), Event::Check(carrier_key));
+        }
+        Ok(())
+    }
+
+    /// A refused claim is corrected and sent again.
+    fn send_again(&mut self, key: ClaimKey, draw: &mut Draw) -> Result<(), PracticeError> {
+        let now = self.now;
+        let user = self.desk(draw);
+        let claim = self.claims.get_mut(key)?;
+        claim.resent = Some(now.date());
+        claim.stamp = now;
+        let patient = claim.patient;
+        let days = draw.between(9, 40);
+        self.later(days, draw, Event::Decide(key));
+        self.talk(Talk {
+            patient,
+            about: Definition::TALK_MONEY,
+            mode: CommItemMode::Phone,
+            direction: CommSentOrReceived::Sent,
+            user,
+            note: Cow::Borrowed("Carrier refused the claim; corrected and sent again."),
+        })
+    }
+
+    /// A carrier's check comes and is entered, claim by claim.
+    pub(crate) fn check(&mut self, key: CarrierKey) -> Result<(), PracticeError> {
+        let now = self.now;
+        let carrier = self.payers.carriers.get_mut(key)?;
+        let decided = std::mem::take(&mut carrier.decided);
+        let (name, transfers) = (carrier.name.clone(), carrier.transfers);
+        let mut total = Cents::ZERO;
+        for claim in &decided {
+            total += self.claims.get(*claim)?.lines.iter().map(|l| l.paid).sum();
+        }
+        let user = self.office.desk.first().copied().unwrap_or(1);
+        let mut payment = 0;
+        if total.is_positive() {
+            payment = self.keys.check.next();
+            let kind = if transfers { Definition::INSURANCE_TRANSFER } else { Definition::INSURANCE_CHECK };
+            self.out.row(Rows::ClaimPayment, now, |r| {
+                r.set("ClaimPaymentNum", payment)
+                    .set("CheckDate", now.date())
+                    .set("CheckAmt", total)
+                    .set("CheckNum", format!("DEMO-{payment:07}"))
+                    .set("CarrierName", name)
+                    .set("DateIssued", now.date().plus_days(-2))
+                    .set("PayType", kind)
+                    .set("SecUserNumEntry", user)
+                    .set("SecDateEntry", now.date());
+            })?;
+            let patient = PatientKey::default();
+            let text = format!("Insurance payment {payment} entered");
+            self.log(Log { permission: Permission::InsPayCreate, patient, key: payment, user, text })?;
+        }
+        for claim in decided {
+            self.receive(claim, payment)?;
+        }
+        Ok(())
+    }
+
+    /// Enters a decided claim.
+    fn receive(&mut self, key: ClaimKey, payment: i64) -> Result<(), PracticeError> {
+        let now = self.now;
+        let mut claim = self.claims.take(key)?;
+        claim.received = Some(now.date());
+        claim.stamp = now;
+        let patient = claim.patient;
+        let person = self.patients.get_mut(patient)?;
+        let family = person.family;
+        let coverage = person.coverage.get_mut(claim.rank).ok_or(PracticeError::Fault("coverage"))?;
+        let year = self.payers.plans.get(coverage.plan)?.benefit_year(claim.service);
+        let ledger = &mut self.families.get_mut(family)?.ledger;
+        for line in &claim.lines {
+            coverage.consume(
+                year,
+                line.paid - line.estimate.pays,
+                line.deductible - line.estimate.deductible,
+            );
+            let settled = line.paid + line.estimate.write_off;
+            person.balance -= settled;
+            // First the credit, so that the item is not settled away while it is still open.
+            ledger.credit(About::Procedure(line.procedure), settled);
+            ledger.expect(About::Procedure(line.procedure), -line.expected());
+        }
+        self.emit_claim(key, &claim, ClaimStatus::Received)?;
+        for line in &claim.lines {
+            self.emit_line(key, &claim, line, payment)?;
+        }
+        let user = self.office.desk.first().copied().unwrap_or(1);
+        let text = format!("Claim {} received", key.num());
+        self.log(Log { permission: Permission::ClaimProcReceivedEdit, patient, key: key.num(), user, text })?;
+        let mut draw = self.draw(family)?;
+        if claim.rank == 0 {
+            self.write_secondary(&claim, &mut draw)?;
+        }
+        self.settle_up(family, &mut draw)
+    }
+
+    /// Writes the claim to the second plan for what the first one left.
+    fn write_secondary(&mut self, primary: &Claim, draw: &mut Draw) -> Result<(), PracticeError> {
+        let Some(coverage) = self.patients.get(primary.patient)?.coverage.get(1) else { return Ok(()) };
+        let plan = self.payers.plans.get(coverage.plan)?;
+        let mut used = Used::of(coverage, plan, primary.service);
+        let mut lines = Vec::new();
+        for line in &primary.lines {
+            let settled = line.paid + line.estimate.write_off;
+            let mut estimate =
+                estimate(plan, &self.fees, line.code, line.fee, primary.service, &mut used.clone());
+            estimate.pays = estimate.pays.min((line.fee - settled).or_zero());
+            estimate.write_off = Cents::ZERO;
+            used.take(&estimate);
+            lines.push(LineState {
+                key: 0,
+                other: Some(line.paid),
+                estimate,
+                paid: Cents::ZERO,
+                deductible: Cents::ZERO,
+                remark: "",
+                ..*line
+            });
+        }
+        if !lines.iter().any(|l| l.estimate.pays.is_positive()) {
+            return Ok(());
+        }
+        for line in &mut lines {
+            line.key = self.keys.claim_line.next();
+        }
+        self.write_claim(primary.patient, 1, lines, primary.service, primary.provider, draw)
+    }
+
+    /// Hands out the claims that are still open.
+    pub(crate) fn emit_open_claims(&mut self) -> Result<(), PracticeError> {
+        for key in self.claims.keys() {
+            let claim = self.claims.take(key)?;
+            let status = if claim.sent.is_some() { ClaimStatus::Sent } else { ClaimStatus::Waiting };
+            let person = self.patients.get(claim.patient)?;
+            let expected = claim.lines.iter().map(LineState::expected).sum();
+            self.families.get_mut(person.family)?.insurance += expected;
+            self.emit_claim(key, &claim, status)?;
+            for line in &claim.lines {
+                self.emit_line(key, &claim, line, 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn emit_claim(&mut self, key: ClaimKey, claim: &Claim, status: ClaimStatus) -> Result<(), PracticeError> {
+        let person = self.patients.get(claim.patient)?;
+        let coverage = person.coverage.get(claim.rank).ok_or(PracticeError::Fault("coverage"))?;
+        let other = person.coverage.iter().enumerate().find(|(rank, _)| *rank != claim.rank).map(|(_, c)| c);
+        let sum = |amount: fn(&LineState) -> Cents| claim.lines.iter().map(amount).sum::<Cents>();
+        let received = claim.received.is_some();
+        let deductible = if received { sum(|l| l.deductible) } else { sum(|l| l.estimate.deductible) };
+        let kind = if claim.rank == 0 { ClaimType::Primary } else { ClaimType::Secondary };
+        self.out.row(Rows::Claim, claim.stamp, |r| {
+            r.set("ClaimNum", key)
+                .set("PatNum", claim.patient)
+                .set("DateService", claim.service)
+                .set("DateSent", claim.resent.or(claim.sent).unwrap_or(unset_date()))
+                .set("ClaimStatus", status.stored())
+                .set("DateReceived", claim.received.unwrap_or(unset_date()))
+                .set("PlanNum", coverage.plan)
+                .set("ProvTreat", claim.provider)
+                .set("ClaimFee", sum(|l| l.fee))
+                .set("InsPayEst", sum(|l| l.estimate.pays))
+                .set("InsPayAmt", if received { sum(|l| l.paid) } else { Cents::ZERO })
+                .set("DedApplied", deductible)
+                .set("IsProsthesis", "N")
+                .set("ClaimType", kind.stored())
+                .set("ProvBill", 1_i64)
+                .set("PatRelat", coverage.relation.stored())
+                .set("PlanNum2", other.map(|c| c.plan).unwrap_or_default())
+                .set("PatRelat2", other.map_or(0, |c| c.relation.stored()))
+                .set("WriteOff", sum(|l| l.estimate.write_off))
+                .set("InsSubNum", coverage.subscription)
+                .set("InsSubNum2", other.map_or(0, |c| c.subscription))
+                .set("DateResent", claim.resent.unwrap_or(unset_date()))
+                .set("ClaimIdentifier", format!("DEMO-{}/{}", claim.patient.num(), key.num()))
+                .set("SecUserNumEntry", claim.user)
+                .set("SecDateEntry", claim.written.date())
+                .set("DateSentOrig", claim.sent.unwrap_or(unset_date()));
+        })
+    }
+
+    fn emit_line(
+        &mut self,
+        key: ClaimKey,
+        claim: &Claim,
+        line: &LineState,
+        payment: i64,
+    ) -> Result<(), PracticeError> {
+        let coverage = self.patients.get(claim.patient)?.coverage.get(claim.rank);
+        let (plan, subscription) =
+            coverage.map(|c| (c.plan, c.subscription)).ok_or(PracticeError::Fault("coverage"))?;
+        let status =
+            if claim.received.is_some() { ClaimProcStatus::Received } else { ClaimProcStatus::NotReceived };
+        let received = claim.received;
+        let Estimate { write_off, percent, base, pays, deductible, .. } = line.estimate;
+        self.out.row(Rows::ClaimProc, claim.stamp, |r| {
+            r.set("ClaimProcNum", line.key)
+                .set("ProcNum", line.procedure)
+                .set("ClaimNum", key)
+                .set("PatNum", claim.patient)
+                .set("ProvNum", line.provider)
+                .set("FeeBilled", line.fee)
+                .set("InsPayEst", pays)
+                .set("DedApplied", if received.is_some() { line.deductible } else { deductible })
+                .set("Status", status.stored())
+                .set("InsPayAmt", if received.is_some() { line.paid } else { Cents::ZERO })
+                .set("Remarks", if received.is_some() { line.remark } else { "" })
+                .set("ClaimPaymentNum", payment)
+                .set("PlanNum", plan)
+                .set("DateCP", received.unwrap_or(claim.service))
+                .set("WriteOff", write_off)
+                .set("CodeSent", codes::of(line.code).code)
+                .set("AllowedOverride", Cents::BLANK)
+                .set("Percentage", percent)
+                .set("PaidOtherIns", line.other.unwrap_or(Cents::BLANK))
+                .set("BaseEst", base)
+                .set("CopayOverride", Cents::BLANK)
+                .set("ProcDate", claim.service)
+                .set("DateEntry", received.unwrap_or(unset_date()))
+                .set("LineNumber", 1_i64)
+                .set("DedEst", deductible)
+                .set("DedEstOverride", Cents::BLANK)
+                .set("InsEstTotal", pays)
+                .set("InsEstTotalOverride", Cents::BLANK)
+                .set("PaidOtherInsOverride", Cents::BLANK)
+                .set("WriteOffEst", write_off)
+                .set("WriteOffEstOverride", Cents::BLANK)
+                .set("InsSubNum", subscription)
+                .set("SecUserNumEntry", claim.user)
+                .set("SecDateEntry", claim.written.date())
+                .set("DateSuppReceived", received.unwrap_or(unset_date()))
+                .set("DateInsFinalized", received.filter(|_| payment != 0).unwrap_or(unset_date()));
+        })
+    }
+
+    /// Hands out an estimate that is on no claim.
+    pub(crate) fn emit_estimate(
+        &mut self,
+        patient: PatientKey,
+        line: &LineState,
+        day: Date,
+        stamp: DateTime,
+    ) -> Result<(), PracticeError> {
+        let coverage = self.patients.get(patient)?.coverage.first();
+        let (plan, subscription) =
+            coverage.map(|c| (c.plan, c.subscription)).ok_or(PracticeError::Fault("coverage"))?;
+        let Estimate { write_off, percent, base, pays, deductible, .. } = line.estimate;
+        self.out.row(Rows::ClaimProc, stamp, |r| {
+            r.set("ClaimProcNum", line.key)
+                .set("ProcNum", line.procedure)
+                .set("PatNum", patient)
+                .set("ProvNum", line.provider)
+                .set("Status", ClaimProcStatus::Estimate.stored())
+                .set("PlanNum", plan)
+                .set("DateCP", day)
+                .set("AllowedOverride", Cents::BLANK)
+                .set("Percentage", percent)
+                .set("BaseEst", base)
+                .set("CopayOverride", Cents::BLANK)
+                .set("ProcDate", day)
+                .set("DedEst", deductible)
+                .set("DedEstOverride", Cents::BLANK)
+                .set("InsEstTotal", pays)
+                .set("InsEstTotalOverride", Cents::BLANK)
+                .set("PaidOtherInsOverride", Cents::BLANK)
+                .set("EstimateNote", Value::from(""))
+                .set("WriteOffEst", write_off)
+                .set("WriteOffEstOverride", Cents::BLANK)
+                .set("InsSubNum", subscription)
+                .set("SecDateEntry", day);
+        })
+    }
+}

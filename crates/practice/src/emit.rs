@@ -1,0 +1,276 @@
+//! Rows on their way out: whole-width, with Open Dental's own idea of "empty" in every column that nobody fills.
+
+use std::hash::Hasher;
+
+use bicuspid_model::{DateTime, SourceType, Value};
+use bicuspid_opendental::{DefaultValue, TableFacts, facts};
+use siphasher::sip128::{Hasher128, SipHasher24};
+
+use crate::calendar::{unset_date, unset_time};
+use crate::error::PracticeError;
+use crate::sink::RowSink;
+
+macro_rules! tables {
+    ($($variant:ident = $name:literal),+ $(,)?) => {
+        /// A table that the practice fills.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Rows {
+            $($variant),+
+        }
+
+        impl Rows {
+            const ALL: &'static [(Self, &'static str)] = &[$((Self::$variant, $name)),+];
+        }
+    };
+}
+
+tables! {
+    Adjustment = "adjustment",
+    Appointment = "appointment",
+    Benefit = "benefit",
+    Carrier = "carrier",
+    Claim = "claim",
+    ClaimPayment = "claimpayment",
+    ClaimProc = "claimproc",
+    Clinic = "clinic",
+    CommLog = "commlog",
+    CovCat = "covcat",
+    CovSpan = "covspan",
+    Definition = "definition",
+    Employee = "employee",
+    Fee = "fee",
+    FeeSched = "feesched",
+    InsPlan = "insplan",
+    InsSub = "inssub",
+    Operatory = "operatory",
+    PatPlan = "patplan",
+    Patient = "patient",
+    PatientNote = "patientnote",
+    Payment = "payment",
+    PaySplit = "paysplit",
+    ProcedureCode = "procedurecode",
+    ProcedureLog = "procedurelog",
+    Provider = "provider",
+    Recall = "recall",
+    RecallTrigger = "recalltrigger",
+    RecallType = "recalltype",
+    Schedule = "schedule",
+    ScheduleOp = "scheduleop",
+    SecurityLog = "securitylog",
+    UserOd = "userod",
+}
+
+/// Names of the tables that the practice fills, sorted.
+pub fn tables() -> impl Iterator<Item = &'static str> {
+    Rows::ALL.iter().map(|(_, name)| *name)
+}
+
+/// Rows of one table that a run made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableSummary {
+    /// Name of the table.
+    pub table: &'static str,
+    /// Rows.
+    pub rows: u64,
+    /// Digest of the rows, whatever their order: the wrapping sum of a 128-bit hash of each.
+    pub digest: u128,
+}
+
+/// A table's empty row, and the row that is being filled.
+struct Form {
+    table: &'static str,
+    columns: Vec<&'static str>,
+    /// Positions of the columns that the server would stamp.
+    stamps: Vec<usize>,
+    empty: Vec<Value>,
+    row: Vec<Value>,
+    rows: u64,
+    digest: u128,
+}
+
+/// Hands rows to the sink.
+pub(crate) struct Emitter<'s> {
+    sink: &'s mut dyn RowSink,
+    forms: Vec<Form>,
+    encoded: Vec<u8>,
+}
+
+/// The row that is being filled.
+pub(crate) struct Row<'f> {
+    columns: &'f [&'static str],
+    values: &'f mut [Value],
+    cursor: usize,
+    unknown: Option<&'static str>,
+}
+
+impl Row<'_> {
+    /// Fills a column. Columns are found fastest in the order of the schema.
+    pub(crate) fn set(&mut self, column: &'static str, value: impl Into<Value>) -> &mut Self {
+        let ahead = self.columns.iter().enumerate().skip(self.cursor);
+        let found =
+            ahead.chain(self.columns.iter().enumerate().take(self.cursor)).find(|(_, name)| **name == column);
+        match found.and_then(|(position, _)| Some((position, self.values.get_mut(position)?))) {
+            Some((position, cell)) => {
+                *cell = value.into();
+                self.cursor = position + 1;
+            }
+            None => self.unknown = Some(column),
+        }
+        self
+    }
+}
+
+impl<'s> Emitter<'s> {
+    pub(crate) fn new(sink: &'s mut dyn RowSink) -> Result<Self, PracticeError> {
+        let forms = Rows::ALL
+            .iter()
+            .map(|(_, name)| facts().table(name).map(Form::new).ok_or(PracticeError::Fault("table")))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { sink, forms, encoded: Vec::new() })
+    }
+
+    /// Hands out one row that was last changed at `stamp`.
+    pub(crate) fn row(
+        &mut self,
+        rows: Rows,
+        stamp: DateTime,
+        fill: impl FnOnce(&mut Row<'_>),
+    ) -> Result<(), PracticeError> {
+        let position = Rows::ALL.iter().position(|(r, _)| *r == rows);
+        let form = position.and_then(|p| self.forms.get_mut(p)).ok_or(PracticeError::Fault("table"))?;
+        form.row.clone_from(&form.empty);
+        for position in &form.stamps {
+            if let Some(cell) = form.row.get_mut(*position) {
+                *cell = stamp.into();
+            }
+        }
+        let mut row = Row { columns: &form.columns, values: &mut form.row, cursor: 0, unknown: None };
+        fill(&mut row);
+        if let Some(column) = row.unknown {
+            return Err(PracticeError::Fault(column));
+        }
+        self.encoded.clear();
+        encode(&form.row, &mut self.encoded);
+        let mut hasher = SipHasher24::new();
+        hasher.write(&self.encoded);
+        form.digest = form.digest.wrapping_add(hasher.finish128().as_u128());
+        form.rows += 1;
+        let table = form.table;
+        self.sink.row(table, &form.row).map_err(|source| PracticeError::Sink { table, source })
+    }
+
+    /// What was handed out, by table.
+    pub(crate) fn summary(&self) -> Vec<TableSummary> {
+        let summary = |form: &Form| TableSummary { table: form.table, rows: form.rows, digest: form.digest };
+        self.forms.iter().map(summary).collect()
+    }
+}
+
+impl Form {
+    fn new(table: &'static TableFacts) -> Self {
+        let empty: Vec<Value> = table.columns.iter().map(|c| empty(&c.source, c.default)).collect();
+        Self {
+            table: table.name,
+            columns: table.columns.iter().map(|c| c.name).collect(),
+            stamps: table.columns.iter().enumerate().filter(|(_, c)| c.on_update).map(|(i, _)| i).collect(),
+            row: empty.clone(),
+            empty,
+            rows: 0,
+            digest: 0,
+        }
+    }
+}
+
+/// What the program writes into a column that has nothing to say: zero, empty text, the first day of year one, or the
+/// column's default where that is a number (-1 means blank in many). Never NULL.
+fn empty(source: &SourceType, default: Option<DefaultValue>) -> Value {
+    let literal = match default {
+        Some(DefaultValue::Literal(text)) => text,
+        _ => "",
+    };
+    match source {
+        SourceType::Float | SourceType::Double | SourceType::Decimal { .. } => {
+            Value::Float(literal.parse().unwrap_or_default())
+        }
+        SourceType::Date => Value::Date(unset_date()),
+        SourceType::DateTime | SourceType::Timestamp => Value::DateTime(unset_time()),
+        SourceType::Time => Value::Time(0),
+        SourceType::Text(_) | SourceType::Choice(_) | SourceType::Json | SourceType::TextLike => {
+            Value::from("")
+        }
+        SourceType::Binary | SourceType::Spatial | SourceType::Bit { .. } => Value::Bytes(Vec::new()),
+        _ => Value::Int(literal.parse().unwrap_or_default()),
+    }
+}
+
+/// Appends the values in a form in which different rows have different bytes.
+fn encode(row: &[Value], bytes: &mut Vec<u8>) {
+    let mut sized = |tag: u8, content: &[u8]| {
+        bytes.push(tag);
+        bytes.extend_from_slice(&content.len().to_le_bytes());
+        bytes.extend_from_slice(content);
+    };
+    for value in row {
+        match value {
+            Value::Null => sized(0, &[]),
+            Value::Int(v) => sized(1, &v.to_le_bytes()),
+            Value::UInt(v) => sized(2, &v.to_le_bytes()),
+            Value::Float(v) => sized(3, &v.to_bits().to_le_bytes()),
+            Value::Decimal(v) => sized(4, v.as_bytes()),
+            Value::Text(v) => sized(5, v.as_bytes()),
+            Value::Bytes(v) => sized(6, v),
+            Value::Date(v) => sized(7, &v.days().to_le_bytes()),
+            Value::DateTime(v) => sized(8, &v.micros().to_le_bytes()),
+            Value::Time(v) => sized(9, &v.to_le_bytes()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::SinkError;
+
+    #[test]
+    fn empty_cells_are_open_dentals() {
+        let mut seen = Vec::new();
+        let mut sink = |table: &'static str, row: &[Value]| -> Result<(), SinkError> {
+            seen.push((table, row.to_vec()));
+            Ok(())
+        };
+        let mut out = Emitter::new(&mut sink).unwrap();
+        let stamp = DateTime::from_micros(1_000_000);
+        out.row(Rows::ClaimProc, stamp, |r| {
+            r.set("ClaimProcNum", 7_i64).set("PatNum", 3_i64).set("ProcNum", 2_i64);
+        })
+        .unwrap();
+        assert_eq!(out.summary().iter().find(|t| t.table == "claimproc").unwrap().rows, 1);
+        assert!(matches!(
+            out.row(Rows::Claim, stamp, |r| _ = r.set("Nothing", 1_i64)),
+            Err(PracticeError::Fault("Nothing"))
+        ));
+        let facts = facts().table("claimproc").unwrap();
+        let (table, row) = &seen[0];
+        assert_eq!((*table, row.len()), ("claimproc", facts.columns.len()));
+        let cell = |name: &str| &row[facts.position(name).unwrap()];
+        assert_eq!(*cell("ProcNum"), Value::Int(2));
+        assert_eq!(*cell("PatNum"), Value::Int(3));
+        assert_eq!(*cell("Percentage"), Value::Int(-1));
+        assert_eq!(*cell("PaidOtherIns"), Value::Float(-1.0));
+        assert_eq!(*cell("DateCP"), Value::Date(unset_date()));
+        assert_eq!(*cell("SecDateTEdit"), Value::DateTime(stamp));
+        assert_eq!(*cell("Remarks"), Value::from(""));
+    }
+
+    #[test]
+    fn different_rows_have_different_bytes() {
+        let bytes = |row: &[Value]| {
+            let mut out = Vec::new();
+            encode(row, &mut out);
+            out
+        };
+        assert_ne!(bytes(&["ab".into(), "c".into()]), bytes(&["a".into(), "bc".into()]));
+        assert_ne!(bytes(&[Value::Null]), bytes(&["".into()]));
+        assert_ne!(bytes(&[Value::Int(1)]), bytes(&[Value::UInt(1)]));
+    }
+}

@@ -1,0 +1,80 @@
+//! What can go wrong while the practice runs.
+
+use bicuspid_model::{Class, Side, Trouble};
+
+use crate::sink::SinkError;
+
+/// Why a practice could not be made or run.
+#[derive(Debug, thiserror::Error)]
+pub enum PracticeError {
+    /// The number of patients is zero or above [`crate::PATIENTS_MAX`].
+    #[error("a practice has between 1 and {max} patients, not {patients}", max = crate::PATIENTS_MAX)]
+    Patients {
+        /// Number asked for.
+        patients: u32,
+    },
+    /// The history would be shorter than a month or longer than [`crate::YEARS_MAX`] years.
+    #[error("the history must be between a month and {max} years long, not {days} days", max = crate::YEARS_MAX)]
+    Span {
+        /// Days between the two dates.
+        days: i32,
+    },
+    /// Whoever takes the rows refused one.
+    #[error("a row of table `{table}` was not taken")]
+    Sink {
+        /// Table of the row.
+        table: &'static str,
+        /// Why.
+        #[source]
+        source: SinkError,
+    },
+    /// A fault of the simulation itself.
+    #[error("the simulation lost track of a {0}; this is a fault of Bicuspid")]
+    Fault(&'static str),
+}
+
+impl PracticeError {
+    /// The trouble as a person should read it.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        let (code, side, class, why, hint) = match self {
+            Self::Patients { .. } => (
+                "practice::patients",
+                Side::Local,
+                Class::Usage,
+                "the simulation follows each patient by itself".to_owned(),
+                "choose another number of patients",
+            ),
+            Self::Span { .. } => (
+                "practice::span",
+                Side::Local,
+                Class::Usage,
+                "recalls, claims and balances need time, and memory has an end".to_owned(),
+                "choose other dates for start and end",
+            ),
+            Self::Sink { source, .. } => (
+                "practice::sink",
+                Side::Demo,
+                Class::Failed,
+                source.to_string(),
+                "see the cause above and run it again",
+            ),
+            Self::Fault(_) => (
+                "practice::fault",
+                Side::Local,
+                Class::Local,
+                "its own books do not agree".to_owned(),
+                "report it with the settings: the same seed shows it again",
+            ),
+        };
+        Trouble {
+            code: code.to_owned(),
+            side,
+            class,
+            what: self.to_string(),
+            why,
+            state: "the practice is not complete".to_owned(),
+            hint: hint.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! A visit that takes place: work is completed, charged and claimed, the mouth is examined, the next visit agreed.
+
+use std::borrow::Cow;
+
+use bicuspid_opendental::enums::{ApptStatus, CommItemMode, CommSentOrReceived, Permission, ProcStat};
+
+use crate::arena::{FamilyKey, Key, PatientKey, ProcedureKey, VisitKey};
+use crate::calendar::{age, plus_months};
+use crate::claims::LineState;
+use crate::codes::{self, Work};
+use crate::definitions::Definition;
+use crate::draw::Draw;
+use crate::error::PracticeError;
+use crate::events::{Departure, Event};
+use crate::fees::Schedule;
+use crate::ledger::{About, Open};
+use crate::messages::{Log, Talk};
+use crate::money::Cents;
+use crate::mouth::Gums;
+use crate::people::{Habit, Waiting};
+use crate::recall::{Kind, Recall};
+use crate::treatment::{self, Finding, Item, Reason};
+use crate::visits::{Presence, Visit};
+use crate::world::World;
+
+impl World<'_> {
+    /// A visit takes place.
+    pub(crate) fn keep(&mut self, key: VisitKey, draw: &mut Draw) -> Result<(), PracticeError> {
+        let mut visit = self.visits.take(key)?;
+        let patient = visit.patient;
+        let start = visit.slot.start;
+        let day = start.date();
+        let arrived = start.plus_seconds(i64::from(draw.between(-14, 3)) * 60);
+        let waits = draw.along(&[1, 3, 5, 6, 8, 11, 18, 35]);
+        let seated = arrived.plus_seconds(i64::from(waits) * 60);
+        let dismissed = seated
+            .max(start)
+            .plus_seconds(i64::from(visit.slot.minutes) * 60 - i64::from(draw.between(-5, 8)) * 60);
+        self.now = dismissed;
+        let person = self.patients.get_mut(patient)?;
+        person.visits.retain(|v| *v != key);
+        let family = person.family;
+        if person.first_visit.is_none() {
+            person.first_visit = Some(day);
+            person.stamp = dismissed;
+        }
+        let procedures = std::mem::take(&mut visit.procedures);
+        let done = self.complete(&visit, procedures)?;
+        visit.status = ApptStatus::Complete;
+        visit.confirmed = Definition::SHOWED;
+        visit.stamp = dismissed;
+        self.emit_visit(key, &visit, Some(Presence { arrived, seated, dismissed }))?;
+        let user = self.desk(draw);
+        let text = format!("Appointment {} completed", key.num());
+        self.log(Log { permission: Permission::AppointmentEdit, patient, key: key.num(), user, text })?;
+        self.claim(patient, &done, &visit, draw)?;
+        self.discount(patient, family, &done, draw)?;
+        self.pay_at_visit(patient, family, draw)?;
+        self.follow_up(&visit, &done, user, draw)?;
+        self.examine(&visit, draw)?;
+        self.next_check_up(&visit, user, draw)?;
+        self.settle_up(family, draw)
+    }
+
+    /// Completes the work of a visit: each procedure is charged at today's fee.
+    fn complete(
+        &mut self,
+        visit: &Visit,
+        procedures: Vec<ProcedureKey>,
+    ) -> Result<Vec<LineState>, PracticeError> {
+        let (day, patient, now) = (visit.slot.start.date(), visit.patient, self.now);
+        let as_of = self.as_of();
+        let mut taken = Vec::new();
+        for key in procedures {
+            let person = self.patients.get(patient)?;
+            // A tooth may have been lost since the appointment was made.
+            let item = self.procedures.get(key)?.item;
+            if codes::of(item.code).work == Work::Xray && !person.mouth.has(item.tooth) {
+                self.give_up(key)?;
+                continue;
+            }
+            let mut procedure = self.procedures.take(key)?;
+            procedure.item.code = by_age(procedure.item, age(person.birth, day), person.mouth.gums);
+            procedure.fee = self.fees.amount(Schedule::Office, procedure.item.code, day);
+            procedure.stamp = now;
+            taken.push((key, procedure));
+        }
+        let items = taken.iter().map(|(_, p)| (p.item, p.fee));
+        let estimates = self.estimates(patient, items, day)?;
+        let mut done = Vec::new();
+        for ((key, procedure), estimate) in taken.into_iter().zip(estimates) {
+            self.emit_procedure(key, &procedure, ProcStat::C, Some(visit.slot.start))?;
+            let person = self.patients.get_mut(patient)?;
+            person.balance += procedure.fee;
+            person.mouth.plan(procedure.item.tooth, false);
+            person.mouth.treat(codes::of(procedure.item.code).code, procedure.item.tooth, day);
+            let item = Open {
+                about: About::Procedure(key.num()),
+                patient,
+                provider: procedure.provider,
+                day,
+                left: procedure.fee,
+                expected: Cents::ZERO,
+            };
+            let family = person.family;
+            if procedure.fee.is_positive() {
+                self.families.get_mut(family)?.ledger.charge(item, as_of);
+            }
+            let user = self.office.provider(procedure.provider)?.user;
+            let text = format!("Procedure {} completed", key.num());
+            self.log(Log { permission: Permission::ProcComplCreate, patient, key: key.num(), user, text })?;
+            done.push(LineState::planned(
+                procedure.line.unwrap_or_default(),
+                key.num(),
+                &procedure,
+                estimate,
+            ));
+        }
+        Ok(done)
+    }
+
+    /// Claims what was done, if there is anybody to claim from.
+    fn claim(
+        &mut self,
+        patient: PatientKey,
+        done: &[LineState],
+        visit: &Visit,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let day = visit.slot.start.date();
+        let covered = !self.patients.get(patient)?.coverage.is_empty();
+        let lines: Vec<LineState> = done.iter().filter(|l| l.fee.is_positive()).copied().collect();
+        if !covered || lines.is_empty() {
+            return Ok(());
+        }
+        let mut lines = lines;
+        for line in lines.iter_mut().filter(|l| l.key == 0) {
+            line.key = self.keys.claim_line.next();
+        }
+        // Now and then nobody writes the claim; the estimates stay.
+        if !draw.chance(982) {
+            for line in &lines {
+                self.emit_estimate(patient, line, day, self.now)?;
+            }
+            return Ok(());
+        }
+        let provider = self.office.dentist_on(day, self.patients.get(patient)?.dentist);
+        self.write_claim(patient, 0, lines, day, provider, draw)
+    }
+
+    /// What one procedure brings with it: a crown after a root canal, an implant after an extraction.
+    fn follow_up(
+        &mut self,
+        visit: &Visit,
+        done: &[LineState],
+        user: i64,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let patient = visit.patient;
+        if visit.reason == Reason::Treatment && draw.chance(250) {
+            self.talk(Talk {
+                patient,
+                about: Definition::TALK_OTHER,
+                mode: CommItemMode::Phone,
+                direction: CommSentOrReceived::Sent,
+                user,
+                note: Cow::Borrowed("Asked how it went; all well."),
+            })?;
+        }
+        let years = age(self.patients.get(patient)?.birth, visit.slot.start.date());
+        for line in done {
+            let tooth = line.tooth;
+            let finding = match codes::of(line.code).code {
+                "D3310" | "D3320" | "D3330" if draw.chance(700) => {
+                    Some(Finding { appeal: 900, ..treatment::crown_on(tooth, draw) })
+                }
+                "D7140" | "D7210" if years >= 22 && !tooth.is_baby() && draw.chance(300) => {
+                    Some(treatment::implant("D6010", tooth, 380))
+                }
+                "D6010" => Some(treatment::implant("D6058", tooth, 1000)),
+                _ => None,
+            };
+            if let Some(finding) = finding {
+                self.patients.get_mut(patient)?.mouth.plan(tooth, true);
+                let wait = if codes::of(line.code).code == "D6010" { 120 } else { 10 };
+                self.propose(visit, &finding, wait, draw)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The dentist examines; what is found is proposed.
+    fn examine(&mut self, visit: &Visit, draw: &mut Draw) -> Result<(), PracticeError> {
+        if matches!(visit.reason, Reason::Treatment | Reason::Hygiene) {
+            return Ok(());
+        }
+        let day = visit.slot.start.date();
+        let person = self.patients.get_mut(visit.patient)?;
+        if person.mouth.last_exam != Some(day) {
+            return Ok(());
+        }
+        let years = age(person.birth, day);
+        let found = treatment::findings(visit.reason, &mut person.mouth, years, draw);
+        for (wait, finding) in (0..).step_by(9).zip(found) {
+            self.propose(visit, &finding, wait + draw.between(4, 16), draw)?;
+        }
+        Ok(())
+    }
+
+    /// Work is planned and proposed; whoever agrees gets an appointment.
+    fn propose(
+        &mut self,
+        visit: &Visit,
+        finding: &Finding,
+        wait: i32,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let patient = visit.patient;
+        let person = self.patients.get(patient)?;
+        let provider = if finding.hygiene { person.hygienist } else { person.dentist };
+        let user = self.office.provider(person.dentist)?.user;
+        let procedures = self.plan(patient, &finding.items, provider, finding.diagnosis, user)?;
+        let waiting = Waiting { procedures, minutes: finding.minutes, hygiene: finding.hygiene };
+        let reason = if finding.hygiene { Reason::Hygiene } else { Reason::Treatment };
+        let agrees = draw.chance(finding.appeal);
+        // Some come back to it after months.
+        let later = !agrees && draw.chance(120);
+        if agrees || later {
+            self.patients.get_mut(patient)?.waiting.push(waiting);
+            let days = if agrees { wait } else { draw.between(60, 240) };
+            self.later(days, draw, Event::Seek(patient, reason));
+        }
+        Ok(())
+    }
+
+    /// After a check-up: when should the next one be, and is it booked at once?
+    fn next_check_up(&mut self, visit: &Visit, user: i64, draw: &mut Draw) -> Result<(), PracticeError> {
+        let patient = visit.patient;
+        let day = visit.slot.start.date();
+        let person = self.patients.get(patient)?;
+        let years = age(person.birth, day);
+        match visit.reason {
+            Reason::First | Reason::Recall => {}
+            Reason::Hygiene if person.mouth.gums == Gums::Treated => {}
+            _ => return Ok(()),
+        }
+        let kind = Kind::of(years, person.mouth.gums);
+        let habit = person.habit;
+        let scheduled = person.recall.and_then(|r| r.scheduled).filter(|_| visit.reason == Reason::Hygiene);
+        let stamp = self.now;
+        self.patients.get_mut(patient)?.recall = Some(Recall { kind, previous: day, scheduled, stamp });
+        if visit.reason == Reason::Hygiene && scheduled.is_some() {
+            return Ok(());
+        }
+        if self.departs(patient, years, draw) {
+            return Ok(());
+        }
+        let due = kind.due(day);
+        let (booked, gap) = match habit {
+            Habit::HalfYearly => (870, 0),
+            Habit::Yearly => (330, 6),
+            Habit::Rarely => (60, 20),
+            Habit::InPain => (0, 0),
+        };
+        let from = plus_months(due, gap);
+        if draw.chance(booked) {
+            self.book_routine(patient, Reason::Recall, from, user, draw)?;
+            self.automatic(patient, Definition::TALK_APPOINTMENT, "Appointment made; you will be reminded.")
+        } else {
+            if habit != Habit::InPain || draw.chance(150) {
+                let days = from.days() - day.days() + draw.along(&[-5, 5, 20, 45, 110]);
+                self.later(days, draw, Event::Seek(patient, Reason::Recall));
+            }
+            Ok(())
+        }
+    }
+
+    /// Draws whether somebody will leave before the next check-up.
+    fn departs(&mut self, patient: PatientKey, years: i32, draw: &mut Draw) -> bool {
+        let dying = match years {
+            ..70 => 0,
+            70..80 => 9,
+            80..88 => 28,
+            _ => 65,
+        };
+        let departure = if draw.chance(dying) {
+            Departure::Death
+        } else if draw.chance(55) {
+            Departure::Away
+        } else {
+            return false;
+        };
+        let days = draw.between(20, 170);
+        self.later(days, draw, Event::Leave(patient, departure));
+        // Who leaves soon still books now and then.
+        draw.chance(500)
+    }
+
+    /// Completed work of a visit before anything was paid: for discounts.
+    fn discount(
+        &mut self,
+        patient: PatientKey,
+        family: FamilyKey,
+        done: &[LineState],
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let person = self.patients.get(patient)?;
+        let total: Cents = done.iter().map(|l| l.fee).sum();
+        let Some(largest) = done.iter().max_by_key(|l| l.fee).copied() else { return Ok(()) };
+        if total < Cents::dollars(60) {
+            return Ok(());
+        }
+        let covered = !person.coverage.is_empty();
+        let years = age(person.birth, self.now.date());
+        let members = self.families.get(family)?.members.len();
+        let (kind, percent, note) = if !covered && years >= 65 && draw.chance(450) {
+            (Definition::SENIOR_DISCOUNT, 10, "Senior discount")
+        } else if !covered && draw.chance(480) {
+            (Definition::CASH_DISCOUNT, 8, "Cash discount")
+        } else if !covered && members >= 3 && draw.chance(250) {
+            (Definition::FAMILY_DISCOUNT, 5, "Family discount")
+        } else if draw.chance(16) {
+            (Definition::STAFF_DISCOUNT, 25, "Staff discount")
+        } else if draw.chance(45) {
+            (Definition::CORRECTION, 4, "Courtesy")
+        } else {
+            return Ok(());
+        };
+        // No more than the family will owe of the largest item.
+        let owed = self
+            .families
+            .get(family)?
+            .ledger
+            .open
+            .iter()
+            .find(|o| o.about == About::Procedure(largest.procedure));
+        let amount = total.percent(percent).min(owed.map_or(Cents::ZERO, Open::due));
+        if amount.is_positive() {
+            self.adjust(
+                patient,
+                About::Procedure(largest.procedure),
+                largest.provider,
+                kind,
+                -amount,
+                note,
+                draw,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The code that fits on the day itself: who was a child when the appointment was made may have grown up, and whose
+/// gums were treated since needs upkeep.
+fn by_age(item: Item, age: i32, gums: Gums) -> crate::arena::CodeKey {
+    let code = codes::of(item.code);
+    match (code.code, code.work) {
+        ("D1110" | "D1120", Work::Prevent) if age < 14 => codes::find("D1120").0,
+        ("D1110" | "D1120", Work::Prevent) if gums == Gums::Treated => codes::find("D4910").0,
+        ("D1110" | "D1120", Work::Prevent) => codes::find("D1110").0,
+        ("D0145", _) if age >= 3 => codes::find("D0150").0,
+        _ => item.code,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_of_the_day() {
+        let code = |code: &str, age, gums| codes::of(by_age(Item::new(code), age, gums)).code;
+        assert_eq!(code("D1120", 14, Gums::Healthy), "D1110");
+        assert_eq!(code("D1110", 13, Gums::Healthy), "D1120");
+        assert_eq!(code("D1110", 50, Gums::Treated), "D4910");
+        assert_eq!(code("D0145", 3, Gums::Healthy), "D0150");
+        assert_eq!(code("D0120", 3, Gums::Healthy), "D0120");
+    }
+}

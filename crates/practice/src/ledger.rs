@@ -1,0 +1,181 @@
+//! What a family owes, item by item, and how old the debt is.
+
+use bicuspid_model::Date;
+
+use crate::arena::{PatientKey, ProviderKey};
+use crate::money::Cents;
+
+/// What an open item is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    /// A completed procedure.
+    Procedure(i64),
+    /// A charge that was added.
+    Adjustment(i64),
+}
+
+/// A charge that is not settled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Open {
+    pub(crate) about: About,
+    pub(crate) patient: PatientKey,
+    pub(crate) provider: ProviderKey,
+    pub(crate) day: Date,
+    /// What is left of the charge; negative when more was paid than charged.
+    pub(crate) left: Cents,
+    /// What insurers are expected to pay or to have written off.
+    pub(crate) expected: Cents,
+}
+
+impl Open {
+    /// What the family owes of it now.
+    pub(crate) fn due(&self) -> Cents {
+        self.left - self.expected
+    }
+}
+
+/// A family's debt by age in days at the as-of date. It is all the guarantor's row shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Aging {
+    pub(crate) to_30: Cents,
+    pub(crate) to_60: Cents,
+    pub(crate) to_90: Cents,
+    pub(crate) over_90: Cents,
+    pub(crate) total: Cents,
+}
+
+/// The account of a family.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) open: Vec<Open>,
+    /// Charges by age at the as-of date: up to 30 days, up to 60, up to 90, older.
+    charges: [Cents; 4],
+    credits: Cents,
+}
+
+impl Ledger {
+    /// Enters a charge.
+    pub(crate) fn charge(&mut self, item: Open, as_of: Date) {
+        self.age_charge(item.day, as_of, item.left);
+        self.open.push(item);
+    }
+
+    fn age_charge(&mut self, day: Date, as_of: Date, amount: Cents) {
+        let [to_30, to_60, to_90, older] = &mut self.charges;
+        let bucket = match as_of.days() - day.days() {
+            ..=30 => to_30,
+            31..=60 => to_60,
+            61..=90 => to_90,
+            _ => older,
+        };
+        *bucket += amount;
+    }
+
+    /// Enters a credit for an item: a payment, a write-off, a discount.
+    pub(crate) fn credit(&mut self, about: About, amount: Cents) {
+        self.credits += amount;
+        if let Some(item) = self.open.iter_mut().find(|i| i.about == about) {
+            item.left -= amount;
+        }
+        self.settle();
+    }
+
+    /// Enters money given back, which counts as a charge of that day.
+    pub(crate) fn refund(&mut self, about: About, amount: Cents, day: Date, as_of: Date) {
+        self.age_charge(day, as_of, amount);
+        if let Some(item) = self.open.iter_mut().find(|i| i.about == about) {
+            item.left += amount;
+        }
+        self.settle();
+    }
+
+    /// Changes what insurers are expected to cover of an item.
+    pub(crate) fn expect(&mut self, about: About, change: Cents) {
+        if let Some(item) = self.open.iter_mut().find(|i| i.about == about) {
+            item.expected += change;
+        }
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        self.open.retain(|i| i.left != Cents::ZERO || i.expected != Cents::ZERO);
+    }
+
+    /// What the family owes now, credits of one item set against the others.
+    pub(crate) fn due(&self) -> Cents {
+        self.open.iter().map(Open::due).sum()
+    }
+
+    /// How old the debt is: credits pay the oldest charges first, and what is left of them stands in the youngest part.
+    pub(crate) fn aging(&self) -> Aging {
+        let mut credits = self.credits;
+        let mut pay = |charged: Cents| {
+            let paid = credits.min(charged);
+            credits -= paid;
+            charged - paid
+        };
+        let [to_30, to_60, to_90, older] = self.charges;
+        let (over_90, to_90, to_60) = (pay(older), pay(to_90), pay(to_60));
+        let to_30 = to_30 - credits;
+        Aging { to_30, to_60, to_90, over_90, total: to_30 + to_60 + to_90 + over_90 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(num: i64, day: Date, dollars: i64) -> Open {
+        Open {
+            about: About::Procedure(num),
+            patient: PatientKey::default(),
+            provider: ProviderKey::default(),
+            day,
+            left: Cents::dollars(dollars),
+            expected: Cents::ZERO,
+        }
+    }
+
+    #[test]
+    fn credits_pay_the_oldest_first() {
+        let as_of = Date::from_days(9500);
+        let mut ledger = Ledger::default();
+        for (num, age, dollars) in [(1, 120, 100), (2, 61, 50), (3, 60, 40), (4, 30, 30)] {
+            ledger.charge(item(num, as_of.plus_days(-age), dollars), as_of);
+        }
+        ledger.credit(About::Procedure(4), Cents::dollars(30));
+        let aging = ledger.aging();
+        assert_eq!(aging.over_90, Cents::dollars(70));
+        assert_eq!(
+            (aging.to_90, aging.to_60, aging.to_30),
+            (Cents::dollars(50), Cents::dollars(40), Cents::dollars(30))
+        );
+        assert_eq!(aging.total, ledger.due());
+        assert_eq!(ledger.open.len(), 3);
+    }
+
+    #[test]
+    fn a_credit_balance_stands_in_the_youngest_part() {
+        let as_of = Date::from_days(9500);
+        let mut ledger = Ledger::default();
+        ledger.charge(item(1, as_of.plus_days(-100), 100), as_of);
+        ledger.credit(About::Procedure(1), Cents::dollars(120));
+        let aging = ledger.aging();
+        assert_eq!(
+            (aging.over_90, aging.to_30, aging.total),
+            (Cents::ZERO, -Cents::dollars(20), -Cents::dollars(20))
+        );
+        ledger.refund(About::Procedure(1), Cents::dollars(20), as_of.plus_days(-1), as_of);
+        assert_eq!(ledger.aging().total, Cents::ZERO);
+        assert!(ledger.open.is_empty());
+    }
+
+    #[test]
+    fn what_insurers_owe_is_not_due() {
+        let as_of = Date::from_days(9500);
+        let mut ledger = Ledger::default();
+        ledger.charge(item(1, as_of, 100), as_of);
+        ledger.expect(About::Procedure(1), Cents::dollars(80));
+        assert_eq!((ledger.due(), ledger.aging().total), (Cents::dollars(20), Cents::dollars(100)));
+    }
+}

@@ -1,0 +1,213 @@
+//! Names, places and texts. Names are drawn part by part from public counts of common names, so that nobody real is
+//! meant; streets, towns, carriers and employers do not exist.
+
+use crate::draw::Draw;
+
+/// The ten most common surnames of the United States with their share in a hundred thousand people (Census Bureau,
+/// 2010).
+const COMMON_SURNAMES: &[(&str, u32)] = &[
+    ("Smith", 828),
+    ("Johnson", 655),
+    ("Williams", 551),
+    ("Brown", 487),
+    ("Jones", 483),
+    ("Garcia", 395),
+    ("Miller", 393),
+    ("Davis", 379),
+    ("Rodriguez", 371),
+    ("Martinez", 360),
+];
+
+/// Further common surnames; here each as likely as the others.
+#[rustfmt::skip]
+const SURNAMES: &[&str] = &[
+    "Hernandez", "Lopez", "Gonzalez", "Wilson", "Anderson", "Thomas", "Taylor", "Moore", "Jackson",
+    "Martin", "Lee", "Perez", "Thompson", "White", "Harris", "Sanchez", "Clark", "Ramirez", "Lewis",
+    "Robinson", "Walker", "Young", "Allen", "King", "Wright", "Scott", "Torres", "Nguyen", "Hill",
+    "Flores", "Green", "Adams", "Nelson", "Baker", "Hall", "Rivera", "Campbell", "Mitchell", "Carter",
+    "Roberts", "Gomez", "Phillips", "Evans", "Turner", "Diaz", "Parker", "Cruz", "Edwards", "Collins",
+    "Reyes", "Stewart", "Morris", "Morales", "Murphy", "Cook", "Rogers", "Gutierrez", "Ortiz", "Morgan",
+    "Cooper", "Peterson", "Bailey", "Reed", "Kelly", "Howard", "Ramos", "Kim", "Cox", "Ward",
+    "Richardson", "Watson", "Brooks", "Chavez", "Wood", "James", "Bennett", "Gray", "Mendoza", "Ruiz",
+    "Hughes", "Price", "Alvarez", "Castillo", "Sanders", "Patel", "Myers", "Long", "Ross", "Foster",
+    "Jimenez", "Powell", "Jenkins", "Perry", "Russell", "Sullivan", "Bell", "Coleman", "Butler",
+    "Henderson", "Barnes", "Gonzales", "Fisher", "Vasquez", "Simmons", "Romero", "Jordan", "Patterson",
+    "Alexander", "Hamilton", "Graham", "Reynolds", "Griffin", "Wallace", "Moreno", "West", "Cole",
+    "Hayes", "Bryant", "Herrera", "Gibson", "Ellis", "Tran", "Medina", "Aguilar", "Stevens", "Murray",
+    "Ford", "Castro", "Marshall", "Owens", "Harrison", "Fernandez", "McDonald", "Woods", "Washington",
+    "Kennedy", "Wells", "Vargas", "Henry", "Chen", "Freeman", "Webb", "Tucker", "Guzman", "Burns",
+    "Crawford", "Olson", "Simpson", "Porter", "Hunter", "Gordon", "Mendez", "Silva", "Shaw", "Snyder",
+    "Mason", "Dixon", "Munoz", "Hunt", "Hicks", "Holmes", "Palmer", "Wagner", "Black", "Robertson",
+    "Boyd", "Rose", "Stone", "Salazar", "Fox", "Warren", "Mills", "Meyer", "Rice", "Schmidt", "Garza",
+    "Daniels", "Ferguson", "Nichols", "Stephens", "Soto", "Weaver", "Ryan", "Gardner", "Payne", "Grant",
+    "Dunn", "Kelley", "Spencer", "Hawkins", "Arnold", "Pierce", "Hansen", "Peters", "Santos", "Hart",
+    "Bradley", "Knight", "Elliott", "Cunningham", "Duncan", "Armstrong", "Hudson", "Carroll", "Lane",
+    "Riley", "Andrews", "Alvarado", "Ray", "Delgado", "Berry", "Perkins", "Hoffman", "Johnston",
+    "Matthews", "Pena", "Richards", "Contreras", "Willis", "Carpenter", "Lawrence", "Sandoval",
+    "Guerrero", "George", "Chapman", "Rios", "Estrada", "Ortega", "Watkins", "Greene", "Nunez", "Wheeler",
+    "Valdez", "Harper", "Burke", "Larson", "Santiago", "Maldonado", "Morrison", "Franklin", "Carlson",
+    "Austin", "Dominguez", "Carr", "Lawson", "Jacobs", "Obrien", "Lynch", "Singh", "Vega", "Bishop",
+    "Montgomery", "Oliver", "Jensen", "Harvey", "Williamson", "Gilbert", "Dean", "Sims", "Espinoza",
+    "Howell", "Li", "Wong", "Reid", "Hanson", "Le", "McCoy", "Garrett", "Burton", "Fuller", "Wang",
+    "Weber", "Welch", "Rojas", "Lucas", "Marquez", "Fields", "Park", "Yang", "Little", "Banks", "Padilla",
+    "Day", "Walsh", "Bowman", "Schultz", "Luna", "Fowler", "Mejia",
+];
+
+/// First names of men.
+#[rustfmt::skip]
+const MEN: &[&str] = &[
+    "James", "Robert", "John", "Michael", "David", "William", "Richard", "Joseph", "Thomas",
+    "Christopher", "Charles", "Daniel", "Matthew", "Anthony", "Mark", "Donald", "Steven", "Andrew",
+    "Paul", "Joshua", "Kenneth", "Kevin", "Brian", "Timothy", "Ronald", "George", "Jason", "Edward",
+    "Jeffrey", "Ryan", "Jacob", "Nicholas", "Gary", "Eric", "Jonathan", "Stephen", "Larry", "Justin",
+    "Scott", "Brandon", "Benjamin", "Samuel", "Gregory", "Alexander", "Patrick", "Frank", "Raymond",
+    "Jack", "Dennis", "Jerry",
+];
+
+/// First names of women.
+#[rustfmt::skip]
+const WOMEN: &[&str] = &[
+    "Mary", "Patricia", "Jennifer", "Linda", "Elizabeth", "Barbara", "Susan", "Jessica", "Karen", "Sarah",
+    "Lisa", "Nancy", "Sandra", "Betty", "Ashley", "Emily", "Kimberly", "Margaret", "Donna", "Michelle",
+    "Carol", "Amanda", "Melissa", "Deborah", "Stephanie", "Rebecca", "Sharon", "Laura", "Cynthia",
+    "Dorothy", "Amy", "Kathleen", "Angela", "Shirley", "Emma", "Brenda", "Pamela", "Nicole", "Anna",
+    "Samantha", "Katherine", "Christine", "Debra", "Rachel", "Carolyn", "Janet", "Maria", "Olivia",
+    "Heather", "Helen",
+];
+
+/// First names of boys.
+#[rustfmt::skip]
+const BOYS: &[&str] = &[
+    "Liam", "Noah", "Oliver", "Elijah", "Lucas", "Mason", "Logan", "Ethan", "Aiden", "Jackson",
+    "Sebastian", "Mateo", "Henry", "Owen", "Levi", "Wyatt", "Julian", "Leo", "Luke", "Grayson", "Isaac",
+    "Gabriel", "Anthony", "Dylan", "Caleb", "Hudson", "Asher", "Ezra", "Theodore", "Miles",
+];
+
+/// First names of girls.
+#[rustfmt::skip]
+const GIRLS: &[&str] = &[
+    "Charlotte", "Amelia", "Sophia", "Isabella", "Ava", "Mia", "Evelyn", "Luna", "Harper", "Camila",
+    "Sofia", "Scarlett", "Aria", "Penelope", "Chloe", "Layla", "Mila", "Nora", "Hazel", "Ellie", "Violet",
+    "Aurora", "Lily", "Zoe", "Stella", "Lucy", "Paisley", "Savannah", "Ruby", "Naomi",
+];
+
+/// Streets that do not exist.
+#[rustfmt::skip]
+const STREETS: &[&str] = &[
+    "Quillfeather Lane", "Marrowstone Court", "Tumbledown Road", "Lanternfish Way", "Ottersgate Avenue",
+    "Peppercorn Close", "Gallowglass Drive", "Bramblewick Street", "Foxhollow Spur", "Candlewright Lane",
+    "Mossbeard Terrace", "Thimbleberry Loop", "Whistledown Road", "Saltmarrow Avenue",
+    "Copperkettle Street", "Duskwater Drive", "Harrowgate Bend", "Juniperfall Way", "Kestrelmoor Road",
+    "Larkspindle Court",
+];
+
+/// Towns that do not exist, each with its ZIP code from the range that is not assigned.
+const TOWNS: &[(&str, &str)] = &[
+    ("Alder Hollow", "00112"),
+    ("Brackenford", "00134"),
+    ("Cinder Falls", "00156"),
+    ("Dunmarrow", "00178"),
+    ("Eddywater", "00211"),
+    ("Fennimore Gap", "00233"),
+];
+
+/// Employers that do not exist.
+#[rustfmt::skip]
+const EMPLOYERS: &[&str] = &[
+    "Bluefinch Foundry", "Cobblewright Logistics", "Dappledown Farms", "Evenrigg Schools",
+    "Fallowmere Paper", "Greybarrow Freight", "Hollowbrook Hospital Staff", "Inkwell & Thorn Printing",
+    "Jackdaw Instruments", "Kettlestone Quarry", "Lowermoor Council", "Mistlehurst Foods",
+    "Northwicket Software", "Oddfellow Cartage", "Pinchbeck Tools", "Quaverly Music", "Rookery Hotels",
+    "Sandglass Retail", "Tarnbeck Utilities", "Umberfield Dairy",
+];
+
+/// First halves of carrier names.
+#[rustfmt::skip]
+const CARRIER_FIRST: &[&str] = &[
+    "Alderbrook", "Bellwether", "Cormorant", "Dovetail", "Ebbtide", "Fieldfare", "Goldcrest", "Harebell",
+    "Ironbark", "Juniper Gate", "Kingsfoil", "Larchmont Hill", "Meadowlark", "Nightjar", "Osprey Bay",
+    "Pennywhistle",
+];
+
+/// Second halves of carrier names.
+#[rustfmt::skip]
+const CARRIER_SECOND: &[&str] = &[
+    "Dental Mutual", "Smile Assurance", "Oral Health Trust", "Benefit Society",
+];
+
+/// A surname.
+pub(crate) fn surname(draw: &mut Draw) -> &'static str {
+    let common: u32 = COMMON_SURNAMES.iter().map(|(_, weight)| weight).sum();
+    if draw.below(100_000) < common { draw.weighted(COMMON_SURNAMES) } else { draw.pick(SURNAMES) }
+}
+
+/// A first name that fits sex and generation.
+pub(crate) fn first_name(draw: &mut Draw, female: bool, child: bool) -> &'static str {
+    draw.pick(match (female, child) {
+        (false, false) => MEN,
+        (true, false) => WOMEN,
+        (false, true) => BOYS,
+        (true, true) => GIRLS,
+    })
+}
+
+/// House number and street.
+pub(crate) fn street(draw: &mut Draw) -> String {
+    format!("{} {}", draw.between(10, 9990), draw.pick(STREETS))
+}
+
+/// Town and ZIP code.
+pub(crate) fn town(draw: &mut Draw) -> (&'static str, &'static str) {
+    draw.pick(TOWNS)
+}
+
+/// The state that every made-up town lies in; it is real, so that maps and state rules have something to show.
+pub(crate) const STATE: &str = "OR";
+
+/// A telephone number from the block that is kept for fiction: any area code, then 555-0100 to 555-0199.
+pub(crate) fn phone(draw: &mut Draw) -> String {
+    let area = draw.pick(&["503", "541", "971", "458"]);
+    format!("({area})555-01{:02}", draw.below(100))
+}
+
+/// An employer.
+pub(crate) fn employer(draw: &mut Draw) -> &'static str {
+    draw.pick(EMPLOYERS)
+}
+
+/// The carrier with this number; the first sixty-four differ.
+pub(crate) fn carrier(number: usize) -> String {
+    let first = CARRIER_FIRST.get(number % CARRIER_FIRST.len()).copied().unwrap_or_default();
+    let second =
+        CARRIER_SECOND.get(number / CARRIER_FIRST.len() % CARRIER_SECOND.len()).copied().unwrap_or_default();
+    format!("{first} {second}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draw::Stream;
+    use std::collections::HashSet;
+
+    #[test]
+    fn carriers_differ() {
+        let names: HashSet<String> = (0..64).map(carrier).collect();
+        assert_eq!(names.len(), 64);
+    }
+
+    #[test]
+    fn telephones_are_fiction() {
+        let mut draw = Draw::new(3, Stream::Office, 0, 0);
+        for _ in 0..1000 {
+            let phone = phone(&mut draw);
+            assert!(phone.len() == 13 && phone.get(5..11) == Some("555-01"), "{phone}");
+        }
+    }
+
+    #[test]
+    fn the_most_common_surname_is_as_common_as_it_should_be() {
+        let mut draw = Draw::new(3, Stream::Office, 0, 1);
+        let smiths = (0..100_000).filter(|_| surname(&mut draw) == "Smith").count();
+        assert!((700..960).contains(&smiths), "{smiths}");
+    }
+}

@@ -1,0 +1,340 @@
+//! Carriers, plans and what the plans pay.
+
+use bicuspid_model::{Date, DateTime};
+use bicuspid_opendental::enums::{
+    BenefitCoverageLevel, BenefitTimePeriod, EbenefitCategory, InsBenefitType, InsPlanType,
+};
+
+use crate::arena::{Arena, CarrierKey, ClaimKey, Counter, Key, PlanKey};
+use crate::codes::Work;
+use crate::draw::{Draw, Stream};
+use crate::emit::{Emitter, Rows};
+use crate::error::PracticeError;
+use crate::fees::Schedule;
+use crate::money::Cents;
+use crate::names;
+
+/// A carrier. It pays on one weekday, all claims of a week in one check.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    pub(crate) name: String,
+    /// Weekday of its checks, 0 for Monday.
+    pub(crate) payday: u8,
+    /// Whether it transfers instead of sending a check.
+    pub(crate) transfers: bool,
+    /// Claims that it has decided and not yet paid.
+    pub(crate) decided: Vec<ClaimKey>,
+}
+
+/// A plan.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) carrier: CarrierKey,
+    /// What it allows; `None` outside any network.
+    pub(crate) network: Option<Schedule>,
+    /// Percentages for prevention and finding out, for basic work, and for major work.
+    percents: [i64; 3],
+    /// Whether roots, gums and surgery count as basic work.
+    basic_roots: bool,
+    pub(crate) deductible: Cents,
+    /// Whether prevention and finding out are free of the deductible.
+    waived: bool,
+    /// Most that it pays for a person in a benefit year; `None` without limit.
+    pub(crate) maximum: Option<Cents>,
+    /// Month in which the benefit year begins, 0 for the calendar year.
+    renews: u8,
+    employer: &'static str,
+}
+
+impl Plan {
+    /// What it pays of such work, in percent of what it allows.
+    pub(crate) fn percent(&self, work: Work) -> i64 {
+        let [preventive, basic, major] = self.percents;
+        match work {
+            Work::Exam | Work::Xray | Work::Prevent => preventive,
+            Work::Filling | Work::Other => basic,
+            Work::Root | Work::Gum | Work::Surgery if self.basic_roots => basic,
+            Work::Root | Work::Gum | Work::Surgery | Work::Crown | Work::Denture => major,
+            Work::Admin => 0,
+        }
+    }
+
+    /// Whether the deductible comes off such work.
+    pub(crate) fn deducts(&self, work: Work) -> bool {
+        !(self.waived && matches!(work, Work::Exam | Work::Xray | Work::Prevent))
+    }
+
+    /// The benefit year of a day, named by the calendar year in which it begins.
+    pub(crate) fn benefit_year(&self, day: Date) -> i32 {
+        let (year, month, _) = day.ymd();
+        if month < self.renews { year - 1 } else { year }
+    }
+}
+
+/// The carriers and their plans.
+#[derive(Debug)]
+pub(crate) struct Payers {
+    pub(crate) carriers: Arena<CarrierKey, Carrier>,
+    pub(crate) plans: Arena<PlanKey, Plan>,
+}
+
+/// The plan of public coverage.
+pub(crate) fn public_plan() -> PlanKey {
+    PlanKey::from_num(1)
+}
+
+impl Payers {
+    /// Carriers and plans for so many patients.
+    pub(crate) fn new(patients: u32, seed: u64) -> Self {
+        let mut payers = Self { carriers: Arena::default(), plans: Arena::default() };
+        let public = payers.carriers.add(Carrier {
+            name: "Rosehip County Public Dental Plan".to_owned(),
+            payday: 2,
+            transfers: true,
+            decided: Vec::new(),
+        });
+        payers.plans.add(Plan {
+            carrier: public,
+            network: Some(Schedule::Public),
+            percents: [100, 100, 100],
+            basic_roots: true,
+            deductible: Cents::ZERO,
+            waived: true,
+            maximum: None,
+            renews: 0,
+            employer: "",
+        });
+        for number in 0..(patients / 90).clamp(7, 64) {
+            let mut draw = Draw::new(seed, Stream::Payer, u64::from(number), 0);
+            payers.carriers.add(Carrier {
+                name: names::carrier(usize::try_from(number).unwrap_or_default()),
+                payday: u8::try_from(draw.below(5)).unwrap_or_default(),
+                transfers: draw.chance(400),
+                decided: Vec::new(),
+            });
+        }
+        let carriers = u32::try_from(payers.carriers.added()).unwrap_or(1);
+        for number in 0..(patients / 9).max(9) {
+            let mut draw = Draw::new(seed, Stream::Payer, u64::from(number), 1);
+            // A few carriers hold most plans.
+            let spread = draw.below(carriers - 1).min(draw.below(carriers - 1));
+            payers.plans.add(Plan::new(CarrierKey::from_num(2 + i64::from(spread)), &mut draw));
+        }
+        payers
+    }
+
+    /// A plan that employers buy.
+    pub(crate) fn any(&self, draw: &mut Draw) -> PlanKey {
+        let plans = u32::try_from(self.plans.added()).unwrap_or(1);
+        PlanKey::from_num(2 + i64::from(draw.below(plans.saturating_sub(1))))
+    }
+
+    /// Hands out the rows of carriers, plans and benefits.
+    pub(crate) fn emit(
+        &self,
+        out: &mut Emitter<'_>,
+        stamp: DateTime,
+        seed: u64,
+    ) -> Result<(), PracticeError> {
+        for (key, carrier) in self.carriers.iter() {
+            let mut draw = Draw::new(seed, Stream::Payer, u64::try_from(key.num()).unwrap_or_default(), 2);
+            let (city, zip) = names::town(&mut draw);
+            out.row(Rows::Carrier, stamp, |r| {
+                r.set("CarrierNum", key)
+                    .set("CarrierName", carrier.name.clone())
+                    .set("Address", names::street(&mut draw))
+                    .set("City", city)
+                    .set("State", names::STATE)
+                    .set("Zip", zip)
+                    .set("Phone", names::phone(&mut draw))
+                    .set("ElectID", format!("ZZ{:03}", key.num()))
+                    .set("SecUserNumEntry", 1_i64)
+                    .set("SecDateEntry", stamp.date());
+            })?;
+        }
+        for (num, (name, percent, category, from, to)) in (1_i64..).zip(COVERAGE) {
+            out.row(Rows::CovCat, stamp, |r| {
+                r.set("CovCatNum", num)
+                    .set("Description", *name)
+                    .set("DefaultPercent", *percent)
+                    .set("CovOrder", num - 1)
+                    .set("EbenefitCat", category.stored());
+            })?;
+            out.row(Rows::CovSpan, stamp, |r| {
+                r.set("CovSpanNum", num).set("CovCatNum", num).set("FromCode", *from).set("ToCode", *to);
+            })?;
+        }
+        let mut benefits = Counter::default();
+        for (key, plan) in self.plans.iter() {
+            plan.emit(out, stamp, key)?;
+            plan.emit_benefits(out, stamp, key, &mut benefits)?;
+        }
+        Ok(())
+    }
+}
+
+/// Coverage categories: name, usual percentage (-1 for none), kind of service, first and last code.
+const COVERAGE: &[(&str, i64, EbenefitCategory, &str, &str)] = &[
+    ("Everything", -1, EbenefitCategory::General, "D0000", "D9999"),
+    ("Finding out", 100, EbenefitCategory::Diagnostic, "D0000", "D0999"),
+    ("X-rays", 100, EbenefitCategory::DiagnosticXRay, "D0200", "D0399"),
+    ("Prevention", 100, EbenefitCategory::RoutinePreventive, "D1000", "D1999"),
+    ("Fillings", 80, EbenefitCategory::Restorative, "D2000", "D2699"),
+    ("Roots", 80, EbenefitCategory::Endodontics, "D3000", "D3999"),
+    ("Gums", 80, EbenefitCategory::Periodontics, "D4000", "D4999"),
+    ("Surgery", 80, EbenefitCategory::OralSurgery, "D7000", "D7999"),
+    ("Crowns", 50, EbenefitCategory::Crowns, "D2700", "D2999"),
+    ("Dentures", 50, EbenefitCategory::Prosthodontics, "D5000", "D6999"),
+    ("Other", 80, EbenefitCategory::Adjunctive, "D9000", "D9999"),
+];
+
+/// The coverage category of such work: its position in [`COVERAGE`], counted from 1.
+const fn coverage(work: Work) -> Option<i64> {
+    Some(match work {
+        Work::Exam => 2,
+        Work::Xray => 3,
+        Work::Prevent => 4,
+        Work::Filling => 5,
+        Work::Root => 6,
+        Work::Gum => 7,
+        Work::Surgery => 8,
+        Work::Crown => 9,
+        Work::Denture => 10,
+        Work::Other => 11,
+        Work::Admin => return None,
+    })
+}
+
+impl Plan {
+    fn new(carrier: CarrierKey, draw: &mut Draw) -> Self {
+        let network = draw.weighted(&[
+            (Some(Schedule::NetworkHigh), 30),
+            (Some(Schedule::NetworkMiddle), 38),
+            (Some(Schedule::NetworkLow), 26),
+            (None, 6),
+        ]);
+        Self {
+            carrier,
+            network,
+            percents: draw.weighted(&[
+                ([100, 80, 50], 65),
+                ([100, 90, 60], 10),
+                ([100, 70, 50], 8),
+                ([80, 80, 50], 7),
+                ([100, 50, 50], 6),
+                ([90, 60, 40], 4),
+            ]),
+            basic_roots: draw.chance(650),
+            deductible: Cents::dollars(draw.weighted(&[
+                (0, 14),
+                (25, 8),
+                (50, 60),
+                (75, 6),
+                (100, 8),
+                (150, 4),
+            ])),
+            waived: draw.chance(880),
+            maximum: Some(Cents::dollars(draw.weighted(&[
+                (750, 4),
+                (1000, 30),
+                (1250, 5),
+                (1500, 28),
+                (2000, 18),
+                (2500, 8),
+                (3000, 7),
+            ]))),
+            renews: if draw.chance(880) { 0 } else { draw.pick(&[4, 6, 7, 9, 10]) },
+            employer: names::employer(draw),
+        }
+    }
+
+    fn emit(&self, out: &mut Emitter<'_>, stamp: DateTime, key: PlanKey) -> Result<(), PracticeError> {
+        let kind = if self.network.is_some() { InsPlanType::PpoPercentage } else { InsPlanType::Percentage };
+        out.row(Rows::InsPlan, stamp, |r| {
+            r.set("PlanNum", key)
+                .set("GroupName", self.employer)
+                .set("GroupNum", format!("DEMO-{:05}", key.num()))
+                .set("FeeSched", self.network.map_or(0, Schedule::num))
+                .set("PlanType", kind.stored())
+                .set("ClaimsUseUCR", true)
+                .set("CarrierNum", self.carrier)
+                .set("MonthRenew", i64::from(self.renews))
+                .set("SecUserNumEntry", 1_i64)
+                .set("SecDateEntry", stamp.date())
+                .set("IsBlueBookEnabled", false);
+        })
+    }
+
+    fn emit_benefits(
+        &self,
+        out: &mut Emitter<'_>,
+        stamp: DateTime,
+        key: PlanKey,
+        keys: &mut Counter,
+    ) -> Result<(), PracticeError> {
+        let period =
+            if self.renews == 0 { BenefitTimePeriod::CalendarYear } else { BenefitTimePeriod::ServiceYear };
+        let mut benefit = |kind: InsBenefitType, category: i64, percent: i64, amount: Cents| {
+            let level = match kind {
+                InsBenefitType::CoInsurance => BenefitCoverageLevel::None,
+                _ => BenefitCoverageLevel::Individual,
+            };
+            out.row(Rows::Benefit, stamp, |r| {
+                r.set("BenefitNum", keys.next())
+                    .set("PlanNum", key)
+                    .set("CovCatNum", category)
+                    .set("BenefitType", kind.stored())
+                    .set("Percent", percent)
+                    .set("MonetaryAmt", amount)
+                    .set("TimePeriod", period.stored())
+                    .set("CoverageLevel", level.stored())
+                    .set("SecDateTEntry", stamp);
+            })
+        };
+        for work in Work::ALL {
+            if let Some(category) = coverage(work) {
+                benefit(InsBenefitType::CoInsurance, category, self.percent(work), Cents::BLANK)?;
+            }
+        }
+        if self.deductible.is_positive() {
+            benefit(InsBenefitType::Deductible, 1, -1, self.deductible)?;
+            for work in [Work::Exam, Work::Xray, Work::Prevent].into_iter().filter(|w| !self.deducts(*w)) {
+                benefit(InsBenefitType::Deductible, coverage(work).unwrap_or_default(), -1, Cents::ZERO)?;
+            }
+        }
+        if let Some(maximum) = self.maximum {
+            benefit(InsBenefitType::Limitations, 1, -1, maximum)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_pay_by_kind_of_work() {
+        let payers = Payers::new(300, 1);
+        let public = payers.plans.get(public_plan()).unwrap();
+        assert_eq!(public.percent(Work::Crown), 100);
+        for (_, plan) in payers.plans.iter().skip(1) {
+            assert!(plan.percent(Work::Prevent) >= plan.percent(Work::Filling));
+            assert!(plan.percent(Work::Filling) >= plan.percent(Work::Crown));
+            assert_eq!(plan.percent(Work::Admin), 0);
+            assert!(plan.deducts(Work::Crown));
+        }
+    }
+
+    #[test]
+    fn benefit_years() {
+        let payers = Payers::new(300, 1);
+        let mut plan = Plan::new(CarrierKey::from_num(2), &mut Draw::new(1, Stream::Payer, 0, 0));
+        let day = |m| Date::from_ymd(2025, m, 1).unwrap();
+        plan.renews = 0;
+        assert_eq!((plan.benefit_year(day(1)), plan.benefit_year(day(12))), (2025, 2025));
+        plan.renews = 7;
+        assert_eq!((plan.benefit_year(day(6)), plan.benefit_year(day(7))), (2024, 2025));
+        assert!(payers.plans.added() > 20);
+    }
+}

@@ -1,0 +1,158 @@
+//! Recalls: when somebody should come again.
+
+use bicuspid_model::{Date, DateTime};
+
+use crate::arena::{Counter, PatientKey};
+use crate::calendar::{plus_months, unset_date};
+use crate::emit::{Emitter, Rows};
+use crate::error::PracticeError;
+use crate::mouth::Gums;
+
+/// Kinds of recall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Check-up and cleaning of an adult.
+    Adult,
+    /// Check-up and cleaning of a child.
+    Child,
+    /// Gum upkeep.
+    Gums,
+    /// Bitewings.
+    Bitewings,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Adult, Self::Child, Self::Gums, Self::Bitewings];
+
+    const fn num(self) -> i64 {
+        match self {
+            Self::Adult => 1,
+            Self::Child => 2,
+            Self::Gums => 3,
+            Self::Bitewings => 4,
+        }
+    }
+
+    /// Name, minutes as a pattern, codes that are planned, and the code that triggers it.
+    const fn facts(self) -> (&'static str, &'static str, &'static str, &'static str) {
+        match self {
+            Self::Adult => ("Adult check-up", "//XXXXXXXX//", "D0120,D1110", "D1110"),
+            Self::Child => ("Child check-up", "/XXXXXX/", "D0120,D1120", "D1120"),
+            Self::Gums => ("Gum upkeep", "//XXXXXXXX//", "D4910", "D4910"),
+            Self::Bitewings => ("Bitewings", "//", "D0274", "D0274"),
+        }
+    }
+
+    /// Months and days until the next visit, and the same as Open Dental packs it: years, months, weeks and days, a byte
+    /// each.
+    const fn interval(self) -> (i32, i32, i64) {
+        match self {
+            Self::Adult | Self::Child => (6, 1, 6 << 16 | 1),
+            Self::Gums => (4, 1, 4 << 16 | 1),
+            Self::Bitewings => (12, 0, 1 << 24),
+        }
+    }
+
+    /// The day on which the next visit is due.
+    pub(crate) fn due(self, previous: Date) -> Date {
+        let (months, days, _) = self.interval();
+        plus_months(previous, months).plus_days(days)
+    }
+
+    /// The kind of recall for somebody of that age with such gums.
+    pub(crate) fn of(age: i32, gums: Gums) -> Self {
+        match (age, gums) {
+            (..14, _) => Self::Child,
+            (_, Gums::Treated) => Self::Gums,
+            _ => Self::Adult,
+        }
+    }
+}
+
+/// The recall of a patient.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recall {
+    pub(crate) kind: Kind,
+    /// Visit from which the next one counts.
+    pub(crate) previous: Date,
+    /// Day of the next appointment.
+    pub(crate) scheduled: Option<Date>,
+    /// When the row last changed.
+    pub(crate) stamp: DateTime,
+}
+
+/// Hands out the kinds of recall and what triggers each.
+pub(crate) fn emit_kinds(out: &mut Emitter<'_>, stamp: DateTime) -> Result<(), PracticeError> {
+    for kind in Kind::ALL {
+        let (name, pattern, codes, trigger) = kind.facts();
+        out.row(Rows::RecallType, stamp, |r| {
+            r.set("RecallTypeNum", kind.num())
+                .set("Description", name)
+                .set("DefaultInterval", kind.interval().2)
+                .set("TimePattern", pattern)
+                .set("Procedures", codes);
+        })?;
+        out.row(Rows::RecallTrigger, stamp, |r| {
+            r.set("RecallTriggerNum", kind.num())
+                .set("RecallTypeNum", kind.num())
+                .set("CodeNum", crate::codes::find(trigger).0);
+        })?;
+    }
+    Ok(())
+}
+
+/// Hands out the recalls of a patient: the check-up, and the bitewings if any were ever taken.
+pub(crate) fn emit(
+    out: &mut Emitter<'_>,
+    keys: &mut Counter,
+    patient: PatientKey,
+    recall: &Recall,
+    bitewings: Option<Date>,
+    disabled: bool,
+) -> Result<(), PracticeError> {
+    let mut row = |kind: Kind, previous: Date, scheduled: Option<Date>| {
+        let due = kind.due(previous);
+        out.row(Rows::Recall, recall.stamp, |r| {
+            r.set("RecallNum", keys.next())
+                .set("PatNum", patient)
+                .set("DateDueCalc", due)
+                .set("DateDue", due)
+                .set("DatePrevious", previous)
+                .set("RecallInterval", kind.interval().2)
+                .set("IsDisabled", disabled)
+                .set("RecallTypeNum", kind.num())
+                .set("DateScheduled", scheduled.unwrap_or(unset_date()));
+        })
+    };
+    row(recall.kind, recall.previous, recall.scheduled)?;
+    match bitewings {
+        Some(previous) => row(Kind::Bitewings, previous, None),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_packed_as_open_dental_packs_them() {
+        assert_eq!(Kind::Adult.interval().2, 393_217);
+        assert_eq!(Kind::Bitewings.interval().2, 16_777_216);
+        for kind in Kind::ALL {
+            let (months, days, packed) = kind.interval();
+            let (years, rest) = (packed >> 24, packed >> 16 & 0xff);
+            assert_eq!(i64::from(months), years * 12 + rest);
+            assert_eq!(i64::from(days), packed & 0xff);
+        }
+    }
+
+    #[test]
+    fn due_dates() {
+        let day = |y, m, d| Date::from_ymd(y, m, d).unwrap();
+        assert_eq!(Kind::Adult.due(day(2025, 3, 14)), day(2025, 9, 15));
+        assert_eq!(Kind::of(13, Gums::Treated), Kind::Child);
+        assert_eq!(Kind::of(14, Gums::Treated), Kind::Gums);
+        assert_eq!(Kind::of(30, Gums::Diseased), Kind::Adult);
+    }
+}

@@ -1,0 +1,65 @@
+//! What a practice is made from.
+
+use bicuspid_model::Date;
+
+use crate::calendar::plus_months;
+use crate::error::PracticeError;
+
+/// Most patients of one practice.
+pub const PATIENTS_MAX: u32 = 5_000_000;
+/// Longest history, in years.
+pub const YEARS_MAX: i32 = 25;
+
+/// Everything that decides what the practice looks like: the same settings give the same rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Patients on file at the end, whatever their standing.
+    pub patients: u32,
+    /// Seed of all chance.
+    pub seed: u64,
+    /// First day of the history: the day the practice began to use the program.
+    pub start_date: Date,
+    /// The as-of date: the practice is shown as it stands that morning, before it opens. Nothing has happened on that
+    /// day or later; appointments and recalls may lie ahead.
+    pub end_date: Date,
+}
+
+impl Settings {
+    /// Three years of history up to the as-of date.
+    #[must_use]
+    pub fn new(patients: u32, seed: u64, as_of: Date) -> Self {
+        Self { patients, seed, start_date: plus_months(as_of, -36), end_date: as_of }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), PracticeError> {
+        if self.patients == 0 || self.patients > PATIENTS_MAX {
+            return Err(PracticeError::Patients { patients: self.patients });
+        }
+        let days = self.end_date.days().saturating_sub(self.start_date.days());
+        // Families arrive up to a dozen years before the start, and stamps must not come before 1970.
+        if !(28..=YEARS_MAX * 366).contains(&days) || self.start_date.ymd().0 < 1990 {
+            return Err(PracticeError::Span { days });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits() {
+        let as_of = Date::from_ymd(2026, 3, 1).unwrap();
+        let settings = Settings::new(300, 1, as_of);
+        assert_eq!(settings.start_date, Date::from_ymd(2023, 3, 1).unwrap());
+        assert!(settings.check().is_ok());
+        assert!(Settings { patients: 0, ..settings }.check().is_err());
+        assert!(Settings { patients: PATIENTS_MAX + 1, ..settings }.check().is_err());
+        assert!(Settings { start_date: as_of, ..settings }.check().is_err());
+        assert!(Settings { start_date: as_of.plus_days(1), ..settings }.check().is_err());
+        assert!(Settings { start_date: Date::from_ymd(1989, 1, 1).unwrap(), ..settings }.check().is_err());
+        let trouble = Settings { patients: 0, ..settings }.check().unwrap_err().trouble();
+        assert_eq!((trouble.code.as_str(), trouble.class.exit_code()), ("practice::patients", 2));
+    }
+}

@@ -1,0 +1,506 @@
+//! Appointments: booked, reminded of, moved, missed, kept.
+
+use std::borrow::Cow;
+
+use bicuspid_model::{Date, DateTime};
+use bicuspid_opendental::enums::{ApptStatus, CommItemMode, CommSentOrReceived, Permission};
+
+use crate::arena::{Key, PatientKey, ProcedureKey, ProviderKey, VisitKey};
+use crate::calendar::{age, unset_time};
+use crate::codes;
+use crate::definitions::Definition;
+use crate::diary::Slot;
+use crate::draw::Draw;
+use crate::emit::Rows;
+use crate::error::PracticeError;
+use crate::events::Event;
+use crate::messages::{Log, Talk};
+use crate::people::Waiting;
+use crate::treatment::{self, Item, Reason};
+use crate::world::World;
+
+/// An appointment.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    pub(crate) patient: PatientKey,
+    pub(crate) reason: Reason,
+    pub(crate) slot: Slot,
+    pub(crate) status: ApptStatus,
+    pub(crate) confirmed: Definition,
+    pub(crate) procedures: Vec<ProcedureKey>,
+    /// Whether nobody had seen the patient before.
+    pub(crate) first: bool,
+    pub(crate) booked: DateTime,
+    pub(crate) user: i64,
+    pub(crate) stamp: DateTime,
+}
+
+/// When somebody came, was seated and left.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Presence {
+    pub(crate) arrived: DateTime,
+    pub(crate) seated: DateTime,
+    pub(crate) dismissed: DateTime,
+}
+
+impl World<'_> {
+    /// Somebody calls, or is called, for an appointment.
+    pub(crate) fn seek(&mut self, patient: PatientKey, reason: Reason) -> Result<(), PracticeError> {
+        let person = self.patients.get(patient)?;
+        if !person.is_active() {
+            return Ok(());
+        }
+        let mut draw = self.draw(person.family)?;
+        let user = self.desk(&mut draw);
+        match reason {
+            Reason::Recall => self.recall(patient, user, &mut draw),
+            Reason::Treatment | Reason::Hygiene => {
+                self.book_waiting(patient, reason == Reason::Hygiene, user, &mut draw)
+            }
+            Reason::First | Reason::Emergency => {
+                let from = self.now.date().plus_days(draw.between(1, 12));
+                self.book_routine(patient, reason, from, user, &mut draw)
+            }
+        }
+    }
+
+    /// A check-up is due: the patient is reminded, and books or not.
+    fn recall(&mut self, patient: PatientKey, user: i64, draw: &mut Draw) -> Result<(), PracticeError> {
+        if self.has_visit(patient, &[Reason::Recall, Reason::First])? {
+            return Ok(());
+        }
+        self.automatic(patient, Definition::TALK_RECALL, "Reminder: a check-up is due.")?;
+        if draw.chance(640) {
+            self.now = self.now.plus_seconds(i64::from(draw.between(600, 9000)));
+            let from = self.now.date().plus_days(draw.along(&[1, 6, 12, 20, 40]));
+            self.talk(Talk {
+                patient,
+                about: Definition::TALK_RECALL,
+                mode: draw
+                    .weighted(&[(Some(CommItemMode::Phone), 60), (Some(CommItemMode::Text), 40)])
+                    .unwrap_or(CommItemMode::Phone),
+                direction: CommSentOrReceived::Received,
+                user,
+                note: Cow::Borrowed("Books the check-up."),
+            })?;
+            self.book_routine(patient, Reason::Recall, from, user, draw)
+        } else {
+            // Some never answer any more.
+            if draw.chance(760) {
+                self.later(draw.clone().between(25, 70), draw, Event::Seek(patient, Reason::Recall));
+            }
+            Ok(())
+        }
+    }
+
+    /// Something begins to hurt.
+    pub(crate) fn ache(&mut self, patient: PatientKey) -> Result<(), PracticeError> {
+        let person = self.patients.get(patient)?;
+        if !person.is_active() {
+            return Ok(());
+        }
+        let mut draw = self.draw(person.family)?;
+        let user = self.desk(&mut draw);
+        let from = self.now.date().plus_days(draw.along(&[1, 2, 4, 8, 13]));
+        self.talk(Talk {
+            patient,
+            about: Definition::TALK_APPOINTMENT,
+            mode: CommItemMode::Phone,
+            direction: CommSentOrReceived::Received,
+            user,
+            note: Cow::Borrowed("Calls with pain; given an early appointment."),
+        })?;
+        self.book_routine(patient, Reason::Emergency, from, user, &mut draw)?;
+        self.next_ache(patient, &mut draw);
+        Ok(())
+    }
+
+    /// Whether an appointment for one of these reasons is booked already.
+    fn has_visit(&self, patient: PatientKey, reasons: &[Reason]) -> Result<bool, PracticeError> {
+        let visits = &self.patients.get(patient)?.visits;
+        Ok(visits.iter().filter_map(|v| self.visits.find(*v)).any(|v| reasons.contains(&v.reason)))
+    }
+
+    fn find_slot(
+        &self,
+        patient: PatientKey,
+        hygiene: bool,
+        from: Date,
+        minutes: u32,
+        draw: &mut Draw,
+    ) -> Result<Option<Slot>, PracticeError> {
+        let person = self.patients.get(patient)?;
+        let wanted = if hygiene { person.hygienist } else { person.dentist };
+        let days: Vec<Date> =
+            person.visits.iter().filter_map(|v| self.visits.find(*v)).map(|v| v.slot.start.date()).collect();
+        let mut from = from.max(self.now.date().plus_days(1));
+        // People do not all want the first day that there is, least of all after a weekend.
+        from = from.plus_days(if from.weekday() < 5 {
+            draw.weighted(&[(0, 4), (1, 3), (2, 2), (3, 1)])
+        } else {
+            draw.between(2, 6)
+        });
+        self.diary.find(&self.office, wanted, from, minutes, &days, draw)
+    }
+
+    /// Books a visit whose work follows from its reason.
+    pub(crate) fn book_routine(
+        &mut self,
+        patient: PatientKey,
+        reason: Reason,
+        from: Date,
+        user: i64,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        if self.has_visit(patient, &[reason])? {
+            return Ok(());
+        }
+        let years = age(self.patients.get(patient)?.birth, from);
+        let minutes = treatment::minutes(reason, years);
+        let Some(slot) = self.find_slot(patient, reason.is_hygiene(), from, minutes, draw)? else {
+            return Ok(());
+        };
+        let day = slot.start.date();
+        let person = self.patients.get(patient)?;
+        let items = treatment::routine(reason, &person.mouth, age(person.birth, day), day, draw);
+        let dentist = self.office.dentist_on(day, person.dentist);
+        let mut procedures = Vec::new();
+        for item in items {
+            let own = reason.is_hygiene() && codes::of(item.code).work == codes::Work::Exam;
+            let provider = if own { dentist } else { slot.provider };
+            procedures.extend(self.plan(patient, &[item], provider, Definition::default(), user)?);
+        }
+        self.book(patient, reason, slot, procedures, user, draw)
+    }
+
+    /// Books the work that has waited longest.
+    fn book_waiting(
+        &mut self,
+        patient: PatientKey,
+        hygiene: bool,
+        user: i64,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let person = self.patients.get_mut(patient)?;
+        let Some(position) = person.waiting.iter().position(|w| w.hygiene == hygiene) else { return Ok(()) };
+        let waiting = person.waiting.remove(position);
+        let from = self.now.date().plus_days(draw.along(&[2, 7, 12, 18, 30]));
+        match self.find_slot(patient, hygiene, from, waiting.minutes, draw)? {
+            Some(slot) => {
+                let reason = if hygiene { Reason::Hygiene } else { Reason::Treatment };
+                self.book(patient, reason, slot, waiting.procedures, user, draw)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Enters an appointment in the book.
+    fn book(
+        &mut self,
+        patient: PatientKey,
+        reason: Reason,
+        slot: Slot,
+        procedures: Vec<ProcedureKey>,
+        user: i64,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let now = self.now;
+        self.diary.mark(slot, true)?;
+        let first = self.patients.get(patient)?.first_visit.is_none();
+        let key = self.visits.next_key();
+        for procedure in &procedures {
+            let procedure = self.procedures.get_mut(*procedure)?;
+            procedure.visit = Some(key);
+            procedure.stamp = now;
+        }
+        self.visits.add(Visit {
+            patient,
+            reason,
+            slot,
+            status: ApptStatus::Scheduled,
+            confirmed: Definition::UNCONFIRMED,
+            procedures,
+            first,
+            booked: now,
+            user,
+            stamp: now,
+        });
+        let person = self.patients.get_mut(patient)?;
+        person.visits.push(key);
+        if let (Reason::Recall, Some(recall)) = (reason, &mut person.recall) {
+            recall.scheduled = Some(slot.start.date());
+            recall.stamp = now;
+        }
+        self.expect_visit(key, slot, draw);
+        let text = format!("Appointment {} made", key.num());
+        self.log(Log { permission: Permission::AppointmentCreate, patient, key: key.num(), user, text })
+    }
+
+    /// Lets the reminder and the appointment itself happen.
+    fn expect_visit(&mut self, key: VisitKey, slot: Slot, draw: &mut Draw) {
+        let reminder = slot.start.date().plus_days(-2).at_seconds(9 * 3600 + i64::from(draw.below(3600)));
+        if reminder > self.now {
+            self.queue.push(reminder, Event::Remind(key, slot.start));
+        }
+        self.queue.push(slot.start, Event::Visit(key, slot.start));
+    }
+
+    /// A reminder goes out two days ahead; the patient confirms, says nothing, or cancels.
+    pub(crate) fn remind(&mut self, key: VisitKey, start: DateTime) -> Result<(), PracticeError> {
+        let Some(visit) = self.visits.find(key).filter(|v| v.slot.start == start) else { return Ok(()) };
+        let (patient, minutes) = (visit.patient, visit.slot.minutes);
+        let person = self.patients.get(patient)?;
+        // Long appointments are cancelled more often, and the young cancel more.
+        let chance = 95
+            + if minutes > 60 { 45 } else { 0 }
+            + if age(person.birth, start.date()) < 35 { 25 } else { 0 };
+        let mut draw = self.draw(person.family)?;
+        self.automatic(
+            patient,
+            Definition::TALK_TEXT,
+            "Reminder of the appointment the day after tomorrow.",
+        )?;
+        let sent = self.now;
+        self.now = sent.plus_seconds(i64::from(draw.between(120, 20_000)));
+        let user = self.desk(&mut draw);
+        if draw.chance(chance) {
+            self.talk(Talk {
+                patient,
+                about: Definition::TALK_APPOINTMENT,
+                mode: CommItemMode::Phone,
+                direction: CommSentOrReceived::Received,
+                user,
+                note: Cow::Borrowed("Cannot come."),
+            })?;
+            return self.cancel(key, user, &mut draw);
+        }
+        let answers = draw.chance(500);
+        let visit = self.visits.get_mut(key)?;
+        visit.confirmed = if answers { Definition::CONFIRMED } else { Definition::REMINDED };
+        visit.stamp = self.now;
+        if answers {
+            self.talk(Talk {
+                patient,
+                about: Definition::TALK_TEXT,
+                mode: CommItemMode::Text,
+                direction: CommSentOrReceived::Received,
+                user: 0,
+                note: Cow::Borrowed("C"),
+            })?;
+        }
+        // The day before, once more.
+        self.now = start.date().plus_days(-1).at_seconds(9 * 3600 + i64::from(draw.below(3600)));
+        if self.now.date() < self.as_of() {
+            self.automatic(patient, Definition::TALK_TEXT, "Reminder of the appointment tomorrow.")?;
+        }
+        Ok(())
+    }
+
+    /// An appointment that the patient cannot keep is moved, put on the list, or broken.
+    fn cancel(&mut self, key: VisitKey, user: i64, draw: &mut Draw) -> Result<(), PracticeError> {
+        let now = self.now;
+        let visit = self.visits.get(key)?;
+        let (patient, reason, old) = (visit.patient, visit.reason, visit.slot);
+        if draw.chance(620) {
+            let from = old.start.date().plus_days(draw.between(2, 25));
+            if let Some(slot) = self.find_slot(patient, reason.is_hygiene(), from, old.minutes, draw)? {
+                self.diary.mark(old, false)?;
+                self.diary.mark(slot, true)?;
+                let dentist = self.office.dentist_on(slot.start.date(), self.patients.get(patient)?.dentist);
+                for procedure in self.visits.get(key)?.procedures.clone() {
+                    let procedure = self.procedures.get_mut(procedure)?;
+                    let exam = codes::of(procedure.item.code).work == codes::Work::Exam;
+                    procedure.provider = if reason.is_hygiene() && exam { dentist } else { slot.provider };
+                    procedure.stamp = now;
+                }
+                let visit = self.visits.get_mut(key)?;
+                visit.slot = slot;
+                visit.confirmed = Definition::UNCONFIRMED;
+                visit.stamp = now;
+                let recall = &mut self.patients.get_mut(patient)?.recall;
+                if let (Reason::Recall, Some(recall)) = (reason, recall) {
+                    recall.scheduled = Some(slot.start.date());
+                    recall.stamp = now;
+                }
+                self.expect_visit(key, slot, draw);
+                let text = format!("Appointment {} moved", key.num());
+                return self.log(Log {
+                    permission: Permission::AppointmentMove,
+                    patient,
+                    key: key.num(),
+                    user,
+                    text,
+                });
+            }
+        }
+        let listed = draw.chance(350);
+        if !listed && draw.chance(800) {
+            self.mark_record(key, "D9987")?;
+        }
+        self.patients.get_mut(patient)?.visits.retain(|v| *v != key);
+        self.drop_visit(key, if listed { ApptStatus::UnschedList } else { ApptStatus::Broken })?;
+        let again = if listed { 700 } else { 600 };
+        if draw.chance(again) {
+            self.later(draw.clone().between(5, 40), draw, Event::Seek(patient, reason));
+        }
+        let text = format!("Appointment {} changed", key.num());
+        self.log(Log { permission: Permission::AppointmentEdit, patient, key: key.num(), user, text })
+    }
+
+    /// The time of an appointment has come.
+    pub(crate) fn visit(&mut self, key: VisitKey, start: DateTime) -> Result<(), PracticeError> {
+        let Some(visit) = self.visits.find(key).filter(|v| v.slot.start == start) else { return Ok(()) };
+        let (patient, reason) = (visit.patient, visit.reason);
+        let lead = start.date().days() - visit.booked.date().days();
+        let person = self.patients.get(patient)?;
+        let public = person.coverage.first().is_some_and(|c| c.plan == crate::payers::public_plan());
+        let mut chance = 20;
+        chance += if lead > 28 { 12 } else { 0 };
+        chance += if public { 16 } else { 0 };
+        chance += if person.missed { 55 } else { 0 };
+        chance += if age(person.birth, start.date()) < 30 { 10 } else { 0 };
+        chance += if person.female { 0 } else { 4 };
+        let mut draw = self.draw(person.family)?;
+        if !draw.chance(chance) {
+            return self.keep(key, &mut draw);
+        }
+        self.now = start.plus_seconds(i64::from(draw.between(1200, 2400)));
+        let user = self.desk(&mut draw);
+        self.patients.get_mut(patient)?.missed = true;
+        self.visits.get_mut(key)?.confirmed = Definition::FAILED;
+        self.talk(Talk {
+            patient,
+            about: Definition::TALK_APPOINTMENT,
+            mode: CommItemMode::Phone,
+            direction: CommSentOrReceived::Sent,
+            user,
+            note: Cow::Borrowed("Did not come; message left."),
+        })?;
+        if draw.chance(800) {
+            self.mark_record(key, "D9986")?;
+        }
+        self.patients.get_mut(patient)?.visits.retain(|v| *v != key);
+        self.drop_visit(key, ApptStatus::Broken)?;
+        if draw.chance(620) {
+            self.later(draw.clone().between(1, 25), &mut draw, Event::Seek(patient, reason));
+        }
+        let text = format!("Appointment {} broken", key.num());
+        self.log(Log { permission: Permission::AppointmentEdit, patient, key: key.num(), user, text })
+    }
+
+    /// Charts a mark for an appointment that was not kept.
+    fn mark_record(&mut self, key: VisitKey, code: &str) -> Result<(), PracticeError> {
+        let visit = self.visits.get(key)?;
+        let (patient, provider, user) = (visit.patient, visit.slot.provider, visit.user);
+        let now = self.now;
+        for mark in self.plan(patient, &[Item::new(code)], provider, Definition::default(), user)? {
+            let mut procedure = self.procedures.take(mark)?;
+            procedure.visit = Some(key);
+            self.emit_procedure(mark, &procedure, bicuspid_opendental::enums::ProcStat::C, Some(now))?;
+        }
+        Ok(())
+    }
+
+    /// Ends an appointment that was not kept: its time is free again, check-up work is given up, planned work waits.
+    pub(crate) fn drop_visit(&mut self, key: VisitKey, status: ApptStatus) -> Result<(), PracticeError> {
+        let mut visit = self.visits.take(key)?;
+        self.diary.mark(visit.slot, false)?;
+        visit.status = status;
+        visit.stamp = self.now;
+        let procedures = std::mem::take(&mut visit.procedures);
+        if matches!(visit.reason, Reason::Treatment | Reason::Hygiene) {
+            for procedure in &procedures {
+                let procedure = self.procedures.get_mut(*procedure)?;
+                procedure.visit = None;
+                procedure.stamp = self.now;
+            }
+            let hygiene = visit.reason == Reason::Hygiene;
+            let waiting = Waiting { procedures, minutes: visit.slot.minutes, hygiene };
+            self.patients.get_mut(visit.patient)?.waiting.push(waiting);
+        } else {
+            for procedure in procedures {
+                self.give_up(procedure)?;
+            }
+        }
+        let person = self.patients.get_mut(visit.patient)?;
+        if let (Reason::Recall, Some(recall)) = (visit.reason, &mut person.recall) {
+            recall.scheduled = None;
+            recall.stamp = self.now;
+        }
+        self.emit_visit(key, &visit, None)
+    }
+
+    /// Hands out an appointment.
+    pub(crate) fn emit_visit(
+        &mut self,
+        key: VisitKey,
+        visit: &Visit,
+        presence: Option<Presence>,
+    ) -> Result<(), PracticeError> {
+        let person = self.patients.get(visit.patient)?;
+        let midnight = visit.slot.start.date().midnight();
+        let Presence { arrived, seated, dismissed } =
+            presence.unwrap_or(Presence { arrived: midnight, seated: midnight, dismissed: midnight });
+        let done = visit.status == ApptStatus::Complete;
+        let plan =
+            |rank: usize| person.coverage.get(rank).filter(|_| done).map(|c| c.plan).unwrap_or_default();
+        let hygiene = visit.reason.is_hygiene();
+        let day = visit.slot.start.date();
+        let dentist = if hygiene { self.office.dentist_on(day, person.dentist) } else { visit.slot.provider };
+        let listed = visit.status == ApptStatus::UnschedList;
+        let pattern = pattern(visit.slot.minutes);
+        let described = match visit.reason {
+            Reason::First => "First exam",
+            Reason::Recall => "Check-up",
+            Reason::Emergency => "Pain",
+            Reason::Treatment => "Treatment",
+            Reason::Hygiene => "Hygiene treatment",
+        };
+        self.out.row(Rows::Appointment, visit.stamp, |r| {
+            r.set("AptNum", key)
+                .set("PatNum", visit.patient)
+                .set("AptStatus", visit.status.stored())
+                .set("Pattern", pattern)
+                .set("Confirmed", visit.confirmed)
+                .set("Op", visit.slot.chair)
+                .set("ProvNum", dentist)
+                .set("ProvHyg", if hygiene { visit.slot.provider } else { ProviderKey::default() })
+                .set("AptDateTime", visit.slot.start)
+                .set(
+                    "UnschedStatus",
+                    if listed { Definition::UNSCHEDULED_CALL } else { Definition::default() },
+                )
+                .set("IsNewPatient", visit.first)
+                .set("ProcDescript", described)
+                .set("IsHygiene", hygiene)
+                .set("DateTimeArrived", arrived)
+                .set("DateTimeSeated", seated)
+                .set("DateTimeDismissed", dismissed)
+                .set("InsPlan1", plan(0))
+                .set("InsPlan2", plan(1))
+                .set("DateTimeAskedToArrive", unset_time())
+                .set("SecUserNumEntry", visit.user)
+                .set("SecDateTEntry", visit.booked);
+        })
+    }
+}
+
+/// Provider time in the middle, ten minutes of assistant time at both ends: one character for five minutes.
+fn pattern(minutes: u32) -> String {
+    let length = usize::try_from(minutes / 5).unwrap_or_default();
+    let ends = "/".repeat(2.min(length / 2));
+    format!("{ends}{}{ends}", "X".repeat(length - 2 * ends.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_as_long_as_the_appointment() {
+        assert_eq!(pattern(30), "//XX//");
+        assert_eq!(pattern(10), "//");
+        assert_eq!(pattern(0), "");
+        assert_eq!(pattern(90).len(), 18);
+    }
+}

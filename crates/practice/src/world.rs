@@ -1,0 +1,174 @@
+//! The practice as it stands at a moment, and the loop that moves it on.
+
+use bicuspid_model::{Date, DateTime};
+use bicuspid_opendental::enums::Permission;
+
+use crate::arena::{Arena, ClaimKey, Counter, FamilyKey, PatientKey, ProcedureKey, VisitKey};
+use crate::calendar::{is_open, open_from};
+use crate::claims::Claim;
+use crate::diary::Diary;
+use crate::draw::{Draw, Stream};
+use crate::emit::Emitter;
+use crate::error::PracticeError;
+use crate::events::{Event, Queue};
+use crate::fees::Fees;
+use crate::messages::Log;
+use crate::office::Office;
+use crate::payers::Payers;
+use crate::people::{Family, Patient};
+use crate::procedures::Procedure;
+use crate::settings::Settings;
+use crate::sink::RowSink;
+use crate::visits::Visit;
+
+/// Keys of rows that nobody looks back at.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    pub(crate) claim_line: Counter,
+    pub(crate) check: Counter,
+    pub(crate) payment: Counter,
+    pub(crate) split: Counter,
+    pub(crate) adjustment: Counter,
+    pub(crate) recall: Counter,
+    pub(crate) talk: Counter,
+    pub(crate) log: Counter,
+    pub(crate) subscription: Counter,
+    pub(crate) patient_plan: Counter,
+}
+
+/// The practice at a moment.
+pub(crate) struct World<'s> {
+    pub(crate) settings: Settings,
+    pub(crate) now: DateTime,
+    pub(crate) out: Emitter<'s>,
+    pub(crate) queue: Queue,
+    pub(crate) office: Office,
+    pub(crate) fees: Fees,
+    pub(crate) payers: Payers,
+    pub(crate) diary: Diary,
+    pub(crate) families: Arena<FamilyKey, Family>,
+    pub(crate) patients: Arena<PatientKey, Patient>,
+    pub(crate) visits: Arena<VisitKey, Visit>,
+    pub(crate) procedures: Arena<ProcedureKey, Procedure>,
+    pub(crate) claims: Arena<ClaimKey, Claim>,
+    pub(crate) keys: Keys,
+}
+
+impl<'s> World<'s> {
+    /// The practice on the morning of its first day, with the families that it has brought along.
+    pub(crate) fn new(settings: Settings, sink: &'s mut dyn RowSink) -> Result<Self, PracticeError> {
+        let Settings { patients, seed, start_date, end_date } = settings;
+        let mut draw = Draw::new(seed, Stream::Office, 0, 0);
+        let office = Office::new(patients, &mut draw);
+        let fees = Fees::new(start_date, end_date, &mut draw);
+        let diary = Diary::new(&office, start_date, end_date);
+        let mut world = Self {
+            settings,
+            now: start_date.midnight(),
+            out: Emitter::new(sink)?,
+            queue: Queue::new(end_date.midnight()),
+            office,
+            fees,
+            payers: Payers::new(patients, seed),
+            diary,
+            families: Arena::default(),
+            patients: Arena::default(),
+            visits: Arena::default(),
+            procedures: Arena::default(),
+            claims: Arena::default(),
+            keys: Keys::default(),
+        };
+        world.set_up()?;
+        world.settle_families(&mut draw)?;
+        Ok(world)
+    }
+
+    /// Writes what is there before the first day: staff, chairs, codes, fees, payers, hours.
+    fn set_up(&mut self) -> Result<(), PracticeError> {
+        let Settings { seed, start_date, end_date, .. } = self.settings;
+        let stamp = start_date.plus_days(-90).at_seconds(9 * 3600);
+        self.office.emit(&mut self.out, &self.fees, stamp)?;
+        self.payers.emit(&mut self.out, stamp, seed)?;
+        crate::recall::emit_kinds(&mut self.out, stamp)?;
+        self.diary.emit_hours(&mut self.out, &self.office, end_date)?;
+        let mut day = start_date;
+        while day < end_date {
+            if is_open(day) {
+                self.queue.push(day.at_seconds(7 * 3600 + 30 * 60), Event::Open);
+            }
+            day = day.plus_days(1);
+        }
+        Ok(())
+    }
+
+    /// Lets everything happen until the as-of date, then writes what is still open.
+    pub(crate) fn run(&mut self) -> Result<(), PracticeError> {
+        while let Some((at, event)) = self.queue.pop() {
+            self.now = at;
+            self.happen(event)?;
+        }
+        self.close()
+    }
+
+    fn happen(&mut self, event: Event) -> Result<(), PracticeError> {
+        match event {
+            Event::Open => self.log_on(),
+            Event::Arrive(family) => self.arrive(family),
+            Event::Seek(patient, reason) => self.seek(patient, reason),
+            Event::Ache(patient) => self.ache(patient),
+            Event::Remind(visit, start) => self.remind(visit, start),
+            Event::Visit(visit, start) => self.visit(visit, start),
+            Event::Send(claim) => self.send(claim),
+            Event::Decide(claim) => self.decide(claim),
+            Event::Check(carrier) => self.check(carrier),
+            Event::Bill(family) => self.bill(family),
+            Event::Pay(family) => self.pay_bill(family),
+            Event::Refund(family) => self.refund(family),
+            Event::Leave(patient, departure) => self.leave(patient, departure),
+        }
+    }
+
+    /// The next stream of chance of a family.
+    pub(crate) fn draw(&mut self, family: FamilyKey) -> Result<Draw, PracticeError> {
+        use crate::arena::Key as _;
+        let draws = &mut self.families.get_mut(family)?.draws;
+        *draws += 1;
+        let id = u64::try_from(family.num()).unwrap_or_default();
+        Ok(Draw::new(self.settings.seed, Stream::Family, id, *draws))
+    }
+
+    /// The as-of date.
+    pub(crate) fn as_of(&self) -> Date {
+        self.settings.end_date
+    }
+
+    /// Adds an event for a moment in working hours, `days` from now or on the next open day after that.
+    pub(crate) fn later(&mut self, days: i32, draw: &mut Draw, event: Event) {
+        let day = open_from(self.now.date().plus_days(days.max(1)));
+        self.queue.push(in_hours(day, draw), event);
+    }
+
+    /// Everybody logs on.
+    fn log_on(&mut self) -> Result<(), PracticeError> {
+        let day = self.now.date();
+        let mut draw = Draw::new(self.settings.seed, Stream::Day, u64::from(day.days().unsigned_abs()), 0);
+        let providers = self.office.providers.iter().filter(|p| p.works(day)).map(|p| p.user);
+        let users: Vec<i64> = self.office.desk.iter().copied().chain(providers).collect();
+        for user in users {
+            self.now = day.at_seconds(7 * 3600 + 30 * 60 + i64::from(draw.below(1500)));
+            self.log(Log {
+                permission: Permission::UserLogOnOff,
+                patient: PatientKey::default(),
+                key: 0,
+                user,
+                text: "Logged on".to_owned(),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// A moment in working hours of a day.
+pub(crate) fn in_hours(day: Date, draw: &mut Draw) -> DateTime {
+    day.at_seconds(8 * 3600 + i64::from(draw.below(9 * 3600 - 60)))
+}
