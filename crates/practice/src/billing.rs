@@ -54,7 +54,7 @@ impl World<'_> {
             account.billed = true;
             let days = draw.between(6, 30);
             self.later(days, draw, Event::Bill(family));
-        } else if due < -Cents::dollars(25) && draw.chance(350) {
+        } else if account.ledger.overpaid() > Cents::dollars(25) && draw.chance(600) {
             let days = draw.between(15, 45);
             self.later(days, draw, Event::Refund(family));
         }
@@ -144,14 +144,65 @@ impl World<'_> {
         self.enter_payment(payer, family, kind, &parts, draw)
     }
 
+    /// Part of what planned work will cost the patient is paid ahead; it belongs to no procedure yet.
+    pub(crate) fn prepay(
+        &mut self,
+        patient: PatientKey,
+        provider: ProviderKey,
+        share: Cents,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let family = self.patients.get(patient)?.family;
+        let patience = match self.families.get(family)?.purse {
+            Purse::Prompt => 320,
+            Purse::Usual => 160,
+            Purse::Slow | Purse::Never => 0,
+        };
+        if share < Cents::dollars(250) || !draw.chance(patience) {
+            return Ok(());
+        }
+        let amount = share.percent(50).floor_dollars();
+        let (about, day) = (About::Prepaid(0), self.now.date());
+        let item = Open { about, patient, provider, day, left: Cents::ZERO, expected: Cents::ZERO };
+        let kind =
+            draw.weighted(&[(Definition::CARD, 70), (Definition::CHECK, 20), (Definition::FINANCING, 10)]);
+        self.enter_payment(patient, family, kind, &[Part { item, amount }], draw)
+    }
+
+    /// What a patient paid ahead goes to the work that is done now: a transfer that moves no money.
+    pub(crate) fn use_prepayments(
+        &mut self,
+        patient: PatientKey,
+        family: FamilyKey,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let open = &self.families.get(family)?.ledger.open;
+        let is_ahead = |i: &&Open| i.patient == patient && matches!(i.about, About::Prepaid(_));
+        let Some(ahead) = open.iter().find(is_ahead).copied() else { return Ok(()) };
+        let mut left = -ahead.left;
+        let mut parts = Vec::new();
+        for item in open.iter().filter(|i| i.patient == patient && matches!(i.about, About::Procedure(_))) {
+            let amount = item.due().min(left);
+            if amount.is_positive() {
+                parts.push(Part { item: *item, amount });
+                left -= amount;
+            }
+        }
+        if parts.is_empty() {
+            return Ok(());
+        }
+        parts.push(Part { item: ahead, amount: ahead.left + left });
+        self.enter_payment(patient, family, Definition::default(), &parts, draw)
+    }
+
     /// Money that was paid too much goes back.
     pub(crate) fn refund(&mut self, family: FamilyKey) -> Result<(), PracticeError> {
         let mut draw = self.draw(family)?;
         let account = self.families.get(family)?;
-        let mut left = -account.ledger.due();
+        let mut left = account.ledger.overpaid();
         let Some(head) = account.members.first().copied() else { return Ok(()) };
         let mut parts = Vec::new();
-        for item in &account.ledger.open {
+        for item in account.ledger.open.iter().filter(|i| !matches!(i.about, About::Prepaid(_))) {
             let part = (-item.left).min(left);
             if part.is_positive() {
                 parts.push(Part { item: *item, amount: -part });
@@ -176,6 +227,7 @@ impl World<'_> {
         let (now, today, as_of) = (self.now, self.now.date(), self.as_of());
         let total: Cents = parts.iter().map(|p| p.amount).sum();
         let payment = self.keys.payment.next();
+        let note = if kind == Definition::default() { "INCOME TRANSFER" } else { "" };
         let user = self.desk(draw);
         let check = if kind == Definition::CHECK {
             format!("DEMO-{}", 1000 + draw.below(9000))
@@ -188,15 +240,17 @@ impl World<'_> {
                 .set("PayDate", today)
                 .set("PayAmt", total)
                 .set("CheckNum", check)
+                .set("PayNote", note)
                 .set("PatNum", payer)
                 .set("DateEntry", today)
                 .set("SecUserNumEntry", user);
         })?;
         for part in parts {
             let split = self.keys.split.next();
-            let (procedure, adjustment) = match part.item.about {
-                About::Procedure(num) => (num, 0),
-                About::Adjustment(num) => (0, num),
+            let (procedure, adjustment, unearned) = match part.item.about {
+                About::Procedure(num) => (num, 0, Definition::default()),
+                About::Adjustment(num) => (0, num, Definition::default()),
+                About::Prepaid(_) => (0, 0, Definition::UNEARNED),
             };
             self.out.row(Rows::PaySplit, now, |r| {
                 r.set("SplitNum", split)
@@ -207,12 +261,15 @@ impl World<'_> {
                     .set("DatePay", today)
                     .set("ProcNum", procedure)
                     .set("DateEntry", today)
+                    .set("UnearnedType", unearned)
                     .set("SecUserNumEntry", user)
                     .set("AdjNum", adjustment);
             })?;
             self.patients.get_mut(part.item.patient)?.balance -= part.amount;
             let ledger = &mut self.families.get_mut(family)?.ledger;
-            if part.amount.is_positive() {
+            if part.item.about == About::Prepaid(0) {
+                ledger.prepay(Open { about: About::Prepaid(payment), left: -part.amount, ..part.item });
+            } else if part.amount.is_positive() {
                 ledger.credit(part.item.about, part.amount);
             } else {
                 ledger.refund(part.item.about, -part.amount, today, as_of);
@@ -239,7 +296,7 @@ impl World<'_> {
         let user = self.desk(draw);
         let procedure = match about {
             About::Procedure(num) => num,
-            About::Adjustment(_) => 0,
+            About::Adjustment(_) | About::Prepaid(_) => 0,
         };
         self.out.row(Rows::Adjustment, now, |r| {
             r.set("AdjNum", key)

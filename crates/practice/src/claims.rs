@@ -57,6 +57,8 @@ pub(crate) struct LineState {
     pub(crate) estimate: Estimate,
     /// What the primary plan paid and wrote off, for a secondary claim.
     pub(crate) other: Option<Cents>,
+    /// What a second plan is expected to pay once the first one has decided.
+    pub(crate) second: Cents,
     /// What the plan paid.
     pub(crate) paid: Cents,
     /// What came off as deductible.
@@ -77,6 +79,7 @@ impl LineState {
             fee: procedure.fee,
             estimate,
             other: None,
+            second: Cents::ZERO,
             paid: Cents::ZERO,
             deductible: Cents::ZERO,
             remark: "",
@@ -95,12 +98,18 @@ impl World<'_> {
         &mut self,
         patient: PatientKey,
         rank: usize,
-        lines: Vec<LineState>,
+        mut lines: Vec<LineState>,
         service: Date,
         provider: ProviderKey,
         draw: &mut Draw,
     ) -> Result<(), PracticeError> {
         let user = self.desk(draw);
+        if rank == 0 {
+            let seconds = self.second_estimates(patient, &lines, service, LineState::expected)?;
+            for (line, second) in lines.iter_mut().zip(seconds) {
+                line.second = second.pays;
+            }
+        }
         let person = self.patients.get_mut(patient)?;
         let family = person.family;
         let coverage = person.coverage.get_mut(rank).ok_or(PracticeError::Fault("coverage"))?;
@@ -110,7 +119,7 @@ impl World<'_> {
         }
         let ledger = &mut self.families.get_mut(family)?.ledger;
         for line in &lines {
-            ledger.expect(About::Procedure(line.procedure), line.expected());
+            ledger.expect(About::Procedure(line.procedure), line.expected() + line.second);
         }
         let now = self.now;
         let claim = self.claims.add(Claim {
@@ -156,21 +165,40 @@ impl World<'_> {
         if refused && draw.chance(600) {
             return self.send_again(key, &mut draw);
         }
-        let plan =
-            self.patients.get(patient)?.coverage.get(rank).ok_or(PracticeError::Fault("coverage"))?.plan;
-        let carrier_key = self.payers.plans.get(plan)?.carrier;
-        let exact = draw.chance(840);
-        for line in &mut self.claims.get_mut(key)?.lines {
+        let person = self.patients.get_mut(patient)?;
+        let coverage = person.coverage.get_mut(rank).ok_or(PracticeError::Fault("coverage"))?;
+        let plan = self.payers.plans.get(coverage.plan)?;
+        let claim = self.claims.get_mut(key)?;
+        let (carrier_key, year) = (plan.carrier, plan.benefit_year(claim.service));
+        let exact = draw.chance(830);
+        for line in &mut claim.lines {
             line.paid = line.estimate.pays;
             line.deductible = line.estimate.deductible;
             if refused {
                 line.paid = Cents::ZERO;
                 line.deductible = Cents::ZERO;
                 line.remark = "Not covered";
-            } else if !exact && draw.chance(600) {
-                let percent = i64::from(draw.weighted(&[(0_u8, 2), (60, 3), (75, 3), (90, 3)]));
-                line.paid = line.paid.percent(percent);
-                line.remark = "Paid as the cheaper alternative";
+                continue;
+            }
+            match if exact { 0 } else { draw.weighted(&[(0, 25), (1, 55), (2, 20)]) } {
+                1 => {
+                    let percent = i64::from(draw.weighted(&[(0_u8, 2), (60, 3), (75, 3), (90, 3)]));
+                    line.paid = line.paid.percent(percent);
+                    line.remark = "Paid as the cheaper alternative";
+                }
+                // Only a first plan: a second one pays what is left and no more.
+                2 if rank == 0 => {
+                    // More than expected, as far as the fee and the benefits of the year go: taken at once, so that
+                    // nothing else is promised from them.
+                    let settled = line.deductible + line.paid;
+                    let room = (line.estimate.allowed - settled).or_zero().percent(60);
+                    let used = coverage.used_in(year).0;
+                    let more = plan.maximum.map_or(room, |maximum| room.min((maximum - used).or_zero()));
+                    line.paid += more;
+                    coverage.consume(year, more, Cents::ZERO);
+                    line.remark = "Paid at a higher share";
+                }
+                _ => {}
             }
         }
         let payday = {
@@ -255,20 +283,18 @@ impl World<'_> {
         let year = self.payers.plans.get(coverage.plan)?.benefit_year(claim.service);
         let ledger = &mut self.families.get_mut(family)?.ledger;
         for line in &claim.lines {
-            coverage.consume(
-                year,
-                line.paid - line.estimate.pays,
-                line.deductible - line.estimate.deductible,
-            );
+            // What is paid beyond the estimate was taken when the carrier decided.
+            let less = (line.paid - line.estimate.pays).min(Cents::ZERO);
+            coverage.consume(year, less, line.deductible - line.estimate.deductible);
             let settled = line.paid + line.estimate.write_off;
             person.balance -= settled;
             // First the credit, so that the item is not settled away while it is still open.
             ledger.credit(About::Procedure(line.procedure), settled);
-            ledger.expect(About::Procedure(line.procedure), -line.expected());
+            ledger.expect(About::Procedure(line.procedure), -line.expected() - line.second);
         }
         self.emit_claim(key, &claim, ClaimStatus::Received)?;
-        for line in &claim.lines {
-            self.emit_line(key, &claim, line, payment)?;
+        for (number, line) in (1_i64..).zip(&claim.lines) {
+            self.emit_line(key, &claim, (number, line), payment)?;
         }
         let user = self.office.desk.first().copied().unwrap_or(1);
         let text = format!("Claim {} received", key.num());
@@ -280,34 +306,47 @@ impl World<'_> {
         self.settle_up(family, &mut draw)
     }
 
-    /// Writes the claim to the second plan for what the first one left.
-    fn write_secondary(&mut self, primary: &Claim, draw: &mut Draw) -> Result<(), PracticeError> {
-        let Some(coverage) = self.patients.get(primary.patient)?.coverage.get(1) else { return Ok(()) };
+    /// What the second plan is expected to pay of each line, beyond what the first one settles; nothing without one.
+    fn second_estimates(
+        &self,
+        patient: PatientKey,
+        lines: &[LineState],
+        service: Date,
+        settled: impl Fn(&LineState) -> Cents,
+    ) -> Result<Vec<Estimate>, PracticeError> {
+        let Some(coverage) = self.patients.get(patient)?.coverage.get(1) else { return Ok(Vec::new()) };
         let plan = self.payers.plans.get(coverage.plan)?;
-        let mut used = Used::of(coverage, plan, primary.service);
-        let mut lines = Vec::new();
-        for line in &primary.lines {
-            let settled = line.paid + line.estimate.write_off;
-            let mut estimate =
-                estimate(plan, &self.fees, line.code, line.fee, primary.service, &mut used.clone());
-            estimate.pays = estimate.pays.min((line.fee - settled).or_zero());
+        let mut used = Used::of(coverage, plan, service);
+        let second = |line: &LineState| {
+            let mut alone = used;
+            let mut estimate = estimate(plan, &self.fees, line.code, line.fee, service, &mut alone);
+            estimate.pays = estimate.pays.min((line.fee - settled(line)).or_zero());
             estimate.write_off = Cents::ZERO;
             used.take(&estimate);
+            estimate
+        };
+        Ok(lines.iter().map(second).collect())
+    }
+
+    /// Writes the claim to the second plan for what the first one left.
+    fn write_secondary(&mut self, primary: &Claim, draw: &mut Draw) -> Result<(), PracticeError> {
+        let settled = |line: &LineState| line.paid + line.estimate.write_off;
+        let estimates = self.second_estimates(primary.patient, &primary.lines, primary.service, settled)?;
+        if !estimates.iter().any(|e| e.pays.is_positive()) {
+            return Ok(());
+        }
+        let mut lines = Vec::new();
+        for (line, estimate) in primary.lines.iter().zip(estimates) {
             lines.push(LineState {
-                key: 0,
+                key: self.keys.claim_line.next(),
                 other: Some(line.paid),
+                second: Cents::ZERO,
                 estimate,
                 paid: Cents::ZERO,
                 deductible: Cents::ZERO,
                 remark: "",
                 ..*line
             });
-        }
-        if !lines.iter().any(|l| l.estimate.pays.is_positive()) {
-            return Ok(());
-        }
-        for line in &mut lines {
-            line.key = self.keys.claim_line.next();
         }
         self.write_claim(primary.patient, 1, lines, primary.service, primary.provider, draw)
     }
@@ -321,8 +360,8 @@ impl World<'_> {
             let expected = claim.lines.iter().map(LineState::expected).sum();
             self.families.get_mut(person.family)?.insurance += expected;
             self.emit_claim(key, &claim, status)?;
-            for line in &claim.lines {
-                self.emit_line(key, &claim, line, 0)?;
+            for (number, line) in (1_i64..).zip(&claim.lines) {
+                self.emit_line(key, &claim, (number, line), 0)?;
             }
         }
         Ok(())
@@ -370,7 +409,7 @@ impl World<'_> {
         &mut self,
         key: ClaimKey,
         claim: &Claim,
-        line: &LineState,
+        (number, line): (i64, &LineState),
         payment: i64,
     ) -> Result<(), PracticeError> {
         let coverage = self.patients.get(claim.patient)?.coverage.get(claim.rank);
@@ -404,7 +443,7 @@ impl World<'_> {
                 .set("CopayOverride", Cents::BLANK)
                 .set("ProcDate", claim.service)
                 .set("DateEntry", received.unwrap_or(unset_date()))
-                .set("LineNumber", 1_i64)
+                .set("LineNumber", number)
                 .set("DedEst", deductible)
                 .set("DedEstOverride", Cents::BLANK)
                 .set("InsEstTotal", pays)

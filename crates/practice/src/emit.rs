@@ -4,7 +4,7 @@ use std::hash::Hasher;
 
 use bicuspid_model::{DateTime, SourceType, Value};
 use bicuspid_opendental::{DefaultValue, TableFacts, facts};
-use siphasher::sip128::{Hasher128, SipHasher24};
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::calendar::{unset_date, unset_time};
 use crate::error::PracticeError;
@@ -151,7 +151,7 @@ impl<'s> Emitter<'s> {
         }
         self.encoded.clear();
         encode(&form.row, &mut self.encoded);
-        let mut hasher = SipHasher24::new();
+        let mut hasher = SipHasher13::new();
         hasher.write(&self.encoded);
         form.digest = form.digest.wrapping_add(hasher.finish128().as_u128());
         form.rows += 1;
@@ -205,23 +205,28 @@ fn empty(source: &SourceType, default: Option<DefaultValue>) -> Value {
 
 /// Appends the values in a form in which different rows have different bytes.
 fn encode(row: &[Value], bytes: &mut Vec<u8>) {
-    let mut sized = |tag: u8, content: &[u8]| {
+    // The tag tells the length of everything but text and bytes.
+    fn fixed(bytes: &mut Vec<u8>, tag: u8, content: &[u8]) {
         bytes.push(tag);
-        bytes.extend_from_slice(&content.len().to_le_bytes());
         bytes.extend_from_slice(content);
-    };
+    }
+    fn sized(bytes: &mut Vec<u8>, tag: u8, content: &[u8]) {
+        let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
+        fixed(bytes, tag, &length.to_le_bytes());
+        bytes.extend_from_slice(content);
+    }
     for value in row {
         match value {
-            Value::Null => sized(0, &[]),
-            Value::Int(v) => sized(1, &v.to_le_bytes()),
-            Value::UInt(v) => sized(2, &v.to_le_bytes()),
-            Value::Float(v) => sized(3, &v.to_bits().to_le_bytes()),
-            Value::Decimal(v) => sized(4, v.as_bytes()),
-            Value::Text(v) => sized(5, v.as_bytes()),
-            Value::Bytes(v) => sized(6, v),
-            Value::Date(v) => sized(7, &v.days().to_le_bytes()),
-            Value::DateTime(v) => sized(8, &v.micros().to_le_bytes()),
-            Value::Time(v) => sized(9, &v.to_le_bytes()),
+            Value::Null => fixed(bytes, 0, &[]),
+            Value::Int(v) => fixed(bytes, 1, &v.to_le_bytes()),
+            Value::UInt(v) => fixed(bytes, 2, &v.to_le_bytes()),
+            Value::Float(v) => fixed(bytes, 3, &v.to_bits().to_le_bytes()),
+            Value::Decimal(v) => sized(bytes, 4, v.as_bytes()),
+            Value::Text(v) => sized(bytes, 5, v.as_bytes()),
+            Value::Bytes(v) => sized(bytes, 6, v),
+            Value::Date(v) => fixed(bytes, 7, &v.days().to_le_bytes()),
+            Value::DateTime(v) => fixed(bytes, 8, &v.micros().to_le_bytes()),
+            Value::Time(v) => fixed(bytes, 9, &v.to_le_bytes()),
         }
     }
 }

@@ -40,7 +40,8 @@ impl World<'_> {
         let person = self.patients.get_mut(patient)?;
         person.visits.retain(|v| *v != key);
         let family = person.family;
-        if person.first_visit.is_none() {
+        visit.first = person.first_visit.is_none();
+        if visit.first {
             person.first_visit = Some(day);
             person.stamp = dismissed;
         }
@@ -55,6 +56,7 @@ impl World<'_> {
         self.log(Log { permission: Permission::AppointmentEdit, patient, key: key.num(), user, text })?;
         self.claim(patient, &done, &visit, draw)?;
         self.discount(patient, family, &done, draw)?;
+        self.use_prepayments(patient, family, draw)?;
         self.pay_at_visit(patient, family, draw)?;
         self.follow_up(&visit, &done, user, draw)?;
         self.examine(&visit, draw)?;
@@ -220,6 +222,7 @@ impl World<'_> {
         let provider = if finding.hygiene { person.hygienist } else { person.dentist };
         let user = self.office.provider(person.dentist)?.user;
         let procedures = self.plan(patient, &finding.items, provider, finding.diagnosis, user)?;
+        let share = self.share(patient, &procedures)?;
         let waiting = Waiting { procedures, minutes: finding.minutes, hygiene: finding.hygiene };
         let reason = if finding.hygiene { Reason::Hygiene } else { Reason::Treatment };
         let agrees = draw.chance(finding.appeal);
@@ -230,7 +233,19 @@ impl World<'_> {
             let days = if agrees { wait } else { draw.between(60, 240) };
             self.later(days, draw, Event::Seek(patient, reason));
         }
-        Ok(())
+        if agrees { self.prepay(patient, provider, share, draw) } else { Ok(()) }
+    }
+
+    /// What planned work is expected to cost the patient.
+    fn share(&self, patient: PatientKey, procedures: &[ProcedureKey]) -> Result<Cents, PracticeError> {
+        let mut items = Vec::new();
+        for key in procedures {
+            let procedure = self.procedures.get(*key)?;
+            items.push((procedure.item, procedure.fee));
+        }
+        let fees: Cents = items.iter().map(|(_, fee)| *fee).sum();
+        let estimates = self.estimates(patient, items.into_iter(), self.now.date())?;
+        Ok(fees - estimates.iter().map(|e| e.pays + e.write_off).sum())
     }
 
     /// After a check-up: when should the next one be, and is it booked at once?

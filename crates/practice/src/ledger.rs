@@ -12,6 +12,8 @@ pub(crate) enum About {
     Procedure(i64),
     /// A charge that was added.
     Adjustment(i64),
+    /// Money paid ahead for work to come, by the key of its payment.
+    Prepaid(i64),
 }
 
 /// A charge that is not settled.
@@ -80,7 +82,20 @@ impl Ledger {
         self.settle();
     }
 
-    /// Enters money given back, which counts as a charge of that day.
+    /// Enters money paid ahead.
+    pub(crate) fn prepay(&mut self, item: Open) {
+        self.credits -= item.left;
+        self.open.push(item);
+    }
+
+    /// What was paid too much, as a positive amount; what was paid ahead is not part of it.
+    pub(crate) fn overpaid(&self) -> Cents {
+        let ahead: Cents =
+            self.open.iter().filter(|i| matches!(i.about, About::Prepaid(_))).map(|i| i.left).sum();
+        (ahead - self.due()).or_zero()
+    }
+
+    /// Enters money given back or moved to another item, which counts as a charge of that day.
     pub(crate) fn refund(&mut self, about: About, amount: Cents, day: Date, as_of: Date) {
         self.age_charge(day, as_of, amount);
         if let Some(item) = self.open.iter_mut().find(|i| i.about == about) {
@@ -168,6 +183,20 @@ mod tests {
         ledger.refund(About::Procedure(1), Cents::dollars(20), as_of.plus_days(-1), as_of);
         assert_eq!(ledger.aging().total, Cents::ZERO);
         assert!(ledger.open.is_empty());
+    }
+
+    #[test]
+    fn what_is_paid_ahead_is_not_paid_too_much() {
+        let as_of = Date::from_days(9500);
+        let mut ledger = Ledger::default();
+        ledger.prepay(Open { about: About::Prepaid(1), left: -Cents::dollars(50), ..item(1, as_of, 0) });
+        assert_eq!((ledger.due(), ledger.overpaid()), (-Cents::dollars(50), Cents::ZERO));
+        assert_eq!(ledger.aging().total, -Cents::dollars(50));
+        ledger.charge(item(2, as_of, 30), as_of);
+        ledger.credit(About::Procedure(2), Cents::dollars(45));
+        assert_eq!(ledger.overpaid(), Cents::dollars(15));
+        ledger.refund(About::Prepaid(1), Cents::dollars(50), as_of, as_of);
+        assert_eq!(ledger.aging().total, -Cents::dollars(15));
     }
 
     #[test]

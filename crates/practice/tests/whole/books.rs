@@ -97,7 +97,8 @@ fn payments_are_the_sum_of_their_splits() {
     let procedures = made.by_key("procedurelog");
     for row in made.rows("paysplit") {
         *splits.entry(row.int("PayNum")).or_default() += row.cents("SplitAmt");
-        assert_ne!(row.int("ProcNum") != 0, row.int("AdjNum") != 0);
+        let about = ["ProcNum", "AdjNum", "UnearnedType"].map(|c| row.int(c));
+        assert_eq!(about.iter().filter(|a| **a != 0).count(), 1);
         if let Some(procedure) = procedures.get(&row.int("ProcNum")) {
             assert_eq!(procedure.int("ProcStatus"), COMPLETE);
             assert_eq!(procedure.int("PatNum"), row.int("PatNum"));
@@ -109,9 +110,22 @@ fn payments_are_the_sum_of_their_splits() {
     assert_eq!(payments.len(), splits.len());
     for (num, payment) in payments {
         assert_eq!(payment.cents("PayAmt"), splits[&num]);
-        assert_ne!(payment.cents("PayAmt"), 0);
+        assert_eq!(payment.cents("PayAmt") == 0, payment.int("PayType") == 0);
         assert_eq!(payment.cents("PayAmt") < 0, payment.int("PayType") == 72);
     }
+}
+
+#[test]
+fn what_is_paid_ahead_is_moved_and_never_more_than_that() {
+    let made = made();
+    let mut ahead: BTreeMap<i64, i64> = BTreeMap::new();
+    let (mut paid, mut moved) = (0, 0);
+    for row in made.rows("paysplit").filter(|r| r.int("UnearnedType") != 0) {
+        *ahead.entry(row.int("PatNum")).or_default() += row.cents("SplitAmt");
+        if row.cents("SplitAmt") > 0 { paid += 1 } else { moved += 1 }
+    }
+    assert!(ahead.values().all(|left| *left >= 0));
+    assert!(moved > 10 && paid > 10, "{paid} {moved}");
 }
 
 #[test]

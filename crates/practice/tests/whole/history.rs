@@ -113,8 +113,13 @@ fn appointments_lie_in_working_hours() {
 fn the_dates_of_a_visit_are_in_order() {
     let made = made();
     let patients = made.by_key("patient");
+    let mut new = BTreeSet::new();
     for row in made.rows("appointment") {
         let patient = &patients[&row.int("PatNum")];
+        if row.int("AptStatus") == 2 && row.int("IsNewPatient") == 1 {
+            assert!(new.insert(row.int("PatNum")));
+            assert_eq!(row.date("AptDateTime"), patient.date("DateFirstVisit"));
+        }
         assert!(row.time("SecDateTEntry") <= row.time("DateTStamp"));
         assert!(patient.date("SecDateEntry") <= row.date("SecDateTEntry"));
         if row.int("AptStatus") == 2 {
