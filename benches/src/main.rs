@@ -1,0 +1,45 @@
+//! Figures of Bicuspid, beside the limits of the machine measured in the same run.
+#![expect(clippy::print_stdout, reason = "a table of figures is what this program is for")]
+
+mod data;
+mod locks;
+mod memory;
+mod pairs;
+mod rates;
+
+use std::process::ExitCode;
+
+use pairs::Fault;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            println!("could not measure: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<(), Fault> {
+    if let [child, clinic, target, table] = arguments
+        && child == memory::CHILD
+    {
+        return memory::child(clinic, target, table);
+    }
+    let long = arguments.iter().any(|a| a == "--long");
+    let named: Vec<&str> = arguments.iter().map(String::as_str).filter(|a| *a != "--long").collect();
+    let all = ["rates", "locks", "memory"];
+    for name in if named.is_empty() { &all[..] } else { &named } {
+        match *name {
+            "rates" => rates::measure(long)?,
+            "locks" => locks::measure(long)?,
+            "memory" => memory::measure(long)?,
+            other => {
+                return Err(format!("no measurement is called {other}; there are {}", all.join(", ")).into());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! A clinic and a target, and the flow between them.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bicuspid_model::{Column, Endpoint, Environment, FingerprintKey, Table, TargetType};
+use bicuspid_source::{Pace, Source, SourceOptions, Walk};
+use bicuspid_sync::{RunInfo, SyncReport, SyncSettings};
+use bicuspid_target::Analytics;
+
+pub(crate) type Fault = Box<dyn std::error::Error>;
+
+/// Reads a table and throws its rows away; rows and bytes.
+pub(crate) async fn extract(
+    clinic: &Endpoint,
+    name: &str,
+    pace: Pace,
+) -> Result<(u64, u64, Duration), Fault> {
+    let mut source = Source::connect(clinic, SourceOptions { pace, ..SourceOptions::default() }).await?;
+    let discovered = source.discover().await?;
+    let found = discovered.tables.into_iter().find(|t| t.name.as_str() == name).ok_or("no such table")?;
+    let columns = found.columns.iter().map(|c| {
+        let source = c.source.clone().ok_or("an unknown type")?;
+        let target = TargetType::of(&source);
+        Ok(Column { name: c.name.clone(), source, target, nullable: true, withheld: false })
+    });
+    let columns = columns.collect::<Result<Vec<_>, &str>>()?;
+    let table = Table { name: found.name.clone(), columns, primary_key: found.primary_key.clone() };
+    let walk = Walk::of(&found, &table);
+    let began = Instant::now();
+    source.enter(&found.engine).await?;
+    let (mut rows, mut bytes) = (0_u64, 0_u64);
+    let mut reader = source.reader(&found, &table, &walk);
+    loop {
+        let piece = reader.next(None).await?;
+        rows += u64::try_from(piece.batch.len())?;
+        bytes += u64::try_from(piece.batch.bytes().len())?;
+        if piece.is_last {
+            break;
+        }
+    }
+    let took = began.elapsed();
+    source.close().await;
+    Ok((rows, bytes, took))
+}
+
+/// A whole sync of the tables named.
+pub(crate) async fn sync(
+    clinic: &Endpoint,
+    target: &Endpoint,
+    tables: &[&str],
+    pace: Pace,
+    staging: &Path,
+) -> Result<SyncReport, Fault> {
+    let mut settings = SyncSettings::new(Environment::Test, staging.to_owned(), "bench");
+    settings.tables = Some(tables.iter().map(|t| (*t).to_owned()).collect());
+    settings.pace = pace;
+    let look = Analytics::connect(target).await?;
+    let policy = settings.type_policy.name();
+    let identity = look.enrol(Environment::Test, FingerprintKey::new([7; 16]), policy, "bench").await?;
+    let writer = look.into_writer(identity).await?;
+    let source = Source::connect(clinic, SourceOptions { pace, ..SourceOptions::default() }).await?;
+    let run = RunInfo { run_id: "bench".into(), started_at: "2026-01-01T00:00:00Z".into() };
+    let report = bicuspid_sync::sync(source, writer, &settings, &run, &|_| {}).await?;
+    if report.any_held() {
+        return Err(format!("a table was held: {:?}", report.troubles).into());
+    }
+    Ok(report)
+}

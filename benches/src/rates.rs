@@ -1,0 +1,140 @@
+//! Rows and megabytes a second: the raw limits of both servers, then extract, load and the whole flow.
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bicuspid_sandbox::PostgresOptions;
+use bicuspid_sandbox::testing::{self, MariaDbDatabase, MariaDbServer, PostgresDatabase, PostgresServer};
+use bicuspid_source::Pace;
+
+use crate::data;
+use crate::pairs::{self, Fault};
+
+struct Bench {
+    mariadb: MariaDbServer,
+    clinic: MariaDbDatabase,
+    postgres: PostgresServer,
+    target: PostgresDatabase,
+    folder: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+}
+
+pub(crate) fn measure(long: bool) -> Result<(), Fault> {
+    let mariadb = MariaDbServer::start(testing::test_options());
+    let postgres = PostgresServer::start(PostgresOptions { durable: true, settings: Vec::new() });
+    let bench = Bench {
+        clinic: mariadb.database("bench"),
+        target: postgres.database("bench"),
+        mariadb,
+        postgres,
+        folder: tempfile::tempdir()?,
+        runtime: tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
+    };
+    let (wide, narrow) = if long { (1_000_000, 5_000_000) } else { (200_000, 1_000_000) };
+    println!("rates, pace full, MyISAM, PostgreSQL durable; medians of 3");
+    println!("{:<8} {:<26} {:>9} {:>12} {:>8} {:>7}", "table", "what", "seconds", "rows/s", "MB/s", "ratio");
+    data::wide(&bench.clinic, wide, "MyISAM");
+    bench.table("wide", wide)?;
+    data::narrow(&bench.clinic, narrow, "MyISAM");
+    bench.table("narrow", narrow)
+}
+
+impl Bench {
+    fn table(&self, table: &str, rows: u64) -> Result<(), Fault> {
+        let file = self.folder.path().join(format!("{table}.copy"));
+        // Made first, so that there are bytes to copy: those of the table as it arrives.
+        self.sync(table)?;
+        self.copy_out(table, &file)?;
+        let bytes = std::fs::metadata(&file)?.len();
+        let mut drains = Vec::new();
+        let mut copies = Vec::new();
+        let mut extracts = Vec::new();
+        let mut syncs = Vec::new();
+        // Interleaved: what slows the machine down for a while slows every line down.
+        for _ in 0..3 {
+            drains.push(self.drain(table)?);
+            copies.push(self.copy_in(table, &file)?);
+            extracts.push(self.runtime.block_on(pairs::extract(&self.clinic.endpoint, table, Pace::Full))?.2);
+            syncs.push(self.sync(table)?);
+        }
+        let (drain, copy) = (median(drains), median(copies));
+        let limit = drain.max(copy);
+        let line = |what: &str, took: Duration| {
+            let seconds = took.as_secs_f64();
+            println!(
+                "{table:<8} {what:<26} {seconds:>9.2} {:>12.0} {:>8.0} {:>7.2}",
+                number(rows) / seconds,
+                number(bytes) / 1e6 / seconds,
+                limit.as_secs_f64() / seconds
+            );
+        };
+        line("limit: mariadb client", drain);
+        line("limit: psql COPY", copy);
+        line("extract only", median(extracts));
+        line("whole sync, proved", median(syncs));
+        Ok(())
+    }
+
+    fn drain(&self, table: &str) -> Result<Duration, Fault> {
+        let began = Instant::now();
+        let status = Command::new("mariadb")
+            .args(["--no-defaults", "--quick", "--skip-column-names", "--batch", "-u", "root", "-S"])
+            .arg(self.mariadb.socket())
+            .arg("-e")
+            .arg(format!("SELECT * FROM {}.{table}", self.clinic.name()))
+            .stdout(Stdio::null())
+            .status()?;
+        if status.success() { Ok(began.elapsed()) } else { Err("the mariadb client failed".into()) }
+    }
+
+    fn psql(&self, sql: &str) -> Command {
+        let mut psql = Command::new("psql");
+        psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", self.target.name(), "-p"])
+            .arg(self.postgres.port().to_string())
+            .arg("-h")
+            .arg(self.postgres.socket_folder())
+            .args(["-c", sql]);
+        psql
+    }
+
+    fn copy_out(&self, table: &str, file: &std::path::Path) -> Result<(), Fault> {
+        let sql = format!("COPY raw.{table} TO STDOUT (FORMAT binary)");
+        let status = self.psql(&sql).stdout(File::create(file)?).status()?;
+        if status.success() { Ok(()) } else { Err("psql could not copy out".into()) }
+    }
+
+    /// `COPY` of the same bytes into an empty table of the same shape, created in the same transaction or not: as a
+    /// person would, without.
+    fn copy_in(&self, table: &str, file: &std::path::Path) -> Result<Duration, Fault> {
+        self.target.admin(&format!("CREATE TABLE public.limit_{table} (LIKE raw.{table})"));
+        let began = Instant::now();
+        let sql = format!("COPY public.limit_{table} FROM STDIN (FORMAT binary)");
+        let status = self.psql(&sql).stdin(File::open(file)?).status()?;
+        let took = began.elapsed();
+        self.target.admin(&format!("DROP TABLE public.limit_{table}"));
+        if status.success() { Ok(took) } else { Err("psql could not copy in".into()) }
+    }
+
+    fn sync(&self, table: &str) -> Result<Duration, Fault> {
+        self.target.admin(&format!("DROP TABLE IF EXISTS raw.{table}"));
+        let began = Instant::now();
+        self.runtime.block_on(pairs::sync(
+            &self.clinic.endpoint,
+            &self.target.endpoint,
+            &[table],
+            Pace::Full,
+            self.folder.path(),
+        ))?;
+        Ok(began.elapsed())
+    }
+}
+
+fn number(n: u64) -> f64 {
+    f64::from(u32::try_from(n / 16).unwrap_or(u32::MAX)) * 16.0
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
