@@ -1,2 +1,100 @@
 //! Bicuspid: a one-way valve for dental data.
-fn main() {}
+
+mod banner;
+mod cli;
+mod clock;
+mod commands;
+mod consent;
+mod interrupt;
+mod known;
+mod memory;
+mod printer;
+mod progress;
+mod report;
+mod settings;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cli::{Cli, Parsed};
+use printer::Printer;
+use report::{Ended, Outcome, Report, Stop};
+use settings::ProcessEnvironment;
+
+/// How long goodbyes to servers may take once the work is over.
+const GOODBYE_MAX: Duration = Duration::from_millis(300);
+
+/// What every command is given.
+#[derive(Debug)]
+pub(crate) struct App {
+    /// Flags of every command.
+    pub(crate) globals: cli::Globals,
+    /// The known variables of the process environment.
+    pub(crate) process: ProcessEnvironment,
+    /// Where to print.
+    pub(crate) printer: Printer,
+}
+
+fn main() -> ExitCode {
+    let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let process = ProcessEnvironment::read();
+    match cli::parse(&args) {
+        Parsed::Text(text) => {
+            Printer::raw(text.trim_end());
+            ExitCode::SUCCESS
+        }
+        Parsed::Wrong { trouble, command, json } => {
+            let printer = Printer::new(json, process.allows_colour());
+            finish(printer, &command, None, Err(Stop::from(*trouble)))
+        }
+        Parsed::Command(cli) => run(*cli, process),
+    }
+}
+
+fn run(cli: Cli, process: ProcessEnvironment) -> ExitCode {
+    let printer = Printer::new(cli.globals.json, process.allows_colour());
+    let (command, env) = (cli.command.name(), cli.command.env());
+    let app = App { globals: cli.globals, process, printer };
+    let place = Arc::new(Mutex::new(String::new()));
+    let seen = Arc::clone(&place);
+    // A message of a panic may hold a value; its place cannot.
+    std::panic::set_hook(Box::new(move |panic| {
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.is_empty() {
+            *seen = panic.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
+        }
+    }));
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(_) => return Err(Stop::from(report::fault("the runtime could not be started"))),
+        };
+        let ended =
+            runtime.block_on(interrupt::unless_interrupted(printer, commands::run(cli.command, &app)));
+        runtime.shutdown_timeout(GOODBYE_MAX);
+        ended
+    }));
+    let ended = ended.unwrap_or_else(|_| {
+        let place = place.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Err(Stop::from(report::fault(&place)))
+    });
+    finish(printer, command, env, ended)
+}
+
+/// Tells the troubles, prints the JSON object, and turns the outcome into the exit code.
+fn finish(printer: Printer, command: &str, env: Option<&str>, ended: Ended) -> ExitCode {
+    let report: Report = match ended {
+        Ok(report) => report,
+        Err(Stop(report)) => *report,
+    };
+    for trouble in report.troubles() {
+        printer.trouble(trouble);
+    }
+    if printer.is_json() {
+        Printer::raw(&report.json(command, env).to_string());
+    }
+    let outcome: Outcome = report.outcome();
+    ExitCode::from(outcome.exit_code())
+}

@@ -1,0 +1,349 @@
+//! What can be asked on the command line. The doc comments here are the help texts.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use bicuspid_model::{Class, Environment, Side, Trouble};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands;
+
+/// Version of the program, for people and records.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Copy an Open Dental clinic database into PostgreSQL, one way only, and prove the copy equal
+///
+/// The clinic's MySQL or MariaDB server is only ever read; nothing in this program can write to it.
+/// Settings come from ./.env_<env> and ./bicuspid.toml; `bicuspid init` writes both.
+///
+/// Exit codes: 0 done; 1 done, but differences or held tables; 2 usage or configuration; 3 refused for safety;
+/// 4 a server could not be reached or failed; 5 local trouble or a fault of Bicuspid; 6 another run holds the lock;
+/// 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "bicuspid", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Globals {
+    /// Print one JSON object on standard output, whatever the exit
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Read variables from this file instead of ./.env_<env>
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+    /// Read this file instead of ./bicuspid.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Keep local state in this folder instead of `BICUSPID_STATE_DIR` or the platform's place
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Let a variable say `off` for TLS to a server on another machine
+    #[arg(long, global = true)]
+    pub(crate) allow_plaintext: bool,
+}
+
+/// The commands, one file each.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Init(commands::init::InitArgs),
+    Grants(commands::grants::GrantsArgs),
+    Check(commands::check::CheckArgs),
+    Enroll(commands::enroll::EnrollArgs),
+    Plan(commands::plan::PlanArgs),
+    Sync(commands::sync::SyncArgs),
+    Verify(commands::verify::VerifyArgs),
+    Status(commands::status::StatusArgs),
+    Guard(commands::guard::GuardArgs),
+    Sandbox(commands::sandbox::SandboxArgs),
+    Completions(commands::completions::CompletionsArgs),
+}
+
+impl Command {
+    /// The name in JSON and messages.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Init(_) => "init",
+            Self::Grants(_) => "grants",
+            Self::Check(_) => "check",
+            Self::Enroll(_) => "enroll",
+            Self::Plan(_) => "plan",
+            Self::Sync(_) => "sync",
+            Self::Verify(_) => "verify",
+            Self::Status(_) => "status",
+            Self::Guard(_) => "guard",
+            Self::Sandbox(args) => args.name(),
+            Self::Completions(_) => "completions",
+        }
+    }
+
+    /// The environment in JSON.
+    pub(crate) fn env(&self) -> Option<&'static str> {
+        match self {
+            Self::Init(args) => args.env.map(|env| Environment::from(env).name()),
+            Self::Grants(args) => Some(Environment::from(args.env).name()),
+            Self::Check(args) => Some(args.env.name()),
+            Self::Enroll(args) => Some(Environment::from(args.env).name()),
+            Self::Plan(args) => Some(Environment::from(args.env).name()),
+            Self::Sync(args) => Some(Environment::from(args.env).name()),
+            Self::Verify(args) => Some(Environment::from(args.env).name()),
+            Self::Status(args) => Some(args.env.name()),
+            Self::Guard(_) | Self::Sandbox(_) | Self::Completions(_) => None,
+        }
+    }
+}
+
+/// An environment with a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Copied {
+    /// Real patients
+    Clinic,
+    /// A test server and its copy
+    Test,
+}
+
+impl From<Copied> for Environment {
+    fn from(env: Copied) -> Self {
+        match env {
+            Copied::Clinic => Self::Clinic,
+            Copied::Test => Self::Test,
+        }
+    }
+}
+
+/// Any environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Any {
+    /// Real patients
+    Clinic,
+    /// A test server and its copy
+    Test,
+    /// Synthetic patients only; there is no source
+    Demo,
+}
+
+impl From<Any> for Environment {
+    fn from(env: Any) -> Self {
+        match env {
+            Any::Clinic => Self::Clinic,
+            Any::Test => Self::Test,
+            Any::Demo => Self::Demo,
+        }
+    }
+}
+
+/// One environment, or all three side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OneOrAll {
+    /// Real patients
+    Clinic,
+    /// A test server and its copy
+    Test,
+    /// Synthetic patients only; there is no source
+    Demo,
+    /// All three side by side
+    All,
+}
+
+impl OneOrAll {
+    /// The name in JSON.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Clinic => Environment::Clinic.name(),
+            Self::Test => Environment::Test.name(),
+            Self::Demo => Environment::Demo.name(),
+            Self::All => "all",
+        }
+    }
+
+    /// The environments that are meant.
+    pub(crate) fn environments(self) -> &'static [Environment] {
+        match self {
+            Self::Clinic => &[Environment::Clinic],
+            Self::Test => &[Environment::Test],
+            Self::Demo => &[Environment::Demo],
+            Self::All => &Environment::ALL,
+        }
+    }
+}
+
+/// How fast the source is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum PaceArg {
+    /// Short statements with pauses: the clinic is at work
+    #[default]
+    Kind,
+    /// No pauses and longer statements: nobody is waiting
+    Full,
+}
+
+impl From<PaceArg> for bicuspid_source::Pace {
+    fn from(pace: PaceArg) -> Self {
+        match pace {
+            PaceArg::Kind => Self::Kind,
+            PaceArg::Full => Self::Full,
+        }
+    }
+}
+
+/// What comes of reading the command line.
+pub(crate) enum Parsed {
+    /// A command.
+    Command(Box<Cli>),
+    /// A text that was asked for: help or the version.
+    Text(String),
+    /// It was wrong.
+    Wrong {
+        /// Why.
+        trouble: Box<Trouble>,
+        /// The command that was meant, as far as it can be told.
+        command: String,
+        /// Whether JSON was asked for.
+        json: bool,
+    },
+}
+
+/// Reads the command line. No argument's value is ever repeated in a message.
+pub(crate) fn parse(args: &[OsString]) -> Parsed {
+    let json = args.iter().any(|arg| arg == "--json");
+    let texts = args.iter().skip(1).filter_map(|arg| arg.to_str());
+    let command = texts.clone().find(|arg| !arg.starts_with('-')).unwrap_or_default();
+    let command = if is_command(command) { command.to_owned() } else { String::new() };
+    let wrong = |trouble| Parsed::Wrong { trouble: Box::new(trouble), command: command.clone(), json };
+    for text in texts {
+        let flag = text.split('=').next().unwrap_or_default();
+        if matches!(flag, "--db-password" | "--password" | "--source-password" | "--target-password") {
+            return wrong(password_on_the_command_line(flag));
+        }
+    }
+    match Cli::try_parse_from(args) {
+        Ok(cli) => Parsed::Command(Box::new(cli)),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Parsed::Text(error.render().to_string()),
+            _ => wrong(usage(&error, &command)),
+        },
+    }
+}
+
+fn is_command(name: &str) -> bool {
+    <Cli as clap::CommandFactory>::command().get_subcommands().any(|command| command.get_name() == name)
+}
+
+fn password_on_the_command_line(flag: &str) -> Trouble {
+    Trouble {
+        code: "usage::password_argument".to_owned(),
+        side: Side::Local,
+        class: Class::Usage,
+        what: format!("{flag} is not taken"),
+        why: "everybody on this machine can read the arguments of a running program, and shells keep them"
+            .to_owned(),
+        state: "no server was asked for anything; change the password if it was a real one".to_owned(),
+        hint: "set the password variable in the .env file, or its _FILE twin to a file that holds it"
+            .to_owned(),
+    }
+}
+
+/// A mistake on the command line, in clap's words but without values of arguments.
+fn usage(error: &clap::Error, command: &str) -> Trouble {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    let argument = context(ContextKind::InvalidArg).unwrap_or_default();
+    // Clap names a flag as `--env <ENV>`; its own name is enough.
+    let flag = argument.split([' ', '=']).next().unwrap_or_default().to_owned();
+    let help =
+        if command.is_empty() { "bicuspid --help".to_owned() } else { format!("bicuspid {command} --help") };
+    let (code, what, why) = match error.kind() {
+        ErrorKind::UnknownArgument if flag.starts_with('-') => {
+            ("usage::unknown_flag", format!("{flag} is not a flag of this command"), String::new())
+        }
+        ErrorKind::UnknownArgument => {
+            ("usage::unexpected", "there is an argument too many".to_owned(), String::new())
+        }
+        ErrorKind::InvalidSubcommand => {
+            ("usage::unknown_command", "there is no such command".to_owned(), String::new())
+        }
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            ("usage::no_command", "no command was given".to_owned(), String::new())
+        }
+        ErrorKind::MissingRequiredArgument => {
+            ("usage::missing", format!("{argument} is missing"), String::new())
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => (
+            "usage::value",
+            format!("the value of {flag} is not right"),
+            context(ContextKind::ValidValue)
+                .map_or_else(String::new, |values| format!("it is one of: {values}")),
+        ),
+        ErrorKind::ArgumentConflict => {
+            ("usage::conflict", format!("{flag} does not go with another flag"), String::new())
+        }
+        _ => ("usage::arguments", "the command line could not be read".to_owned(), String::new()),
+    };
+    let suggestion = context(ContextKind::SuggestedArg).or_else(|| context(ContextKind::SuggestedSubcommand));
+    let hint = match suggestion {
+        Some(near) => format!("did you mean `{near}`? `{help}` lists what there is"),
+        None => format!("`{help}` lists what there is"),
+    };
+    Trouble {
+        code: code.to_owned(),
+        side: Side::Local,
+        class: Class::Usage,
+        what,
+        why,
+        state: String::new(),
+        hint,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trouble(args: &[&str]) -> Trouble {
+        let args: Vec<OsString> = std::iter::once(&"bicuspid").chain(args).map(OsString::from).collect();
+        match parse(&args) {
+            Parsed::Wrong { trouble, .. } => *trouble,
+            _ => panic!("accepted"),
+        }
+    }
+
+    #[test]
+    fn clap_finds_no_fault_with_the_commands() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn no_value_of_an_argument_is_repeated() {
+        for args in [
+            &["sync", "--env", "hunter2"][..],
+            &["sync", "--env", "clinic", "--paswd=hunter2"],
+            &["sync", "--env", "clinic", "hunter2"],
+            &["hunter2"],
+            &["check", "--db-password=hunter2"],
+            &["check", "--env", "clinic", "--db-password", "hunter2"],
+        ] {
+            let trouble = trouble(args);
+            assert!(!format!("{trouble:?}").contains("hunter2"), "{trouble:?}");
+            assert_eq!(trouble.class.exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn there_is_no_default_environment() {
+        for command in ["grants", "check", "enroll", "plan", "sync", "verify", "status"] {
+            let trouble = trouble(&[command]);
+            assert_eq!(trouble.code, "usage::missing", "{command}");
+            assert!(trouble.what.contains("--env"), "{command}");
+        }
+        assert_eq!(trouble(&["sync", "--env", "demo"]).code, "usage::value");
+    }
+}

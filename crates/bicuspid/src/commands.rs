@@ -1,0 +1,36 @@
+//! The commands: one file each, its arguments on top and one function below.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod enroll;
+pub(crate) mod grants;
+pub(crate) mod guard;
+pub(crate) mod init;
+pub(crate) mod plan;
+pub(crate) mod sandbox;
+pub(crate) mod status;
+pub(crate) mod sync;
+pub(crate) mod verify;
+
+mod ends;
+
+use crate::App;
+use crate::cli::Command;
+use crate::report::Ended;
+
+/// Carries out a command.
+pub(crate) async fn run(command: Command, app: &App) -> Ended {
+    match command {
+        Command::Init(args) => init::run(&args, app),
+        Command::Grants(args) => grants::run(&args, app),
+        Command::Check(args) => check::run(&args, app).await,
+        Command::Enroll(args) => enroll::run(&args, app).await,
+        Command::Plan(args) => plan::run(&args, app).await,
+        Command::Sync(args) => Box::pin(sync::run(&args, app)).await,
+        Command::Verify(args) => Box::pin(verify::run(&args, app)).await,
+        Command::Status(args) => status::run(&args, app).await,
+        Command::Guard(args) => guard::run(&args, app),
+        Command::Sandbox(args) => sandbox::run(&args, app).await,
+        Command::Completions(args) => Ok(completions::run(&args, app)),
+    }
+}

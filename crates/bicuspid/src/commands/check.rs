@@ -1,0 +1,291 @@
+//! `bicuspid check`: are both sides safe to use? Each connection is tested by itself; nothing is written anywhere.
+
+use bicuspid_guard::grants::judge_grants;
+use bicuspid_guard::identity::{self, Standing};
+use bicuspid_model::{Class, Endpoint, Environment, Side, Trouble};
+use bicuspid_source::{Pace, Source};
+use bicuspid_target::Analytics;
+use serde::Serialize;
+
+use super::ends;
+use crate::App;
+use crate::banner;
+use crate::cli::OneOrAll;
+use crate::known::{self, KnownDatabases};
+use crate::printer::{Printer, counted, plain};
+use crate::report::{Ended, Report, Stop};
+use crate::settings::Settings;
+
+/// Test each connection by itself: reachability, TLS, privileges, read-only proof, identity; reads only
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// Environment, or all three
+    #[arg(long)]
+    pub(crate) env: OneOrAll,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    Warn,
+    Refused,
+    Unreachable,
+}
+
+/// One thing that was looked at, in the names of the interface contract.
+#[derive(Debug, Serialize)]
+struct Check {
+    env: &'static str,
+    name: &'static str,
+    side: &'static str,
+    verdict: Verdict,
+    detail: String,
+    remedy: String,
+}
+
+pub(crate) async fn run(args: &CheckArgs, app: &App) -> Ended {
+    let mut found =
+        Found { app, environment: Environment::Clinic, checks: Vec::new(), report: Report::new() };
+    for environment in args.env.environments() {
+        found.environment = *environment;
+        let settings = match Settings::load(*environment, &app.globals, &app.process) {
+            Ok(settings) => settings,
+            Err(error) => {
+                found.report.add(error.trouble());
+                continue;
+            }
+        };
+        if args.env == OneOrAll::All && settings.is_empty() {
+            Printer::note(&format!("Environment {environment} is not set up here; it was left out"));
+            found.left_out();
+            continue;
+        }
+        banner::environment(&settings);
+        if let Err(Stop(stopped)) = found.environment(&settings).await {
+            for trouble in stopped.troubles() {
+                found.report.add(trouble.clone());
+            }
+        }
+    }
+    let Found { checks, report, .. } = found;
+    Ok(report.with("checks", checks))
+}
+
+struct Found<'a> {
+    app: &'a App,
+    environment: Environment,
+    checks: Vec<Check>,
+    report: Report,
+}
+
+impl Found<'_> {
+    async fn environment(&mut self, settings: &Settings) -> Result<(), Stop> {
+        if settings.environment == Environment::Demo {
+            let target = settings.target()?;
+            return self.target(settings, &target).await;
+        }
+        let (source, target) = settings.both()?;
+        if let Err(refusal) = identity::distinct(&source, &target) {
+            self.refuse("identity", Side::Target, refusal.trouble());
+            return Ok(());
+        }
+        self.source(settings, &source).await;
+        self.target(settings, &target).await
+    }
+
+    async fn source(&mut self, settings: &Settings, at: &Endpoint) {
+        let mut source = match Source::connect(at, ends::source_options(settings, Pace::Kind)).await {
+            Ok(source) => source,
+            Err(error) => {
+                return self.refuse(
+                    "connection",
+                    Side::Source,
+                    ends::in_environment(error.trouble(), settings),
+                );
+            }
+        };
+        let facts = source.facts().clone();
+        self.tell("connection", Side::Source, Verdict::Ok, banner::source_text(&facts), "");
+        self.tls(Side::Source, facts.tls);
+        let verdict = judge_grants(&facts.grants, &at.database);
+        if verdict.is_safe() {
+            let detail = format!(
+                "the account can read {} and do nothing else ({})",
+                facts.database,
+                counted(u64::try_from(facts.grants.len()).unwrap_or(u64::MAX), "grant")
+            );
+            self.tell("privileges", Side::Source, Verdict::Ok, detail, "");
+        } else {
+            self.refuse("privileges", Side::Source, ends::in_environment(verdict.trouble(), settings));
+        }
+        match facts.read_only {
+            Some(true) => {
+                let detail = "the session is read-only: set, read back, and the same".to_owned();
+                self.tell("read_only", Side::Source, Verdict::Ok, detail, "");
+            }
+            Some(false) => {
+                let detail = "the server did not keep the session read-only".to_owned();
+                self.tell(
+                    "read_only",
+                    Side::Source,
+                    Verdict::Refused,
+                    detail,
+                    "connect to the server itself",
+                );
+            }
+            None => {
+                let detail = "the server is too old for read-only sessions; its privileges alone protect it"
+                    .to_owned();
+                self.tell(
+                    "read_only",
+                    Side::Source,
+                    Verdict::Warn,
+                    detail,
+                    "update the server when the clinic can",
+                );
+            }
+        }
+        let zone = if facts.time_zone == "SYSTEM" {
+            format!("the clinic's local time is that of the server's machine ({})", facts.system_time_zone)
+        } else {
+            format!("the clinic's local time is {}", facts.time_zone)
+        };
+        self.tell("time_zone", Side::Source, Verdict::Ok, zone, "");
+        match source.discover().await {
+            Ok(discovered) => {
+                let tables = u64::try_from(discovered.tables.len()).unwrap_or(u64::MAX);
+                let rows: u64 = discovered.tables.iter().map(|table| table.rows_estimate).sum();
+                let skipped = u64::try_from(discovered.skipped.len()).unwrap_or(u64::MAX);
+                let mut detail = format!("{} with about {}", counted(tables, "table"), counted(rows, "row"));
+                if skipped > 0 {
+                    detail = format!("{detail}; {} of other kinds", counted(skipped, "object"));
+                }
+                let (verdict, remedy) =
+                    if tables > 0 { (Verdict::Ok, "") } else { (Verdict::Warn, "check the database's name") };
+                self.tell("tables", Side::Source, verdict, detail, remedy);
+            }
+            Err(error) => {
+                self.refuse("tables", Side::Source, ends::in_environment(error.trouble(), settings))
+            }
+        }
+        source.close().await;
+    }
+
+    async fn target(&mut self, settings: &Settings, at: &Endpoint) -> Result<(), Stop> {
+        let side = if settings.environment == Environment::Demo { Side::Demo } else { Side::Target };
+        let look = match Analytics::connect(at).await {
+            Ok(look) => look,
+            Err(error) => {
+                self.refuse("connection", side, ends::in_environment(error.trouble(), settings));
+                return Ok(());
+            }
+        };
+        let facts = look.facts();
+        self.tell("connection", side, Verdict::Ok, banner::target_text(facts), "");
+        self.tls(side, facts.tls);
+        let known = KnownDatabases::read(&settings.state_dir)?.find(settings.environment, at);
+        let standing = known::judge(settings.environment, at, &look, known.as_ref()).await;
+        let is_new = matches!(standing, Ok(Standing::New));
+        if facts.superuser {
+            let detail = "the account is a superuser: no right of the server holds it back".to_owned();
+            let remedy = format!("`bicuspid grants --env {}` prints a lesser one", settings.environment);
+            self.tell("privileges", side, Verdict::Warn, detail, &remedy);
+        } else if is_new && !facts.may_create {
+            let detail =
+                "the account may not create schemas in the database, and it was never enrolled".to_owned();
+            let remedy = format!("`bicuspid grants --env {}` prints what it needs", settings.environment);
+            self.tell("privileges", side, Verdict::Warn, detail, &remedy);
+        } else {
+            self.tell(
+                "privileges",
+                side,
+                Verdict::Ok,
+                "the account is nobody's administrator".to_owned(),
+                "",
+            );
+        }
+        let (verdict, detail) = match standing {
+            Ok(Standing::Known) => {
+                (Verdict::Ok, "the database is the one that was enrolled from this machine")
+            }
+            Ok(Standing::NewHere) => {
+                (Verdict::Ok, "the database is enrolled; this machine meets it for the first time")
+            }
+            Ok(Standing::New) => {
+                (Verdict::Ok, "the database was never enrolled; the first write will offer to")
+            }
+            Err(Stop(stopped)) => {
+                for trouble in stopped.troubles() {
+                    self.refuse("identity", side, ends::in_environment(trouble.clone(), settings));
+                }
+                return Ok(());
+            }
+        };
+        self.tell("identity", side, verdict, detail.to_owned(), "");
+        Ok(())
+    }
+
+    fn tls(&mut self, side: Side, encrypted: bool) {
+        let detail = if encrypted {
+            "the connection is encrypted, and the server's certificate and name were verified"
+        } else {
+            "plain text, which does not leave this machine unless --allow-plaintext was given"
+        };
+        self.tell("tls", side, Verdict::Ok, detail.to_owned(), "");
+    }
+
+    fn left_out(&mut self) {
+        let side = if self.environment == Environment::Demo { Side::Demo } else { Side::Target };
+        let remedy = format!("`bicuspid init --env {}` writes a template", self.environment);
+        self.push("settings", side, Verdict::Warn, "not set up here; left out".to_owned(), &remedy);
+    }
+
+    /// Notes a thing that was looked at, and prints it.
+    fn tell(&mut self, name: &'static str, side: Side, verdict: Verdict, detail: String, remedy: &str) {
+        let word = match verdict {
+            Verdict::Ok => "ok",
+            Verdict::Warn => "warn",
+            Verdict::Refused => "REFUSED",
+            Verdict::Unreachable => "UNREACHABLE",
+        };
+        let printer = self.app.printer;
+        printer.data(&format!("{word:<12}{:<7} {name:<11} {}", side.name(), plain(&detail)));
+        if !remedy.is_empty() && verdict == Verdict::Warn {
+            printer.data(&format!("{:<32}{}", "", plain(remedy)));
+        }
+        if verdict == Verdict::Refused {
+            self.report.add(Trouble {
+                code: format!("check::{name}"),
+                side,
+                class: Class::Refused,
+                what: detail.clone(),
+                why: String::new(),
+                state: "nothing was read or written".to_owned(),
+                hint: remedy.to_owned(),
+            });
+        }
+        self.push(name, side, verdict, detail, remedy);
+    }
+
+    /// Notes a trouble as a verdict, and keeps it for the end.
+    fn refuse(&mut self, name: &'static str, side: Side, trouble: Trouble) {
+        let (verdict, word) = match trouble.class {
+            Class::Refused => (Verdict::Refused, "REFUSED"),
+            _ => (Verdict::Unreachable, "UNREACHABLE"),
+        };
+        let detail = if trouble.why.is_empty() {
+            trouble.what.clone()
+        } else {
+            format!("{}: {}", trouble.what, trouble.why)
+        };
+        self.app.printer.data(&format!("{word:<12}{:<7} {name:<11} {}", side.name(), plain(&trouble.what)));
+        self.push(name, side, verdict, detail, &trouble.hint);
+        self.report.add(trouble);
+    }
+
+    fn push(&mut self, name: &'static str, side: Side, verdict: Verdict, detail: String, remedy: &str) {
+        let env = self.environment.name();
+        self.checks.push(Check { env, name, side: side.name(), verdict, detail, remedy: remedy.to_owned() });
+    }
+}

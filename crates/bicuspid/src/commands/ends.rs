@@ -1,0 +1,102 @@
+//! Both ends of the valve, opened the same way by every command.
+
+use std::time::Duration;
+
+use bicuspid_guard::grants::judge_grants;
+use bicuspid_guard::session::SessionLimits;
+use bicuspid_model::{Endpoint, Side, Trouble};
+use bicuspid_source::{Pace, Source, SourceOptions};
+use bicuspid_sync::SyncSettings;
+
+use crate::cli::VERSION;
+use crate::report::Stop;
+use crate::settings::Settings;
+
+/// How the source is to be read under these settings.
+pub(crate) fn source_options(settings: &Settings, pace: Pace) -> SourceOptions {
+    let mut options = SourceOptions { pace, lock_aim: lock_aim(settings), ..SourceOptions::default() };
+    let limits = SessionLimits { time_zone: settings.config.source_time_zone.clone(), ..options.limits };
+    options.limits = limits;
+    options
+}
+
+/// Connects to the source, and refuses an account that may do more than read it.
+pub(crate) async fn open_source(at: &Endpoint, settings: &Settings, pace: Pace) -> Result<Source, Stop> {
+    let source = Source::connect(at, source_options(settings, pace))
+        .await
+        .map_err(|error| in_environment(error.trouble(), settings))?;
+    let verdict = judge_grants(&source.facts().grants, &at.database);
+    verdict.into_result().map_err(|refusal| in_environment(refusal.trouble(), settings))?;
+    Ok(source)
+}
+
+/// What a run is told, from bicuspid.toml.
+pub(crate) fn sync_settings(settings: &Settings, tables: Option<&[String]>, pace: Pace) -> SyncSettings {
+    let config = &settings.config;
+    let staging = config.staging_dir.clone().unwrap_or_else(|| settings.state_dir.path().join("staging"));
+    let mut told = SyncSettings::new(settings.environment, staging, VERSION);
+    told.tables =
+        tables.map(|names| names.iter().cloned().collect()).or_else(|| config.tables_included.clone());
+    told.tables_excluded.clone_from(&config.tables_excluded);
+    told.columns_excluded.clone_from(&config.columns_excluded);
+    told.secrets_included.clone_from(&config.secrets_included);
+    told.column_types.clone_from(&config.column_types);
+    told.type_policy = config.type_policy;
+    told.reader_role.clone_from(&config.reader_role);
+    told.pace = pace;
+    told.lock_aim = lock_aim(settings);
+    if let Some(share) = config.shrink_share {
+        told.shrink_share = share;
+    }
+    if let Some(megabytes) = config.keyless_mb_max {
+        told.keyless_bytes_max = u64::from(megabytes) * 1024 * 1024;
+    }
+    if let Some(megabytes) = config.staging_memory_mb {
+        told.staging_memory_bytes =
+            usize::try_from(megabytes).unwrap_or(usize::MAX).saturating_mul(1024 * 1024);
+    }
+    told
+}
+
+/// A hint that names `bicuspid grants`, `enroll` or `status` is completed with the environment, so that it can be run
+/// as it stands; names of variables get the prefix of the test environment.
+pub(crate) fn in_environment(mut trouble: Trouble, settings: &Settings) -> Trouble {
+    let environment = settings.environment;
+    for command in ["grants", "enroll", "status", "plan", "sync", "check", "verify"] {
+        let bare = format!("`bicuspid {command}`");
+        if trouble.hint.contains(&bare) {
+            trouble.hint = trouble.hint.replace(&bare, &format!("`bicuspid {command} --env {environment}`"));
+        }
+    }
+    let prefixed: &[(&str, &str)] = match environment {
+        bicuspid_model::Environment::Clinic => &[],
+        bicuspid_model::Environment::Test => {
+            &[("SOURCE_DB_", "TEST_SOURCE_DB_"), ("TARGET_DB_", "TEST_TARGET_DB_")]
+        }
+        bicuspid_model::Environment::Demo => {
+            if trouble.side == Side::Target {
+                trouble.side = Side::Demo;
+            }
+            &[("TARGET_DB_", "DEMO_POSTGRES_")]
+        }
+    };
+    for (name, full) in prefixed {
+        trouble.hint = trouble.hint.replace(name, full);
+    }
+    trouble
+}
+
+fn lock_aim(settings: &Settings) -> Duration {
+    settings.config.lock_aim_ms.map_or(Duration::from_millis(10), |ms| Duration::from_millis(u64::from(ms)))
+}
+
+/// Splits `a,b` lists of flags.
+pub(crate) fn list(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() { Err("a name is empty".to_owned()) } else { Ok(name.to_owned()) }
+}
+
+/// The troubles of a stop, completed for the environment.
+pub(crate) fn stop_in_environment(stop: Stop, settings: &Settings) -> Stop {
+    Stop(Box::new(stop.0.map_troubles(|trouble| in_environment(trouble, settings))))
+}

@@ -1,0 +1,104 @@
+//! `bicuspid plan`: what sync would do, and why.
+
+use bicuspid_guard::identity;
+use bicuspid_model::Environment;
+use bicuspid_sync::PlanReport;
+use bicuspid_target::Analytics;
+
+use super::ends;
+use crate::App;
+use crate::banner;
+use crate::cli::{Copied, PaceArg};
+use crate::known::{self, KnownDatabases};
+use crate::printer::{Align, Printer, Table, counted, grouped, plain, seconds};
+use crate::report::{Ended, Report};
+use crate::settings::Settings;
+
+/// Say what sync would do and why; reads only
+#[derive(Debug, clap::Args)]
+pub(crate) struct PlanArgs {
+    /// Environment
+    #[arg(long)]
+    pub(crate) env: Copied,
+    /// Only these tables, separated by commas
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = ends::list)]
+    pub(crate) tables: Option<Vec<String>>,
+    /// Plan for comparing every row with the target's
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Pace that the estimates are for
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) pace: PaceArg,
+}
+
+pub(crate) async fn run(args: &PlanArgs, app: &App) -> Ended {
+    let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
+    plan(args, app, &settings).await.map_err(|stop| ends::stop_in_environment(stop, &settings))
+}
+
+async fn plan(args: &PlanArgs, app: &App, settings: &Settings) -> Ended {
+    let (source_at, target_at) = settings.both()?;
+    identity::distinct(&source_at, &target_at)?;
+    banner::environment(settings);
+    let look = Analytics::connect(&target_at).await?;
+    banner::target(look.facts());
+    let known = KnownDatabases::read(&settings.state_dir)?.find(settings.environment, &target_at);
+    known::judge(settings.environment, &target_at, &look, known.as_ref()).await?;
+    let mut source = ends::open_source(&source_at, settings, args.pace.into()).await?;
+    banner::source(source.facts());
+    let mut told = ends::sync_settings(settings, args.tables.as_deref(), args.pace.into());
+    told.full = args.full;
+    let plan = bicuspid_sync::plan(&mut source, &look, &told).await?;
+    source.close().await;
+    show(app.printer, &plan);
+    Ok(Report::new().with_all(plan))
+}
+
+fn show(printer: Printer, plan: &PlanReport) {
+    let columns = [
+        ("table", Align::Left),
+        ("mode", Align::Left),
+        ("rows, about", Align::Right),
+        ("time, about", Align::Right),
+        ("why", Align::Left),
+    ];
+    let mut table = Table::new(&columns);
+    for planned in &plan.tables {
+        table.row([
+            planned.name.clone(),
+            planned.mode.name().to_owned(),
+            grouped(planned.rows_estimate),
+            seconds(planned.seconds_estimate),
+            planned.why.clone(),
+        ]);
+    }
+    if !table.is_empty() {
+        printer.data(&table.to_string());
+    }
+    for planned in &plan.tables {
+        for column in &planned.withheld {
+            printer.data(&format!("not copied: {}.{}", plain(&planned.name), plain(column)));
+        }
+    }
+    for held in &plan.held {
+        printer.data(&format!(
+            "held: {}: {} ({}); {}",
+            plain(&held.name),
+            plain(&held.held.detail),
+            held.held.rule,
+            plain(&held.held.remedy)
+        ));
+    }
+    for skipped in &plan.skipped {
+        printer.data(&format!("skipped: {}: {}", plain(&skipped.name), plain(&skipped.why)));
+    }
+    let rows = plan.tables.iter().map(|planned| planned.rows_estimate).sum();
+    let time = plan.tables.iter().map(|planned| planned.seconds_estimate).sum();
+    let tables = u64::try_from(plan.tables.len()).unwrap_or(u64::MAX);
+    printer.data(&format!(
+        "{}, about {}, about {}",
+        counted(tables, "table"),
+        counted(rows, "row"),
+        seconds(time)
+    ));
+}

@@ -1,0 +1,186 @@
+//! `bicuspid status`: what the copy shows, per table.
+
+use bicuspid_model::Environment;
+use bicuspid_target::{Analytics, HeldState, TableState};
+use serde::Serialize;
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::ends;
+use crate::App;
+use crate::cli::OneOrAll;
+use crate::known::{self, KnownDatabases};
+use crate::printer::{Align, Printer, Table, counted, grouped};
+use crate::report::{Ended, Report, Stop};
+use crate::settings::Settings;
+use crate::{banner, clock};
+
+/// How long a table counts as fresh after it was compared with the source.
+const FRESH_FOR: Duration = Duration::DAY;
+
+/// Show per table when it was last checked and changed, how many rows it has, and what is due; reads only
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArgs {
+    /// Environment, or all three
+    #[arg(long)]
+    pub(crate) env: OneOrAll,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Fresh,
+    Due,
+    Held,
+}
+
+/// One table, in the names of the interface contract.
+#[derive(Debug, Serialize)]
+struct Shown {
+    env: &'static str,
+    name: String,
+    rows: u64,
+    last_checked_at: String,
+    last_changed_at: String,
+    proved_at: String,
+    next_due_at: Option<String>,
+    /// Nothing rests on stamps: every pass reads every chunk.
+    stamp_trust: &'static str,
+    state: State,
+    held: Option<HeldState>,
+}
+
+pub(crate) async fn run(args: &StatusArgs, app: &App) -> Ended {
+    let mut shown = Vec::new();
+    let mut report = Report::new();
+    for environment in args.env.environments() {
+        let looked = Box::pin(look(*environment, args.env == OneOrAll::All, app)).await;
+        match looked {
+            Ok(tables) => shown.extend(tables),
+            Err(Stop(stopped)) => {
+                for trouble in stopped.troubles() {
+                    report.add(trouble.clone());
+                }
+            }
+        }
+    }
+    Ok(report.with("tables", shown))
+}
+
+async fn look(environment: Environment, may_be_missing: bool, app: &App) -> Result<Vec<Shown>, Stop> {
+    let settings = Settings::load(environment, &app.globals, &app.process)?;
+    if may_be_missing && settings.is_empty() {
+        Printer::note(&format!("Environment {environment} is not set up here; it was left out"));
+        return Ok(Vec::new());
+    }
+    banner::environment(&settings);
+    let tables = tables(&settings, app).await.map_err(|stop| ends::stop_in_environment(stop, &settings))?;
+    show(app.printer, environment, &tables);
+    Ok(tables)
+}
+
+async fn tables(settings: &Settings, app: &App) -> Result<Vec<Shown>, Stop> {
+    let at = settings.target()?;
+    let look = Analytics::connect(&at).await?;
+    banner::target(look.facts());
+    let known = KnownDatabases::read(&settings.state_dir)?.find(settings.environment, &at);
+    known::judge(settings.environment, &at, &look, known.as_ref()).await?;
+    if look.enrolled().await?.is_none() {
+        Printer::note("  the database is not enrolled: nothing was copied into it yet");
+        return Ok(Vec::new());
+    }
+    let now = clock::now();
+    Ok(look.tables().await?.into_iter().map(|table| shown(settings.environment, table, now)).collect())
+}
+
+fn shown(environment: Environment, table: TableState, now: OffsetDateTime) -> Shown {
+    let due = OffsetDateTime::parse(&table.last_checked_at, &Rfc3339).ok().map(|checked| checked + FRESH_FOR);
+    let state = match (&table.held, due) {
+        (Some(_), _) => State::Held,
+        (None, Some(due)) if due > now => State::Fresh,
+        (None, _) => State::Due,
+    };
+    Shown {
+        env: environment.name(),
+        name: table.name,
+        rows: table.fingerprint.rows,
+        last_checked_at: table.last_checked_at,
+        last_changed_at: table.last_changed_at,
+        proved_at: table.proved_at,
+        next_due_at: due.map(clock::rfc3339),
+        stamp_trust: "unused",
+        state,
+        held: table.held,
+    }
+}
+
+fn show(printer: Printer, environment: Environment, tables: &[Shown]) {
+    let columns = [
+        ("table", Align::Left),
+        ("rows", Align::Right),
+        ("checked (UTC)", Align::Left),
+        ("changed (UTC)", Align::Left),
+        ("state", Align::Left),
+    ];
+    let mut table = Table::new(&columns);
+    for row in tables {
+        let state = match (&row.held, row.state) {
+            (Some(held), _) => format!("held: {}", held.rule),
+            (None, State::Due) => "due".to_owned(),
+            (None, _) => "fresh".to_owned(),
+        };
+        table.row([
+            row.name.clone(),
+            grouped(row.rows),
+            minute(&row.last_checked_at),
+            minute(&row.last_changed_at),
+            state,
+        ]);
+    }
+    if !table.is_empty() {
+        printer.data(&table.to_string());
+    }
+    let rows = tables.iter().map(|row| row.rows).sum();
+    let count = u64::try_from(tables.len()).unwrap_or(u64::MAX);
+    printer.data(&format!("{environment}: {} with {}", counted(count, "table"), counted(rows, "row")));
+}
+
+/// `2026-03-02 21:14` of an RFC 3339 time.
+fn minute(time: &str) -> String {
+    time.get(..16).unwrap_or(time).replace('T', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bicuspid_model::Fingerprint;
+    use time::macros::datetime;
+
+    fn table(checked: &str, held: Option<HeldState>) -> TableState {
+        TableState {
+            name: "patient".into(),
+            shape: String::new(),
+            walk: Vec::new(),
+            fingerprint: Fingerprint { rows: 3, sum: 1 },
+            last_checked_at: checked.into(),
+            last_changed_at: checked.into(),
+            proved_at: checked.into(),
+            converted: Vec::new(),
+            held,
+        }
+    }
+
+    #[test]
+    fn a_table_is_due_a_day_after_it_was_checked() {
+        let now = datetime!(2026-03-03 12:00 UTC);
+        let state = |checked, held| shown(Environment::Clinic, table(checked, held), now).state;
+        assert_eq!(state("2026-03-02T12:00:01Z", None), State::Fresh);
+        assert_eq!(state("2026-03-02T12:00:00Z", None), State::Due);
+        assert_eq!(state("not a time", None), State::Due);
+        let held = HeldState { rule: "r".into(), detail: String::new(), remedy: String::new() };
+        assert_eq!(state("2026-03-03T11:00:00Z", Some(held)), State::Held);
+        assert_eq!(
+            shown(Environment::Clinic, table("2026-03-02T12:00:01.5Z", None), now).next_due_at.as_deref(),
+            Some("2026-03-03T12:00:01Z")
+        );
+    }
+}

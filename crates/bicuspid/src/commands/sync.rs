@@ -1,0 +1,221 @@
+//! `bicuspid sync`: brings the copy up to date.
+
+use bicuspid_guard::consent::Action;
+use bicuspid_guard::identity::{self, Standing};
+use bicuspid_model::{Class, Environment, Side, Trouble};
+use bicuspid_sync::{RunInfo, SyncReport, TableOutcome, TableReport};
+use bicuspid_target::{Analytics, Identity};
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use super::{ends, enroll};
+use crate::App;
+use crate::cli::{Copied, PaceArg};
+use crate::known::{self, KnownDatabases};
+use crate::printer::{Align, Printer, Table, bytes, counted, grouped, plain, seconds};
+use crate::progress::Progress;
+use crate::report::{Ended, Report, Stop, fault};
+use crate::settings::Settings;
+use crate::{banner, clock, consent, memory};
+
+/// Bring the copy up to date: extract read-only, stage, validate, publish in one transaction
+///
+/// A table that breaks a rule is held: it keeps its old rows, and the others go on.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SyncArgs {
+    /// Environment
+    #[arg(long)]
+    pub(crate) env: Copied,
+    /// Only these tables, separated by commas
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = ends::list)]
+    pub(crate) tables: Option<Vec<String>>,
+    /// Compare every row with the target's instead of chunk fingerprints
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// How fast the source is read
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) pace: PaceArg,
+    /// Publish all first loads in one transaction instead of table by table
+    #[arg(long)]
+    pub(crate) atomic: bool,
+    /// Let these tables shrink this time, separated by commas
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = ends::list)]
+    pub(crate) accept_shrink: Vec<String>,
+    /// Name of the target database, as consent without a terminal
+    #[arg(long, value_name = "DBNAME")]
+    pub(crate) confirm: Option<String>,
+}
+
+pub(crate) async fn run(args: &SyncArgs, app: &App) -> Ended {
+    let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
+    sync(args, app, &settings).await.map_err(|stop| ends::stop_in_environment(stop, &settings))
+}
+
+async fn sync(args: &SyncArgs, app: &App, settings: &Settings) -> Ended {
+    let environment = settings.environment;
+    let (source_at, target_at) = settings.both()?;
+    identity::distinct(&source_at, &target_at)?;
+    banner::environment(settings);
+    let look = Analytics::connect(&target_at).await?;
+    banner::target(look.facts());
+    let mut known = KnownDatabases::read(&settings.state_dir)?;
+    let remembered = known.find(environment, &target_at);
+    let standing = known::judge(environment, &target_at, &look, remembered.as_ref()).await?;
+    let actions = actions(args, standing);
+    consent::obtain(settings, &actions, &look.facts().database, args.confirm.as_deref()).await?;
+
+    let source = ends::open_source(&source_at, settings, args.pace.into()).await?;
+    banner::source(source.facts());
+    let mut told = ends::sync_settings(settings, args.tables.as_deref(), args.pace.into());
+    told.full = args.full;
+    told.atomic = args.atomic;
+    told.accept_shrink = args.accept_shrink.iter().cloned().collect();
+    settings.state_dir.ensure()?;
+    let identity = enroll::make_known(settings, &look, &target_at, &mut known).await?;
+    let writer = look.into_writer(expected(&identity)).await?;
+    let run = run_info()?;
+    let progress = Progress::new(app.printer);
+    let synced = bicuspid_sync::sync(source, writer, &told, &run, &|event| progress.hear(event)).await;
+    progress.finish();
+    match synced {
+        Ok(report) => {
+            show(app.printer, &report, environment);
+            Ok(ended(report))
+        }
+        Err(error) => {
+            let Stop(stopped) = Stop::from(error);
+            Err(Stop(Box::new(stopped.with("run_id", run.run_id))))
+        }
+    }
+}
+
+/// What is about to happen, for consent.
+fn actions(args: &SyncArgs, standing: Standing) -> Vec<Action> {
+    let mut actions = vec![Action::Sync];
+    if standing == Standing::New {
+        actions.push(Action::Enroll);
+    }
+    if args.full {
+        actions.push(Action::FullReload);
+    }
+    if !args.accept_shrink.is_empty() {
+        actions.push(Action::Shrink);
+    }
+    actions
+}
+
+/// The identity that the writer proves again inside its transactions.
+fn expected(identity: &bicuspid_guard::Identity) -> Identity {
+    Identity {
+        environment: identity.environment,
+        database: identity.database.clone(),
+        system_identifier: identity.system_identifier.to_string(),
+        oid: identity.oid,
+    }
+}
+
+/// A name for the run that sorts by time and never comes again.
+fn run_info() -> Result<RunInfo, Stop> {
+    let mut random = [0_u8; 6];
+    SystemRandom::new()
+        .fill(&mut random)
+        .map_err(|_| Stop::from(fault("the system gave no random bytes")))?;
+    let now = clock::now();
+    let tail = random.iter().fold(0_u64, |tail, byte| tail << 8 | u64::from(*byte));
+    Ok(RunInfo { run_id: format!("{}-{tail:012x}", clock::compact(now)), started_at: clock::rfc3339(now) })
+}
+
+fn ended(synced: SyncReport) -> Report {
+    let mut report = Report::new();
+    let troubled: Vec<String> = synced.troubles.iter().map(|trouble| trouble.code.clone()).collect();
+    for table in &synced.tables {
+        // Tables that were held by the plan have no trouble of their own yet.
+        if let Some(held) = &table.held
+            && !troubled.contains(&held.rule)
+        {
+            report.add(held_trouble(table, held));
+        }
+    }
+    for trouble in &synced.troubles {
+        report.add(trouble.clone());
+    }
+    report.with_all(synced).with("peak_memory_bytes", memory::peak_bytes())
+}
+
+fn held_trouble(table: &TableReport, held: &bicuspid_target::HeldState) -> Trouble {
+    Trouble {
+        code: held.rule.clone(),
+        side: Side::Source,
+        class: Class::Held,
+        what: format!("table `{}` was not published", table.name),
+        why: held.detail.clone(),
+        state: "its old rows stay as they were; the other tables were published".to_owned(),
+        hint: held.remedy.clone(),
+    }
+}
+
+/// Prints the tables that changed or were held, and the sum of all.
+fn show(printer: Printer, synced: &SyncReport, environment: Environment) {
+    let columns = [
+        ("table", Align::Left),
+        ("mode", Align::Left),
+        ("rows", Align::Right),
+        ("inserted", Align::Right),
+        ("updated", Align::Right),
+        ("deleted", Align::Right),
+        ("outcome", Align::Left),
+    ];
+    let mut table = Table::new(&columns);
+    for row in synced.tables.iter().filter(|table| table.outcome != TableOutcome::Unchanged) {
+        let outcome = match &row.held {
+            Some(held) => format!("held: {}", held.rule),
+            None => "published".to_owned(),
+        };
+        table.row([
+            row.name.clone(),
+            row.mode.name().to_owned(),
+            grouped(row.rows_target),
+            grouped(row.inserted),
+            grouped(row.updated),
+            grouped(row.deleted),
+            outcome,
+        ]);
+    }
+    if !table.is_empty() {
+        printer.data(&table.to_string());
+        printer.data("");
+    }
+    for row in &synced.tables {
+        for converted in &row.converted {
+            printer.data(&format!(
+                "replaced: {}.{}: {} ({})",
+                plain(&row.name),
+                plain(&converted.column),
+                counted(converted.count, "value"),
+                converted.rule
+            ));
+        }
+    }
+    let count = |outcome| {
+        u64::try_from(synced.tables.iter().filter(|table| table.outcome == outcome).count())
+            .unwrap_or(u64::MAX)
+    };
+    let rows: u64 = synced.tables.iter().map(|table| table.rows_target).sum();
+    printer.data(&format!(
+        "{environment}: {} published, {} unchanged, {} held; {} in the copy",
+        counted(count(TableOutcome::Published), "table"),
+        grouped(count(TableOutcome::Unchanged)),
+        grouped(count(TableOutcome::Held)),
+        counted(rows, "row")
+    ));
+    let source = &synced.source;
+    printer.data(&format!(
+        "source: {} ({}) in {} of {} ms at the median, {} ms at the 99th percentile, {} ms at most",
+        counted(source.rows, "row"),
+        bytes(source.bytes),
+        counted(source.statements, "statement"),
+        source.statement_ms.p50,
+        source.statement_ms.p99,
+        source.statement_ms.max
+    ));
+    printer.data(&format!("run {}: {}", synced.run_id, seconds(synced.seconds)));
+}

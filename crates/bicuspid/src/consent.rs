@@ -1,0 +1,57 @@
+//! Asks for consent on the terminal. Whether it is needed, and whether an answer counts, is decided by the guard.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+use bicuspid_guard::consent::{Action, NoConsent, Request, decide};
+use bicuspid_guard::{Consent, Refusal};
+
+use crate::report::Stop;
+use crate::settings::Settings;
+
+/// Longest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: u64 = 256;
+
+/// Obtains consent for these actions on the database that the server reports, or stops the command.
+pub(crate) async fn obtain(
+    settings: &Settings,
+    actions: &[Action],
+    database: &str,
+    confirm: Option<&str>,
+) -> Result<(), Stop> {
+    let decision = decide(&Request {
+        environment: settings.environment,
+        stage: settings.stage,
+        actions,
+        terminal: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
+        confirm,
+        yes: false,
+        database,
+    });
+    let answered = match decision {
+        Consent::Ask(question) => {
+            let text = question.text().to_owned();
+            // A thread of its own: Ctrl-C must be heard while the terminal is waited for.
+            let line = tokio::task::spawn_blocking(move || ask(&text)).await;
+            match line {
+                Ok(Ok(line)) => question.answer(&line),
+                _ => Consent::Refused(Refusal::Consent(NoConsent::Unattended)),
+            }
+        }
+        decided => decided,
+    };
+    match answered {
+        Consent::NotNeeded | Consent::Given => Ok(()),
+        Consent::Refused(refusal) => Err(refusal.into()),
+        Consent::Ask(_) => Err(NoConsent::Unattended.trouble().into()),
+    }
+}
+
+fn ask(text: &str) -> std::io::Result<String> {
+    let mut stream = std::io::stderr().lock();
+    stream.write_all(text.as_bytes())?;
+    stream.flush()?;
+    drop(stream);
+    let mut line = String::new();
+    std::io::Read::take(std::io::stdin().lock(), ANSWER_BYTES_MAX).read_line(&mut line)?;
+    Ok(line)
+}

@@ -1,0 +1,351 @@
+//! bicuspid.toml: what to copy and how gently. Every key is optional; a key that is not known is an error.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use bicuspid_guard::session::TimeZone;
+use bicuspid_model::TargetType;
+use bicuspid_opendental::TypePolicy;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::SettingsError;
+use super::nearest;
+
+/// Name of the file in the current folder.
+pub(crate) const FILE: &str = "bicuspid.toml";
+
+/// Every key, in the order of the documentation.
+const KEYS: [&str; 13] = [
+    "tables_included",
+    "tables_excluded",
+    "columns_excluded",
+    "secrets_included",
+    "column_types",
+    "type_policy",
+    "source_time_zone",
+    "lock_aim_ms",
+    "keyless_mb_max",
+    "shrink_share",
+    "staging_memory_mb",
+    "staging_dir",
+    "reader_role",
+];
+
+/// What bicuspid.toml says; `None` and empty where it says nothing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Config {
+    pub(crate) tables_included: Option<BTreeSet<String>>,
+    pub(crate) tables_excluded: BTreeSet<String>,
+    pub(crate) columns_excluded: BTreeSet<String>,
+    pub(crate) secrets_included: BTreeSet<String>,
+    pub(crate) column_types: BTreeMap<String, TargetType>,
+    pub(crate) type_policy: TypePolicy,
+    pub(crate) source_time_zone: Option<TimeZone>,
+    pub(crate) lock_aim_ms: Option<u32>,
+    pub(crate) keyless_mb_max: Option<u32>,
+    pub(crate) shrink_share: Option<f64>,
+    pub(crate) staging_memory_mb: Option<u32>,
+    pub(crate) staging_dir: Option<PathBuf>,
+    pub(crate) reader_role: Option<String>,
+}
+
+impl Config {
+    /// Reads `named`, which must be there, or else `./bicuspid.toml` if it is.
+    pub(crate) fn read(named: Option<&Path>) -> Result<Self, SettingsError> {
+        let path = named.unwrap_or(Path::new(FILE));
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text),
+            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Self::default())
+            }
+            Err(cause) => Err(SettingsError::FileUnreadable { path: path.to_owned(), cause }),
+        }
+    }
+
+    /// Parses a text; `path` is for messages and for the folder of relative paths.
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
+        let table = DeTable::parse(text).map_err(|error| SettingsError::Toml {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| line_of(text, span.start)),
+            why: error.message().to_owned(),
+        })?;
+        let mut config = Self::default();
+        for (key, value) in table.get_ref() {
+            let entry = Entry { path, text, key: key.get_ref(), at: key.span().start };
+            config.set(&entry, value)?;
+        }
+        Ok(config)
+    }
+
+    fn set(&mut self, entry: &Entry<'_>, value: &Spanned<DeValue<'_>>) -> Result<(), SettingsError> {
+        match entry.key {
+            "tables_included" => self.tables_included = Some(entry.names(value)?),
+            "tables_excluded" => self.tables_excluded = entry.names(value)?,
+            "columns_excluded" => self.columns_excluded = entry.columns(value)?,
+            "secrets_included" => self.secrets_included = entry.columns(value)?,
+            "column_types" => self.column_types = entry.column_types(value)?,
+            "type_policy" => {
+                let name = entry.text(value)?;
+                self.type_policy =
+                    TypePolicy::named(&name).ok_or_else(|| entry.wrong("it is `dbt` or `numeric`"))?;
+            }
+            "source_time_zone" => {
+                let zone = TimeZone::new(&entry.text(value)?).map_err(|_| {
+                    entry.wrong("write a name such as `America/Chicago`, or an offset such as `-06:00`")
+                })?;
+                self.source_time_zone = Some(zone);
+            }
+            "lock_aim_ms" => self.lock_aim_ms = Some(entry.number(value, 1, 1000)?),
+            "keyless_mb_max" => self.keyless_mb_max = Some(entry.number(value, 0, 1_000_000)?),
+            "shrink_share" => self.shrink_share = Some(entry.share(value)?),
+            "staging_memory_mb" => self.staging_memory_mb = Some(entry.number(value, 1, 65_536)?),
+            "staging_dir" => {
+                let dir = entry.text(value)?;
+                self.staging_dir = Some(entry.path.parent().unwrap_or(Path::new("")).join(dir));
+            }
+            "reader_role" => self.reader_role = Some(entry.text(value)?),
+            unknown => {
+                return Err(SettingsError::UnknownName {
+                    path: entry.path.to_owned(),
+                    line: entry.line(),
+                    name: unknown.to_owned(),
+                    environment: None,
+                    nearest: nearest(unknown, KEYS),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A key and where it stands.
+struct Entry<'a> {
+    path: &'a Path,
+    text: &'a str,
+    key: &'a str,
+    at: usize,
+}
+
+impl Entry<'_> {
+    fn line(&self) -> usize {
+        line_of(self.text, self.at)
+    }
+
+    fn wrong(&self, why: impl Into<String>) -> SettingsError {
+        SettingsError::Config {
+            path: self.path.to_owned(),
+            line: self.line(),
+            key: self.key.to_owned(),
+            why: why.into(),
+        }
+    }
+
+    fn text(&self, value: &Spanned<DeValue<'_>>) -> Result<String, SettingsError> {
+        match value.get_ref().as_str() {
+            Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
+            _ => Err(self.wrong("a text is wanted")),
+        }
+    }
+
+    fn number(&self, value: &Spanned<DeValue<'_>>, min: u32, max: u32) -> Result<u32, SettingsError> {
+        value
+            .get_ref()
+            .as_integer()
+            .and_then(|number| u32::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok())
+            .filter(|number| (min..=max).contains(number))
+            .ok_or_else(|| self.wrong(format!("a whole number from {min} to {max} is wanted")))
+    }
+
+    fn share(&self, value: &Spanned<DeValue<'_>>) -> Result<f64, SettingsError> {
+        let text = match value.get_ref() {
+            DeValue::Float(number) => number.as_str().to_owned(),
+            DeValue::Integer(number) => number.as_str().to_owned(),
+            _ => String::new(),
+        };
+        text.parse::<f64>()
+            .ok()
+            .filter(|share| (0.0..=1.0).contains(share))
+            .ok_or_else(|| self.wrong("a number from 0 to 1 is wanted"))
+    }
+
+    fn names(&self, value: &Spanned<DeValue<'_>>) -> Result<BTreeSet<String>, SettingsError> {
+        let wrong = || self.wrong("a list of texts is wanted");
+        let list = value.get_ref().as_array().ok_or_else(wrong)?;
+        list.iter()
+            .map(|item| {
+                item.get_ref().as_str().filter(|s| !s.is_empty()).map(str::to_owned).ok_or_else(wrong)
+            })
+            .collect()
+    }
+
+    fn columns(&self, value: &Spanned<DeValue<'_>>) -> Result<BTreeSet<String>, SettingsError> {
+        let names = self.names(value)?;
+        if names.iter().all(|name| is_column(name)) { Ok(names) } else { Err(self.not_a_column()) }
+    }
+
+    fn column_types(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<BTreeMap<String, TargetType>, SettingsError> {
+        let table = value.get_ref().as_table().ok_or_else(|| {
+            self.wrong("a table is wanted, with lines such as \"patient.Gender\" = \"smallint\"")
+        })?;
+        let mut types = BTreeMap::new();
+        for (name, value) in table {
+            let entry = Entry { key: name.get_ref(), at: name.span().start, ..*self };
+            if !is_column(entry.key) {
+                return Err(entry.not_a_column());
+            }
+            let text = entry.text(value)?;
+            let target = parse_type(&text).ok_or_else(|| {
+                entry.wrong(
+                    "write one of: boolean, smallint, integer, bigint, numeric(p,s), real, double precision, date, \
+                     timestamp, interval, time, text, bytea, json, bit varying(n)",
+                )
+            })?;
+            types.insert(entry.key.to_owned(), target);
+        }
+        Ok(types)
+    }
+
+    fn not_a_column(&self) -> SettingsError {
+        self.wrong("a column is written \"table.column\"")
+    }
+}
+
+fn is_column(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(table, column)| !table.is_empty() && !column.is_empty())
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// A type as PostgreSQL's manual spells it.
+fn parse_type(text: &str) -> Option<TargetType> {
+    let text = text.trim().to_ascii_lowercase();
+    let (name, arguments) = match text.strip_suffix(')').and_then(|text| text.split_once('(')) {
+        Some((name, arguments)) => {
+            let numbers: Result<Vec<u16>, _> =
+                arguments.split(',').map(|argument| argument.trim().parse()).collect();
+            (name.trim().to_owned(), numbers.ok()?)
+        }
+        None => (text, Vec::new()),
+    };
+    let plain = match name.as_str() {
+        "boolean" | "bool" => TargetType::Bool,
+        "smallint" => TargetType::Int2,
+        "integer" | "int" => TargetType::Int4,
+        "bigint" => TargetType::Int8,
+        "real" => TargetType::Float4,
+        "double precision" => TargetType::Float8,
+        "date" => TargetType::Date,
+        "timestamp" | "timestamp without time zone" => TargetType::Timestamp,
+        "interval" => TargetType::Interval,
+        "time" | "time without time zone" => TargetType::Time,
+        "text" => TargetType::Text,
+        "bytea" => TargetType::Bytea,
+        "json" => TargetType::Json,
+        "numeric" => {
+            return match *arguments.as_slice() {
+                [precision @ 1..=1000, scale] if scale <= precision => {
+                    Some(TargetType::Numeric { precision, scale })
+                }
+                [precision @ 1..=1000] => Some(TargetType::Numeric { precision, scale: 0 }),
+                _ => None,
+            };
+        }
+        "bit varying" => {
+            return match *arguments.as_slice() {
+                [width @ 2..=64] => u8::try_from(width).ok().map(|width| TargetType::VarBit { width }),
+                _ => None,
+            };
+        }
+        _ => return None,
+    };
+    arguments.is_empty().then_some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, SettingsError> {
+        Config::parse(Path::new("bicuspid.toml"), text)
+    }
+
+    #[test]
+    fn every_key_is_understood() {
+        let config = parse(
+            r#"
+            tables_included = ["patient", "appointment"]
+            tables_excluded = ["eobattach"]
+            columns_excluded = ["patient.SSN"]
+            secrets_included = ["userod.Password"]
+            type_policy = "numeric"
+            source_time_zone = "America/Chicago"
+            lock_aim_ms = 5
+            keyless_mb_max = 100
+            shrink_share = 0.25
+            staging_memory_mb = 128
+            staging_dir = "/var/tmp/bicuspid"
+            reader_role = "dbt"
+            [column_types]
+            "patient.Gender" = "integer"
+            "x.y" = "numeric(12, 2)"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(config.tables_included.unwrap().len(), 2);
+        assert_eq!(config.type_policy, TypePolicy::Numeric);
+        assert_eq!(config.lock_aim_ms, Some(5));
+        assert_eq!(config.shrink_share, Some(0.25));
+        assert_eq!(config.column_types["patient.Gender"], TargetType::Int4);
+        assert_eq!(config.column_types["x.y"], TargetType::Numeric { precision: 12, scale: 2 });
+        assert_eq!(config.staging_dir.unwrap(), Path::new("/var/tmp/bicuspid"));
+    }
+
+    #[test]
+    fn an_unknown_key_names_its_line_and_its_neighbour() {
+        let trouble = parse("tables_excluded = []\n\nlock_aim = 5\n").unwrap_err().trouble();
+        assert_eq!(trouble.what, "`lock_aim` in bicuspid.toml, line 3, is not a setting");
+        assert_eq!(trouble.hint, "did you mean `lock_aim_ms`?");
+        assert_eq!(trouble.class.exit_code(), 2);
+    }
+
+    #[test]
+    fn values_out_of_bounds_are_errors_with_a_line() {
+        for (text, line) in [
+            ("lock_aim_ms = 0", 1),
+            ("lock_aim_ms = \"5\"", 1),
+            ("\nshrink_share = 1.5", 2),
+            ("shrink_share = nan", 1),
+            ("columns_excluded = [\"SSN\"]", 1),
+            ("[column_types]\n\"a.b\" = \"jsonb\"", 2),
+            ("type_policy = \"mysql\"", 1),
+            ("source_time_zone = \"'; DROP\"", 1),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(matches!(error, SettingsError::Config { line: l, .. } if l == line), "{text}: {error:?}");
+        }
+        assert!(matches!(parse("a = \n").unwrap_err(), SettingsError::Toml { line: 1, .. }));
+    }
+
+    #[test]
+    fn every_type_of_the_target_can_be_written() {
+        for target in [
+            TargetType::Bool,
+            TargetType::Int8,
+            TargetType::Numeric { precision: 20, scale: 0 },
+            TargetType::Float8,
+            TargetType::Timestamp,
+            TargetType::Time,
+            TargetType::Json,
+            TargetType::VarBit { width: 8 },
+        ] {
+            assert_eq!(parse_type(&target.to_string()), Some(target));
+        }
+        assert_eq!(parse_type("text(5)"), None);
+    }
+}
