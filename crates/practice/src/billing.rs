@@ -46,6 +46,20 @@ impl World<'_> {
         self.pay(patient, family, due, draw)
     }
 
+    /// Changes what is owed for a patient; the program keeps balances in the rows of patient and guarantor, so both are
+    /// stamped.
+    pub(crate) fn owe(&mut self, patient: PatientKey, change: Cents) -> Result<(), PracticeError> {
+        let now = self.now;
+        let person = self.patients.get_mut(patient)?;
+        person.balance += change;
+        person.stamp = now.max(person.stamp);
+        if let Some(head) = self.families.get(person.family)?.members.first() {
+            let head = self.patients.get_mut(*head)?;
+            head.stamp = now.max(head.stamp);
+        }
+        Ok(())
+    }
+
     /// After something was charged or settled: whoever owes gets a bill, whoever is owed gets money back.
     pub(crate) fn settle_up(&mut self, family: FamilyKey, draw: &mut Draw) -> Result<(), PracticeError> {
         let account = self.families.get_mut(family)?;
@@ -265,7 +279,7 @@ impl World<'_> {
                     .set("SecUserNumEntry", user)
                     .set("AdjNum", adjustment);
             })?;
-            self.patients.get_mut(part.item.patient)?.balance -= part.amount;
+            self.owe(part.item.patient, -part.amount)?;
             let ledger = &mut self.families.get_mut(family)?.ledger;
             if part.item.about == About::Prepaid(0) {
                 ledger.prepay(Open { about: About::Prepaid(payment), left: -part.amount, ..part.item });
@@ -311,9 +325,9 @@ impl World<'_> {
                 .set("DateEntry", today)
                 .set("SecUserNumEntry", user);
         })?;
-        let person = self.patients.get_mut(patient)?;
-        person.balance += amount;
-        let ledger = &mut self.families.get_mut(person.family)?.ledger;
+        self.owe(patient, amount)?;
+        let family = self.patients.get(patient)?.family;
+        let ledger = &mut self.families.get_mut(family)?.ledger;
         if amount.is_positive() {
             let about = About::Adjustment(key);
             ledger.charge(

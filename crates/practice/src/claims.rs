@@ -282,16 +282,18 @@ impl World<'_> {
         let coverage = person.coverage.get_mut(claim.rank).ok_or(PracticeError::Fault("coverage"))?;
         let year = self.payers.plans.get(coverage.plan)?.benefit_year(claim.service);
         let ledger = &mut self.families.get_mut(family)?.ledger;
+        let mut total = Cents::ZERO;
         for line in &claim.lines {
             // What is paid beyond the estimate was taken when the carrier decided.
             let less = (line.paid - line.estimate.pays).min(Cents::ZERO);
             coverage.consume(year, less, line.deductible - line.estimate.deductible);
             let settled = line.paid + line.estimate.write_off;
-            person.balance -= settled;
+            total += settled;
             // First the credit, so that the item is not settled away while it is still open.
             ledger.credit(About::Procedure(line.procedure), settled);
             ledger.expect(About::Procedure(line.procedure), -line.expected() - line.second);
         }
+        self.owe(patient, -total)?;
         self.emit_claim(key, &claim, ClaimStatus::Received)?;
         for (number, line) in (1_i64..).zip(&claim.lines) {
             self.emit_line(key, &claim, (number, line), payment)?;

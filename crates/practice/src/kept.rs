@@ -93,7 +93,6 @@ impl World<'_> {
         for ((key, procedure), estimate) in taken.into_iter().zip(estimates) {
             self.emit_procedure(key, &procedure, ProcStat::C, Some(visit.slot.start))?;
             let person = self.patients.get_mut(patient)?;
-            person.balance += procedure.fee;
             person.mouth.plan(procedure.item.tooth, false);
             person.mouth.treat(codes::of(procedure.item.code).code, procedure.item.tooth, day);
             let item = Open {
@@ -108,6 +107,7 @@ impl World<'_> {
             if procedure.fee.is_positive() {
                 self.families.get_mut(family)?.ledger.charge(item, as_of);
             }
+            self.owe(patient, procedure.fee)?;
             let user = self.office.provider(procedure.provider)?.user;
             let text = format!("Procedure {} completed", key.num());
             self.log(Log { permission: Permission::ProcComplCreate, patient, key: key.num(), user, text })?;
@@ -311,7 +311,7 @@ impl World<'_> {
         draw.chance(500)
     }
 
-    /// Completed work of a visit before anything was paid: for discounts.
+    /// Takes something off for the old, for whoever pays at once, for families, for the staff.
     fn discount(
         &mut self,
         patient: PatientKey,

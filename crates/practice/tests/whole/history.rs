@@ -142,6 +142,56 @@ fn the_dates_of_a_visit_are_in_order() {
 }
 
 #[test]
+fn nothing_was_changed_before_it_was_entered() {
+    let made = made();
+    let entries = ["SecDateTEntry", "SecDateEntry", "DateEntry", "DateTEntry"];
+    let mut checked = 0;
+    for table in made.tables.keys() {
+        let facts = facts().table(table).unwrap();
+        let Some(stamp) = facts.columns.iter().find(|c| c.on_update) else { continue };
+        for entry in facts.columns.iter().filter(|c| entries.contains(&c.name)) {
+            for row in made.rows(table).filter(|r| r.date(entry.name).is_some()) {
+                assert!(row.date(entry.name) <= row.date(stamp.name), "{table}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 20_000, "{checked}");
+}
+
+#[test]
+fn the_last_change_of_a_patient_is_not_before_the_last_change_of_the_balance() {
+    let made = made();
+    let mut last: BTreeMap<i64, DateTime> = BTreeMap::new();
+    for row in made.rows("paysplit").chain(made.rows("adjustment")) {
+        let at = last.entry(row.int("PatNum")).or_insert(row.time("SecDateTEdit"));
+        *at = row.time("SecDateTEdit").max(*at);
+    }
+    for row in made.rows("patient") {
+        assert!(last.get(&row.int("PatNum")).is_none_or(|at| *at <= row.time("DateTStamp")));
+    }
+}
+
+#[test]
+fn scheduled_recalls_have_their_appointment() {
+    let made = made();
+    let days: BTreeSet<(i64, i32)> = made
+        .rows("appointment")
+        .filter(|r| r.int("AptStatus") == 1)
+        .map(|r| (r.int("PatNum"), r.date("AptDateTime").unwrap().days()))
+        .collect();
+    let mut scheduled = 0;
+    for row in made.rows("recall") {
+        assert!(row.date("DatePrevious") < row.date("DateDue"));
+        if let Some(day) = row.date("DateScheduled") {
+            assert!(days.contains(&(row.int("PatNum"), day.days())));
+            scheduled += 1;
+        }
+    }
+    assert!(scheduled > 100, "{scheduled}");
+}
+
+#[test]
 fn completed_work_belongs_to_a_completed_visit() {
     let made = made();
     let visits = made.by_key("appointment");
