@@ -315,7 +315,8 @@ impl World<'_> {
             if draw.chance(110) {
                 let from = self.now.date().plus_days(draw.between(1, 6));
                 self.book_routine(patient, Reason::Emergency, from, user, &mut draw)?;
-                self.later(draw.clone().between(15, 40), &mut draw, Event::Seek(patient, Reason::First));
+                let days = draw.between(15, 40);
+                self.later(days, &mut draw, Event::Seek(patient, Reason::First));
             } else {
                 let from = self.now.date().plus_days(draw.along(&[2, 8, 14, 22, 32, 48, 85]));
                 self.book_routine(patient, Reason::First, from, user, &mut draw)?;

@@ -76,9 +76,7 @@ impl World<'_> {
             self.talk(Talk {
                 patient,
                 about: Definition::TALK_RECALL,
-                mode: draw
-                    .weighted(&[(Some(CommItemMode::Phone), 60), (Some(CommItemMode::Text), 40)])
-                    .unwrap_or(CommItemMode::Phone),
+                mode: if draw.chance(600) { CommItemMode::Phone } else { CommItemMode::Text },
                 direction: CommSentOrReceived::Received,
                 user,
                 note: Cow::Borrowed("Books the check-up."),
@@ -87,7 +85,8 @@ impl World<'_> {
         } else {
             // Some never answer any more.
             if draw.chance(760) {
-                self.later(draw.clone().between(25, 70), draw, Event::Seek(patient, Reason::Recall));
+                let days = draw.between(25, 70);
+                self.later(days, draw, Event::Seek(patient, Reason::Recall));
             }
             Ok(())
         }
@@ -341,7 +340,8 @@ impl World<'_> {
         self.drop_visit(key, if listed { ApptStatus::UnschedList } else { ApptStatus::Broken })?;
         let again = if listed { 700 } else { 600 };
         if draw.chance(again) {
-            self.later(draw.clone().between(5, 40), draw, Event::Seek(patient, reason));
+            let days = draw.between(5, 40);
+            self.later(days, draw, Event::Seek(patient, reason));
         }
         let text = format!("Appointment {} changed", key.num());
         self.log(Log { permission: Permission::AppointmentEdit, patient, key: key.num(), user, text })
@@ -382,7 +382,8 @@ impl World<'_> {
         self.patients.get_mut(patient)?.visits.retain(|v| *v != key);
         self.drop_visit(key, ApptStatus::Broken)?;
         if draw.chance(620) {
-            self.later(draw.clone().between(1, 25), &mut draw, Event::Seek(patient, reason));
+            let days = draw.between(1, 25);
+            self.later(days, &mut draw, Event::Seek(patient, reason));
         }
         let text = format!("Appointment {} broken", key.num());
         self.log(Log { permission: Permission::AppointmentEdit, patient, key: key.num(), user, text })
