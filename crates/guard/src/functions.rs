@@ -5,13 +5,14 @@
 //! same name could stand in (`MD5` on MySQL 9, `ANY_VALUE` on MariaDB).
 
 /// Functions, in capitals, sorted.
-pub(crate) const FUNCTIONS: [&str; 167] = [
+pub(crate) const FUNCTIONS: [&str; 171] = [
     "ABS",
     "ADDDATE",
     "ADDTIME",
     "ASCII",
     "AVG",
     "BIN",
+    "BINARY",
     "BIT_AND",
     "BIT_COUNT",
     "BIT_LENGTH",
@@ -138,6 +139,8 @@ pub(crate) const FUNCTIONS: [&str; 167] = [
     "STDDEV_SAMP",
     "STRCMP",
     "STR_TO_DATE",
+    "ST_ASBINARY",
+    "ST_ASTEXT",
     "SUBDATE",
     "SUBSTR",
     "SUBSTRING",
@@ -152,6 +155,7 @@ pub(crate) const FUNCTIONS: [&str; 167] = [
     "TIMESTAMPDIFF",
     "TIME_FORMAT",
     "TIME_TO_SEC",
+    "TO_BASE64",
     "TO_DAYS",
     "TO_SECONDS",
     "TRIM",
@@ -291,7 +295,7 @@ pub(crate) const NEVER: [&str; 48] = [
 ];
 
 /// Catalog views that may be read, in capitals. None shows another session's statement or a password.
-pub(crate) const CATALOG_VIEWS: [&str; 12] = [
+pub(crate) const CATALOG_VIEWS: [&str; 13] = [
     "CHARACTER_SETS",
     "COLLATIONS",
     "COLUMNS",
@@ -303,6 +307,7 @@ pub(crate) const CATALOG_VIEWS: [&str; 12] = [
     "STATISTICS",
     "TABLES",
     "TABLE_CONSTRAINTS",
+    "TRIGGERS",
     "VIEWS",
 ];
 

@@ -135,6 +135,9 @@ pub(crate) fn judge_show(tokens: &[Token<'_>], origin: Origin, scope: Scope<'_>)
         return rest.end();
     }
     if rest.one_of(&["WARNINGS", "ERRORS"]) {
+        if rest.word("LIMIT") && !rest.literal() {
+            return Err(Refusal::rule(Rule::ShowForm));
+        }
         return rest.end();
     }
     if rest.word("COUNT") {
@@ -172,7 +175,7 @@ pub(crate) fn judge_show(tokens: &[Token<'_>], origin: Origin, scope: Scope<'_>)
         return rest.filter_and_end();
     }
     let _ = rest.word("FULL");
-    if rest.word("TABLES") {
+    if rest.one_of(&["TABLES", "TRIGGERS"]) {
         rest.in_schema(scope)?;
         return rest.filter_and_end();
     }

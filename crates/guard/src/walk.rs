@@ -6,10 +6,10 @@
 use bicuspid_model::DatabaseName;
 use sqlparser::ast::{
     Cte, Distinct, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator, LimitClause,
-    ObjectName, ObjectNamePart, Offset, OffsetRows, OrderBy, OrderByExpr, OrderByKind, OrderByOptions,
-    OrderBySort, Query, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SelectModifiers,
-    SetExpr, SetOperator, SetQuantifier, TableAlias, TableFactor, TableWithJoins, WildcardAdditionalOptions,
-    With,
+    NamedWindowDefinition, NamedWindowExpr, ObjectName, ObjectNamePart, Offset, OffsetRows, OrderBy,
+    OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, Query, Select, SelectFlavor, SelectItem,
+    SelectItemQualifiedWildcardKind, SelectModifiers, SetExpr, SetOperator, SetQuantifier, TableAlias,
+    TableFactor, TableWithJoins, WildcardAdditionalOptions, With,
 };
 
 use crate::functions;
@@ -69,16 +69,23 @@ fn is_engine_made(name: &str) -> bool {
 pub(crate) struct Walk<'a> {
     scope: Scope<'a>,
     queries: usize,
+    /// Whether a replacement that lengthens its text was met.
+    grows: bool,
 }
 
 impl<'a> Walk<'a> {
     pub(crate) const fn new(scope: Scope<'a>) -> Self {
-        Self { scope, queries: 0 }
+        Self { scope, queries: 0, grows: false }
     }
 
     /// How many queries were walked.
     pub(crate) const fn queries(&self) -> usize {
         self.queries
+    }
+
+    /// Allows one replacement that lengthens its text in the whole statement.
+    pub(crate) const fn may_grow(&mut self) -> bool {
+        !std::mem::replace(&mut self.grows, true)
     }
 
     pub(crate) const fn scope(&self) -> Scope<'a> {
@@ -203,7 +210,6 @@ impl<'a> Walk<'a> {
             || !cluster_by.is_empty()
             || !distribute_by.is_empty()
             || !sort_by.is_empty()
-            || !named_window.is_empty()
             || qualify.is_some()
             || value_table_mode.is_some()
             || *flavor != SelectFlavor::Standard
@@ -227,6 +233,10 @@ impl<'a> Walk<'a> {
         }
         projection.iter().try_for_each(|item| self.item(item))?;
         from.iter().try_for_each(|item| self.from(item))?;
+        for NamedWindowDefinition(_, window) in named_window {
+            let NamedWindowExpr::WindowSpec(window) = window else { return refuse(Rule::Clause) };
+            self.window(window)?;
+        }
         for condition in selection.iter().chain(having) {
             self.expression(condition)?;
         }

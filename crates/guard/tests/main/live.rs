@@ -1,0 +1,234 @@
+//! What a real server makes of it.
+
+use bicuspid_guard::session::{self, SessionLimits};
+use bicuspid_guard::{Catalog, ChunkQuery, Flavour, KeyCast, KeyPart, Selected, builder, judge_grants};
+use bicuspid_model::{ColumnName, DatabaseName, TableName, Value};
+use bicuspid_sandbox::testing::{self, MariaDbServer};
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
+
+use crate::properties::{grafted, soup};
+use crate::{accepted, verdict};
+
+fn server() -> &'static MariaDbServer {
+    testing::servers().mariadb()
+}
+
+/// A database `opendental` in which much can be broken: functions that write, some of them with the names of built-in
+/// ones, a sequence, tables of both engines.
+fn breakable() {
+    let names = ["f_write", "COUNT", "MAX", "SUM", "NOW", "CAST", "SUBSTRING", "TRIM"];
+    let functions: Vec<String> = names
+        .iter()
+        .map(|name| {
+            format!(
+                "CREATE FUNCTION opendental.`{name}`(x INT) RETURNS INT DETERMINISTIC \
+                 BEGIN INSERT INTO opendental.audit_t VALUES (x); RETURN 1; END;"
+            )
+        })
+        .collect();
+    server().admin(&format!(
+        "CREATE DATABASE opendental; USE opendental;
+         CREATE TABLE patient (PatNum BIGINT PRIMARY KEY, LName VARCHAR(50), Guarantor BIGINT, PatStatus INT)
+             ENGINE=InnoDB;
+         CREATE TABLE appointment (AptNum BIGINT PRIMARY KEY, PatNum BIGINT, AptDateTime DATETIME) ENGINE=MyISAM;
+         CREATE TABLE audit_t (v BIGINT) ENGINE=MyISAM;
+         CREATE SEQUENCE s;
+         INSERT INTO patient VALUES (1, 'a', 1, 0), (2, 'b', 1, 0);
+         INSERT INTO appointment VALUES (1, 1, '2024-01-01 10:00:00');
+         {}",
+        functions.concat()
+    ));
+}
+
+/// Runs a text as the administrator and swallows its errors: it is the effect that counts.
+fn run(sql: &str) {
+    let hex: String = sql.bytes().map(|byte| format!("{byte:02x}")).collect();
+    server().admin(&format!(
+        "USE opendental; SET SESSION max_statement_time = 5;
+         BEGIN NOT ATOMIC
+             DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END;
+             EXECUTE IMMEDIATE CONVERT(x'{hex}' USING utf8mb4);
+         END"
+    ));
+}
+
+/// Everything that a write could have changed.
+fn state() -> Vec<Vec<Option<Vec<u8>>>> {
+    [
+        "CHECKSUM TABLE opendental.patient, opendental.appointment, opendental.audit_t",
+        "SELECT next_not_cached_value FROM opendental.s",
+        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES ORDER BY 1, 2",
+        "SELECT ROUTINE_SCHEMA, ROUTINE_NAME FROM information_schema.ROUTINES ORDER BY 1, 2",
+        "SELECT User, Host FROM mysql.global_priv ORDER BY 1, 2",
+    ]
+    .into_iter()
+    .flat_map(|sql| server().query(sql))
+    .collect()
+}
+
+#[test]
+fn nothing_that_is_accepted_writes_on_a_real_server() {
+    breakable();
+    let before = state();
+    // The state does show a write, also one behind the name of a built-in function.
+    for hostile in ["SELECT COUNT (1)", "SELECT f_write(1)", "SELECT NEXT VALUE FOR s"] {
+        assert!(verdict(hostile).is_err());
+        let earlier = state();
+        run(hostile);
+        assert_ne!(state(), earlier, "{hostile}");
+    }
+    assert_ne!(state(), before);
+    let before = state();
+    for sql in accepted() {
+        run(&sql);
+        assert_eq!(state(), before, "{sql}");
+    }
+    let mut runner = TestRunner::default();
+    let (mut tried, mut passed) = (0, 0);
+    while passed < 150 && tried < 20_000 {
+        tried += 1;
+        let sql = if tried % 2 == 0 {
+            soup().new_tree(&mut runner).unwrap().current()
+        } else {
+            grafted().new_tree(&mut runner).unwrap().current()
+        };
+        if verdict(&sql).is_ok() {
+            passed += 1;
+            run(&sql);
+            assert_eq!(state(), before, "{sql}");
+        }
+    }
+    assert!(passed >= 50, "only {passed} of {tried} random texts were accepted; the test says little");
+}
+
+#[test]
+fn session_statements_hold_on_a_real_server() {
+    let version = String::from_utf8(server().query("SELECT @@version")[0][0].clone().unwrap()).unwrap();
+    let flavour = Flavour::parse(&version).unwrap();
+    let limits = SessionLimits { statement_ms: 2_500, ..SessionLimits::default() };
+    let statements = session::session_statements(flavour, &limits);
+    let texts: Vec<&str> = statements.iter().map(session::SessionStatement::sql).collect();
+    let read_back = session::read_back(&statements).unwrap();
+    let rows = server().query(&format!("{}; {}", texts.join("; "), read_back.sql()));
+    let found: Vec<Option<String>> = rows
+        .last()
+        .unwrap()
+        .iter()
+        .map(|cell| cell.clone().map(|bytes| String::from_utf8(bytes).unwrap()))
+        .collect();
+    assert_eq!(session::compare(&statements, &found), Ok(()));
+    // The same row with the belt off is seen.
+    let fresh = server().query(read_back.sql());
+    let fresh: Vec<Option<String>> =
+        fresh[0].iter().map(|cell| cell.clone().map(|bytes| String::from_utf8(bytes).unwrap())).collect();
+    let refusal = session::compare(&statements, &fresh).unwrap_err();
+    assert!(refusal.to_string().contains("read_only"), "{refusal}");
+    let snapshot = [
+        session::begin_snapshot(flavour),
+        session::savepoint(),
+        session::rollback_to_savepoint(),
+        session::end(),
+    ];
+    let texts: Vec<&str> = snapshot.iter().map(session::SessionStatement::sql).collect();
+    server().admin(&texts.join("; "));
+    let facts = server().query(builder::session_facts(flavour).unwrap().sql());
+    assert_eq!(facts[0].len(), builder::session_fact_names(flavour).len());
+    let status = server().query(builder::status().unwrap().sql());
+    assert!(status.iter().any(|row| row[0].as_deref() == Some(b"Threads_running")));
+}
+
+#[test]
+fn chunks_read_the_rows_between_their_bounds() {
+    let database = server().database("chunks");
+    let name = database.endpoint.database.clone();
+    let pairs: Vec<String> = (1..=5).flat_map(|a| (1..=5).map(move |b| format!("({a}, {b})"))).collect();
+    database.admin(&format!(
+        "CREATE TABLE `odd ``name` (a BIGINT, b BIGINT, PRIMARY KEY (a, b)); INSERT INTO `odd ``name` VALUES {}",
+        pairs.join(", ")
+    ));
+    let (a, b) = (ColumnName::new("a").unwrap(), ColumnName::new("b").unwrap());
+    let table = TableName::new("odd `name").unwrap();
+    let select = [Selected::Column(&a), Selected::Column(&b)];
+    let key = [
+        KeyPart { column: &a, cast: KeyCast::Signed },
+        KeyPart { column: &b, cast: KeyCast::Decimal { precision: 20, scale: 0 } },
+    ];
+    let (after, up_to) = ([Value::Int(2), Value::Int(4)], [Value::Int(4), Value::Int(2)]);
+    let query = ChunkQuery {
+        database: &name,
+        table: &table,
+        select: &select,
+        key: &key,
+        after: Some(&after),
+        up_to: Some(&up_to),
+        limit: 6,
+        filter: None,
+    };
+    let rows = read(&builder::chunk(&query).unwrap());
+    assert_eq!(rows, ["2 5", "3 1", "3 2", "3 3", "3 4", "3 5"]);
+    let rest = ChunkQuery { limit: 100, ..query };
+    assert_eq!(read(&builder::chunk(&rest).unwrap()).len(), 8);
+    assert_eq!(read(&builder::count(&name, &table, None).unwrap()), ["25"]);
+    let columns = read(&builder::catalog(Catalog::Columns, &name).unwrap());
+    assert!(columns[0].starts_with("odd `name a 1 bigint(20) NO"), "{columns:?}");
+    let keys = read(&builder::catalog(Catalog::Statistics, &name).unwrap());
+    assert!(keys[0].starts_with("odd `name PRIMARY 0 1 a"), "{keys:?}");
+    assert_eq!(read(&builder::catalog(Catalog::Tables, &name).unwrap()).len(), 1);
+}
+
+/// Runs a statement with its values bound, and joins the cells of each row.
+fn read(statement: &bicuspid_guard::ReadStatement) -> Vec<String> {
+    let values: Vec<String> = statement
+        .params()
+        .iter()
+        .map(|value| match value {
+            Value::Int(number) => number.to_string(),
+            Value::Text(text) => format!("'{text}'"),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let using = if values.is_empty() { String::new() } else { format!(" USING {}", values.join(", ")) };
+    let text = statement.sql().replace('\'', "''");
+    let rows = server().query(&format!("EXECUTE IMMEDIATE '{text}'{using}"));
+    rows.iter()
+        .map(|row| {
+            let cells: Vec<String> =
+                row.iter().map(|cell| String::from_utf8(cell.clone().unwrap_or_default()).unwrap()).collect();
+            cells.join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn grants_of_a_real_server_are_understood() {
+    let source = DatabaseName::new("gr_source").unwrap();
+    let judge = |user: &str, grants: &str| {
+        server().admin(&format!("CREATE USER {user} IDENTIFIED BY 'pw'; {grants}"));
+        let rows = server().query(&format!("SHOW GRANTS FOR {user}"));
+        let lines: Vec<String> =
+            rows.into_iter().map(|row| String::from_utf8(row[0].clone().unwrap()).unwrap()).collect();
+        judge_grants(&lines, &source)
+    };
+    server().admin("CREATE DATABASE gr_source; CREATE TABLE gr_source.t (a INT, b INT); CREATE ROLE gr_role");
+    let least = bicuspid_guard::accounts::source_grant(&source, "gr1", "%").unwrap();
+    assert!(judge("'gr1'@'%'", &least).is_safe());
+    assert!(judge("'gr2'@'%'", "GRANT SELECT (a), SHOW VIEW ON gr_source.t TO 'gr2'@'%'").is_safe());
+    for (user, grants) in [
+        ("'gr3'@'%'", "GRANT INSERT ON gr_source.t TO 'gr3'@'%'"),
+        ("'gr4'@'%'", "GRANT SELECT ON gr_source.* TO 'gr4'@'%'"), // the underscore is a wildcard
+        ("'gr5'@'%'", "GRANT gr_role TO 'gr5'@'%'"),
+        ("'gr6'@'%'", "GRANT USAGE ON *.* TO 'gr6'@'%' WITH GRANT OPTION"),
+        ("'gr7'@'%'", "GRANT BINLOG MONITOR ON *.* TO 'gr7'@'%'"),
+    ] {
+        let verdict = judge(user, grants);
+        assert!(!verdict.is_safe(), "{grants}");
+        // The statements that mend it do mend it, on the server.
+        server().admin(&verdict.mend.join("; "));
+        let rows = server().query(&format!("SHOW GRANTS FOR {user}"));
+        let lines: Vec<String> =
+            rows.into_iter().map(|row| String::from_utf8(row[0].clone().unwrap()).unwrap()).collect();
+        assert!(judge_grants(&lines, &source).is_safe(), "{:?} after {:?}", lines.len(), verdict.mend);
+    }
+    assert!(!judge("'gr8'@'%'", "GRANT ALL ON *.* TO 'gr8'@'%' WITH GRANT OPTION").is_safe());
+}

@@ -1,0 +1,35 @@
+//! The guard from outside: what it lets through, what it does not, and what real servers make of it.
+
+mod corpus;
+mod live;
+mod properties;
+
+use bicuspid_guard::{Context, Refusal, judge};
+use bicuspid_model::DatabaseName;
+
+/// Judges a text against the database `opendental`.
+fn verdict(sql: &str) -> Result<(), Refusal> {
+    judge(sql, &Context::new(DatabaseName::new("opendental").unwrap()))
+}
+
+/// A line of `accepted.jsonl` or `refused.jsonl`.
+#[derive(serde::Deserialize)]
+struct Case {
+    sql: String,
+    #[serde(default)]
+    code: String,
+}
+
+fn cases(text: &str) -> Vec<Case> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Statements that read in the ways in which extraction reads.
+fn accepted() -> Vec<String> {
+    cases(include_str!("accepted.jsonl")).into_iter().map(|case| case.sql).collect()
+}
+
+/// Statements that do not, each with the rule that it breaks.
+fn refused() -> Vec<Case> {
+    cases(include_str!("refused.jsonl"))
+}
