@@ -46,6 +46,9 @@ pub(crate) struct Wire {
     connection: MySqlConnection,
     pub(crate) flavour: Flavour,
     pub(crate) database: DatabaseName,
+    /// Longest wait for an answer to be complete: beyond what the server allows itself, so that a server or network
+    /// that fell silent ends the run instead of hanging it.
+    patience: Duration,
 }
 
 impl Wire {
@@ -66,8 +69,9 @@ impl Wire {
             }
         };
         // Until the version is known the flavour stands for nothing; the first statement asks for it.
+        let patience = Duration::from_millis(2 * u64::from(limits.statement_ms)) + Duration::from_secs(10);
         let unknown = Flavour { mariadb: false, major: 0, minor: 0, patch: 0 };
-        let mut wire = Self { connection, flavour: unknown, database: endpoint.database.clone() };
+        let mut wire = Self { connection, flavour: unknown, database: endpoint.database.clone(), patience };
         let facts = wire.prepare(endpoint, limits).await?;
         Ok((wire, facts))
     }
@@ -130,7 +134,11 @@ impl Wire {
             reason = "a constant of the guard; old servers cannot prepare it"
         )]
         let query = sqlx::raw_sql(AssertSqlSafe(statement.sql().to_owned()));
-        query.execute(&mut self.connection).await.map_err(|e| of_driver(&e, "the session"))?;
+        let lost = || SourceError::Lost { table: "the session".to_owned() };
+        let done = tokio::time::timeout(self.patience, query.execute(&mut self.connection))
+            .await
+            .map_err(|_| lost())?;
+        done.map_err(|e| of_driver(&e, "the session"))?;
         Ok(())
     }
 
@@ -160,16 +168,21 @@ impl Wire {
                 Value::Time(v) => query.bind(time_text(*v)),
             };
         }
-        let mut rows = query.fetch(&mut self.connection);
-        let mut outcome = Ok(());
-        while let Some(row) = rows.next().await {
-            let row = row.map_err(|e| of_driver(&e, what))?;
-            // After a row that cannot be used the rest is still drained: the table's lock is held until it is.
-            if outcome.is_ok() {
-                outcome = each(&row);
+        let drain = async {
+            let mut rows = query.fetch(&mut self.connection);
+            let mut outcome = Ok(());
+            while let Some(row) = rows.next().await {
+                let row = row.map_err(|e| of_driver(&e, what))?;
+                // After a row that cannot be used the rest is still drained: the table's lock is held until it is.
+                if outcome.is_ok() {
+                    outcome = each(&row);
+                }
             }
-        }
-        outcome
+            outcome
+        };
+        tokio::time::timeout(self.patience, drain)
+            .await
+            .unwrap_or_else(|_| Err(SourceError::Lost { table: what.to_owned() }))
     }
 
     /// Sends a reading statement and collects its rows as texts.

@@ -269,7 +269,12 @@ fn text(
     let simple = match charset {
         Charset::Utf8 => str::from_utf8(bytes).is_ok(),
         Charset::Latin1 | Charset::Ascii => bytes.is_ascii(),
-        Charset::SingleByte | Charset::MultiByte => false,
+        Charset::SingleByte
+        | Charset::MultiByte
+        | Charset::Ucs2
+        | Charset::Utf16
+        | Charset::Utf16Le
+        | Charset::Utf32 => false,
     };
     if simple && !bytes.contains(&0) {
         return raw(batch, bytes);
@@ -286,6 +291,10 @@ fn text(
         ),
         Charset::SingleByte => single_byte(bytes, stored.ok_or(Misfit::Malformed)?)?,
         Charset::MultiByte => multi_byte(bytes, stored.ok_or(Misfit::Malformed)?)?,
+        Charset::Ucs2 => units_of_two(bytes, u16::from_be_bytes, false),
+        Charset::Utf16 => units_of_two(bytes, u16::from_be_bytes, true),
+        Charset::Utf16Le => units_of_two(bytes, u16::from_le_bytes, true),
+        Charset::Utf32 => units_of_four(bytes),
     };
     counts.invalid_characters += u64::from(invalid);
     if text.contains('\0') {
@@ -320,19 +329,47 @@ fn single_byte<'a>(text: &'a [u8], stored: &[u8]) -> Result<(Cow<'a, str>, bool)
     Ok((Cow::Owned(mended), true))
 }
 
-/// With more question marks in the text than were stored, it cannot be said which ones stand for undefined codes.
-/// In every multi-byte character set of the servers a byte 0x3F is a question mark or half of a wider code, so the
-/// count of such bytes is at least the number of real question marks.
+/// With another number of question marks in the text than were stored, some of them stand for undefined codes, and it
+/// cannot be said which. In none of these character sets is the byte 0x3F a part of a wider code (the second bytes of
+/// Big5, GBK, Shift-JIS and their kin begin at 0x40, those of GB 18030 are digits or begin there too), so every such
+/// byte is a question mark.
 fn multi_byte<'a>(text: &'a [u8], stored: &[u8]) -> Result<(Cow<'a, str>, bool), Misfit> {
     let text = str::from_utf8(text).map_err(|_| Misfit::Malformed)?;
-    if !text.contains('?') {
-        return Ok((Cow::Borrowed(text), false));
-    }
     let marks = |bytes: &[u8]| bytes.split(|b| *b == b'?').count();
-    if marks(text.as_bytes()) > marks(stored) {
+    if marks(text.as_bytes()) != marks(stored) {
         return Err(Misfit::Undecidable);
     }
     Ok((Cow::Borrowed(text), false))
+}
+
+/// Units of two bytes, with or without pairs; a half of a pair alone, and a byte left over, is invalid.
+fn units_of_two(bytes: &[u8], unit: fn([u8; 2]) -> u16, pairs: bool) -> (Cow<'static, str>, bool) {
+    let (whole, rest) = bytes.as_chunks::<2>();
+    let units = whole.iter().map(|b| unit(*b));
+    let mut decoded: Vec<Result<char, ()>> = if pairs {
+        char::decode_utf16(units).map(|c| c.map_err(|_| ())).collect()
+    } else {
+        units.map(|u| char::from_u32(u32::from(u)).ok_or(())).collect()
+    };
+    if !rest.is_empty() {
+        decoded.push(Err(()));
+    }
+    mended(&decoded)
+}
+
+fn units_of_four(bytes: &[u8]) -> (Cow<'static, str>, bool) {
+    let (whole, rest) = bytes.as_chunks::<4>();
+    let mut decoded: Vec<Result<char, ()>> =
+        whole.iter().map(|b| char::from_u32(u32::from_be_bytes(*b)).ok_or(())).collect();
+    if !rest.is_empty() {
+        decoded.push(Err(()));
+    }
+    mended(&decoded)
+}
+
+fn mended(decoded: &[Result<char, ()>]) -> (Cow<'static, str>, bool) {
+    let text = decoded.iter().map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    (Cow::Owned(text), decoded.contains(&Err(())))
 }
 
 /// Windows-1252 as MySQL's `latin1` has it: the five codes that Windows leaves unused are control characters.
@@ -426,6 +463,23 @@ mod tests {
         let gbk = SourceType::Text(Charset::MultiByte);
         assert_eq!(run(gbk.clone(), TargetType::Text, b"a?", Some(b"a\xff\xff")), Err(Misfit::Undecidable));
         assert!(run(gbk, TargetType::Text, b"a?", Some(b"a?")).is_ok());
+    }
+
+    #[test]
+    fn units_are_characters_or_replaced() {
+        let read = |charset, bytes: &[u8]| {
+            let (field, counts) = run(SourceType::Text(charset), TargetType::Text, bytes, None).unwrap();
+            (String::from_utf8(field.unwrap()).unwrap(), counts.invalid_characters)
+        };
+        let pair = [0xd8, 0x3d, 0xde, 0x00];
+        assert_eq!(read(Charset::Utf16, &pair), ("😀".into(), 0));
+        assert_eq!(read(Charset::Utf16Le, &[0x3d, 0xd8, 0x00, 0xde]), ("😀".into(), 0));
+        assert_eq!(read(Charset::Ucs2, &pair), ("\u{fffd}\u{fffd}".into(), 1));
+        assert_eq!(
+            read(Charset::Utf16, &[0x3f, 0x41, 0xdc, 0, 0, 0x3f, 0]),
+            ("㽁\u{fffd}?\u{fffd}".into(), 1)
+        );
+        assert_eq!(read(Charset::Utf32, &[0, 1, 0xf6, 0, 0, 0x11, 0, 0]), ("😀\u{fffd}".into(), 1));
     }
 
     #[test]

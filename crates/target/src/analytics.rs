@@ -1,5 +1,7 @@
 //! The analytics database: what may be asked of it, and the one way to write it.
 
+use std::time::Duration;
+
 use bicuspid_model::{ColumnName, Endpoint, Environment, FingerprintKey, Table, TableName};
 
 use crate::copy::CopyOut;
@@ -11,6 +13,11 @@ use crate::state::{self, ChunkState, ProofSettings, TableState};
 
 /// The advisory lock that keeps two runs on one database apart; the number is "bicuspid" read as bytes.
 pub(crate) const RUN_LOCK: i64 = 0x6269_6375_7370_6964;
+
+/// How often the lock of the run is tried for.
+const LOCK_ATTEMPTS: u32 = 20;
+/// Time between two attempts.
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// A connection to an analytics database that can look and enrol, and cannot write data.
 #[derive(Debug)]
@@ -123,7 +130,8 @@ impl Analytics {
         state::chunks(&self.link, table.in_target().as_str()).await
     }
 
-    /// The columns of `raw.table` without `_loaded_at`, `None` if there is no such table.
+    /// The columns of `raw.table` without `_loaded_at`, `None` if there is nothing of that name: a view or an index takes
+    /// the name just as a table does.
     pub async fn columns(&self, table: &TableName) -> Result<Option<Vec<TargetColumn>>, TargetError> {
         columns(&self.link, table).await
     }
@@ -171,13 +179,23 @@ impl Analytics {
     /// Takes the lock of the run and turns into the writer, after the identity was proved.
     pub async fn into_writer(self, expected: Identity) -> Result<crate::writer::Writer, TargetError> {
         identity::prove(&self.link, &expected).await?;
-        let locked: bool = self
-            .link
-            .client
-            .query_one("SELECT pg_try_advisory_lock($1)", &[&RUN_LOCK])
-            .await
-            .and_then(|row| row.try_get(0))
-            .map_err(|e| of_driver(&e, "take the lock of the run"))?;
+        // The server needs a moment to notice that a killed run is gone; a living one is told apart by its patience.
+        let mut locked = false;
+        for attempt in 0..LOCK_ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(LOCK_PAUSE).await;
+            }
+            locked = self
+                .link
+                .client
+                .query_one("SELECT pg_try_advisory_lock($1)", &[&RUN_LOCK])
+                .await
+                .and_then(|row| row.try_get(0))
+                .map_err(|e| of_driver(&e, "take the lock of the run"))?;
+            if locked {
+                break;
+            }
+        }
         if locked { Ok(crate::writer::Writer::new(self, expected)) } else { Err(TargetError::Locked) }
     }
 }
@@ -210,7 +228,7 @@ pub(crate) async fn columns(
             "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-             WHERE n.nspname = 'raw' AND c.relname = $1 AND c.relkind IN ('r', 'p') ORDER BY a.attnum",
+             WHERE n.nspname = 'raw' AND c.relname = $1 ORDER BY a.attnum",
             &[&table.in_target().as_str()],
         )
         .await

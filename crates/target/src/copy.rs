@@ -69,6 +69,9 @@ pub(crate) fn load_fault(error: &tokio_postgres::Error, table: &str) -> TargetEr
         Some("23514" | "23P01" | "23503") => {
             held("constraint", "a row breaks a constraint that was added on the target")
         }
+        Some("54000" | "54001" | "54011") => {
+            held("postgres_limit", "a row or a key of it is larger than PostgreSQL can hold")
+        }
         _ => of_driver(error, &format!("load table {table}")),
     }
 }

@@ -221,7 +221,8 @@ impl TargetError {
 /// Turns a driver's error into ours; `action` says what was being done, in words without values.
 pub(crate) fn of_driver(error: &tokio_postgres::Error, action: &str) -> TargetError {
     let Some(code) = error.code() else {
-        let of_network = std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
+        let of_network =
+            std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
         return if error.is_closed() || of_network {
             TargetError::Lost
         } else {

@@ -370,12 +370,7 @@ impl Writer {
         let (raw, staged) = (ddl::raw(table), format!("pg_temp.{}", change.staged.name));
         let columns = ddl::columns(table, "");
         if table.primary_key.is_empty() {
-            // Without a key nothing says which row became which: all rows give way to all rows.
-            applied.deleted +=
-                self.table_statement(&format!("DELETE FROM {raw} AS t WHERE {of_target}"), table).await?;
-            let insert = format!("INSERT INTO {raw} ({columns}) SELECT {columns} FROM {staged}");
-            applied.inserted += self.table_statement(&insert, table).await?;
-            return Ok(());
+            return self.merge_bag(change, of_target, of_staged, applied).await;
         }
         let same_key: Vec<String> =
             table.key_columns().map(|c| format!("s.{0} = t.{0}", c.name.postgres())).collect();
@@ -384,28 +379,66 @@ impl Writer {
             "DELETE FROM {raw} AS t WHERE {of_target} AND NOT EXISTS (SELECT 1 FROM {staged} AS s WHERE {same_key})"
         );
         applied.deleted += self.table_statement(&delete, table).await?;
-        let set: Vec<String> = table
-            .columns
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| !table.primary_key.contains(i))
-            .map(|(_, c)| format!("{0} = s.{0}", c.name.postgres()))
-            .collect();
-        if !set.is_empty() {
-            // Compared by image: equality of values would take -0 for 0, and json has none.
-            let update = format!(
-                "UPDATE {raw} AS t SET {}, {} = now() FROM {staged} AS s WHERE {same_key} AND {of_staged} \
-                 AND record_image_ne(ROW({}), ROW({}))",
-                set.join(", "),
-                ddl::LOADED_AT,
-                ddl::columns(table, "t."),
-                ddl::columns(table, "s."),
-            );
-            applied.updated += self.table_statement(&update, table).await?;
-        }
+        // The key's columns too: keys that are equal may still differ in their bytes, as 0 and -0 do.
+        let set: Vec<String> =
+            table.columns.iter().map(|c| format!("{0} = s.{0}", c.name.postgres())).collect();
+        // Compared by image: equality of values would take -0 for 0, and json has none.
+        let update = format!(
+            "UPDATE {raw} AS t SET {}, {} = now() FROM {staged} AS s WHERE {same_key} AND {of_staged} \
+             AND record_image_ne(ROW({}), ROW({}))",
+            set.join(", "),
+            ddl::LOADED_AT,
+            ddl::columns(table, "t."),
+            ddl::columns(table, "s."),
+        );
+        applied.updated += self.table_statement(&update, table).await?;
         let insert = format!(
             "INSERT INTO {raw} ({columns}) SELECT {columns} FROM {staged} AS s WHERE {of_staged} \
              AND NOT EXISTS (SELECT 1 FROM {raw} AS t WHERE {same_key})"
+        );
+        applied.inserted += self.table_statement(&insert, table).await?;
+        Ok(())
+    }
+
+    /// The same without a key, where nothing says which row became which: of each row as many copies are deleted or
+    /// inserted as there are too many or too few. Rows are alike if their binary form is, as `COPY` would send it.
+    async fn merge_bag(
+        &self,
+        change: &Change<'_>,
+        of_target: &str,
+        of_staged: &str,
+        applied: &mut Applied,
+    ) -> Result<(), TargetError> {
+        let table = change.table;
+        let (raw, staged) = (ddl::raw(table), format!("pg_temp.{}", change.staged.name));
+        let image = |prefix: &str| format!("record_send(ROW({}))", ddl::columns(table, prefix));
+        let numbered = |from: &str, name: &str, condition: &str| {
+            let image = image(&format!("{name}."));
+            format!(
+                "(SELECT {name}.ctid AS place, {image} AS image, row_number() OVER (PARTITION BY {image}) AS nth \
+                 FROM {from} AS {name} WHERE {condition}) AS numbered"
+            )
+        };
+        let counted = |from: &str, name: &str, condition: &str| {
+            let image = image(&format!("{name}."));
+            format!(
+                "(SELECT {image} AS image, count(*) AS copies FROM {from} AS {name} WHERE {condition} GROUP BY 1) \
+                 AS counted"
+            )
+        };
+        let surplus = "counted.image = numbered.image WHERE numbered.nth > coalesce(counted.copies, 0)";
+        let delete = format!(
+            "DELETE FROM {raw} AS d USING {} LEFT JOIN {} ON {surplus} AND d.ctid = numbered.place",
+            numbered(&raw, "t", of_target),
+            counted(&staged, "s", of_staged),
+        );
+        applied.deleted += self.table_statement(&delete, table).await?;
+        let insert = format!(
+            "INSERT INTO {raw} ({}) SELECT {} FROM {staged} AS i JOIN {} ON i.ctid = numbered.place LEFT JOIN {} ON {surplus}",
+            ddl::columns(table, ""),
+            ddl::columns(table, "i."),
+            numbered(&staged, "s", of_staged),
+            counted(&raw, "t", of_target),
         );
         applied.inserted += self.table_statement(&insert, table).await?;
         Ok(())

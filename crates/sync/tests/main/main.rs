@@ -1,4 +1,7 @@
 //! The flow on real servers.
 
+mod fault;
 mod flow;
 mod pair;
+mod render;
+mod torture;
