@@ -156,15 +156,20 @@ fn arrows_run_one_way() {
         if short == PROGRAM {
             continue;
         }
-        let allowed = arrows.get(short).unwrap_or_else(|| panic!("`{short}` has no promise yet: give it one"));
-        let ours = |ids| house.names(ids).into_iter().filter(|name| name.starts_with("bicuspid")).map(short_name);
+        let allowed =
+            arrows.get(short).unwrap_or_else(|| panic!("`{short}` has no promise yet: give it one"));
+        let ours =
+            |ids| house.names(ids).into_iter().filter(|name| name.starts_with("bicuspid")).map(short_name);
         for used in ours(&package.uses) {
             assert!(allowed.contains(&used), "`{short}` may not depend on `{used}`");
         }
         for used in ours(&package.tests_use) {
             let known = used == "sandbox" || allowed.contains(&used) || used == short;
             // A test may also name what only says what is copied: the facts and the vocabulary.
-            assert!(known || ["model", "opendental"].contains(&used), "tests of `{short}` may not use `{used}`");
+            assert!(
+                known || ["model", "opendental"].contains(&used),
+                "tests of `{short}` may not use `{used}`"
+            );
         }
     }
 }
@@ -176,7 +181,10 @@ fn drivers_are_named_where_they_belong() {
         let short = short_name(&package.name);
         for used in house.names(&package.uses) {
             assert!(!is_mysql(used) || MYSQL_NAMED_BY.contains(&short), "`{short}` may not name `{used}`");
-            assert!(!is_postgres(used) || POSTGRES_NAMED_BY.contains(&short), "`{short}` may not name `{used}`");
+            assert!(
+                !is_postgres(used) || POSTGRES_NAMED_BY.contains(&short),
+                "`{short}` may not name `{used}`"
+            );
         }
     }
     // The rule can fail: the crates that may name a driver do.
@@ -184,7 +192,10 @@ fn drivers_are_named_where_they_belong() {
         [("source", is_mysql as fn(&str) -> bool), ("sandbox", is_mysql), ("target", is_postgres)]
     {
         let id = house.member(short).unwrap();
-        assert!(house.below(id).into_iter().any(is_driver), "`{short}` has no driver any more: mend this test");
+        assert!(
+            house.below(id).into_iter().any(is_driver),
+            "`{short}` has no driver any more: mend this test"
+        );
     }
 }
 
@@ -208,7 +219,10 @@ fn pure_crates_reach_no_outside_world() {
         for outside in ["tokio", "time", "chrono", "rand", "getrandom", "ring", "rustls", "tempfile"] {
             assert!(!below.contains(outside), "`{short}` is pure and may not reach `{outside}`");
         }
-        assert!(!below.into_iter().any(|name| is_mysql(name) || is_postgres(name)), "`{short}` reaches a driver");
+        assert!(
+            !below.into_iter().any(|name| is_mysql(name) || is_postgres(name)),
+            "`{short}` reaches a driver"
+        );
     }
 }
 

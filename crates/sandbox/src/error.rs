@@ -141,6 +141,9 @@ pub enum SandboxError {
         /// The server's error code, or `connection`.
         code: String,
     },
+    /// The practice could not be simulated as asked for.
+    #[error("the practice could not be made")]
+    Practice(#[source] bicuspid_practice::PracticeError),
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     Random,
@@ -158,6 +161,9 @@ impl SandboxError {
     /// The trouble as told to a person.
     #[must_use]
     pub fn trouble(&self) -> Trouble {
+        if let Self::Practice(error) = self {
+            return error.trouble();
+        }
         let (code, side, class) = self.verdict();
         let why = match self {
             Self::File { source, .. } | Self::Spawn { source, .. } => source.to_string(),
@@ -197,6 +203,7 @@ impl SandboxError {
             Self::Ended { server, .. } => ("ended", server.side(), Class::Failed),
             Self::TooSlow { server, .. } => ("too_slow", server.side(), Class::Failed),
             Self::Statement { server, .. } => ("statement", server.side(), Class::Failed),
+            Self::Practice(_) => ("practice", Side::Local, Class::Usage),
             Self::Random => ("random", Side::Local, Class::Local),
             Self::Thread => ("thread", Side::Local, Class::Local),
         }
@@ -223,7 +230,7 @@ impl SandboxError {
             Self::Prepare { .. } | Self::Ended { .. } | Self::TooSlow { .. } => {
                 "try again in another folder; if it stays, the server program itself may be damaged".into()
             }
-            Self::Statement { .. } | Self::Random | Self::Thread => {
+            Self::Statement { .. } | Self::Practice(_) | Self::Random | Self::Thread => {
                 "this is a fault in Bicuspid; please report it with the code above".into()
             }
         }

@@ -5,6 +5,7 @@
 //!   token          who made it; nothing is removed or signalled without it
 //!   data/          the server's data directory, with the same token in it
 //!   load/          files that the server may read in bulk
+//!   tmp/           the server's own temporary files
 //!   log            what the server says
 //!   server.pid     written before the server accepts anything
 //! SOCKETS/         HOME itself, or a short folder elsewhere where HOME's path is too long for a socket
@@ -138,21 +139,24 @@ impl Home {
 
     /// Makes the folders and gives them to the account.
     pub(crate) fn create(&self, account: Account) -> Result<(), SandboxError> {
-        let load = self.load();
-        let mut folders = vec![self.path.as_path(), load.as_path()];
+        let inner = [self.load(), self.temporary()];
+        let mut folders = vec![self.path.as_path()];
         if self.sockets != self.path {
             folders.push(&self.sockets);
         }
-        for folder in folders {
+        for folder in &folders {
             make_folder(folder, 0o700)?;
             let token = folder.join(TOKEN);
-            if folder != load {
-                std::fs::write(&token, &self.token).map_err(SandboxError::file("write", &token))?;
-                account.own(&token)?;
-            }
-            account.own(folder)?;
+            std::fs::write(&token, &self.token).map_err(SandboxError::file("write", &token))?;
+            account.own(&token)?;
         }
-        Ok(())
+        for folder in &inner {
+            make_folder(folder, 0o700)?;
+        }
+        folders
+            .into_iter()
+            .chain(inner.iter().map(PathBuf::as_path))
+            .try_for_each(|folder| account.own(folder))
     }
 
     /// The server's data directory.
@@ -163,6 +167,11 @@ impl Home {
     /// Where files for bulk loading go.
     pub(crate) fn load(&self) -> PathBuf {
         self.path.join("load")
+    }
+
+    /// Where the server's temporary files go.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.path.join("tmp")
     }
 
     fn log(&self) -> PathBuf {

@@ -1,7 +1,8 @@
 //! The clinic's database: Open Dental's whole schema, and the rows of a synthetic practice.
 
-use bicuspid_model::{DatabaseName, Date};
+use bicuspid_model::{DatabaseName, Date, Value};
 use bicuspid_opendental::{Engine, facts, mysql_ddl};
+use bicuspid_practice::{Practice, Settings, SinkError};
 
 use crate::error::SandboxError;
 use crate::home::Home;
@@ -32,6 +33,16 @@ pub(crate) fn fill(
     if patients == 0 {
         return Ok(0);
     }
-    let _ = (seed, as_of);
-    BulkLoad::new(home).finish(database)
+    let mut load = BulkLoad::new(home);
+    let mut trouble = None;
+    let mut sink = |table: &'static str, row: &[Value]| {
+        load.row(table, row).map_err(|error| SinkError::new(trouble.insert(error).to_string()))
+    };
+    let outcome =
+        Practice::new(Settings::new(patients, seed, as_of)).and_then(|practice| practice.run(&mut sink));
+    match (outcome, trouble) {
+        (_, Some(error)) => Err(error),
+        (Err(error), None) => Err(SandboxError::Practice(error)),
+        (Ok(_), None) => load.finish(database),
+    }
 }

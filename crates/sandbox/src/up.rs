@@ -46,7 +46,7 @@ pub struct UpOptions {
     pub as_of: Date,
     /// Storage engine of the clinic's tables.
     pub engine: Engine,
-    /// Whether commits reach the disk, as on real servers; tests do without.
+    /// Whether commits on the PostgreSQL server reach the disk, as on real ones; tests do without.
     pub durable: bool,
 }
 

@@ -1,11 +1,12 @@
 //! A sandbox from `up` to `down`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use bicuspid_model::Date;
+use bicuspid_model::{Date, Value};
+use bicuspid_practice::{Practice, Settings, SinkError};
 use bicuspid_sandbox::testing::{kill_process, process_lives};
 use bicuspid_sandbox::{Engine, SandboxError, SandboxInfo, UpOptions, down, up};
 
@@ -288,4 +289,44 @@ fn long_folder_names_and_folders_out_of_reach_work() {
     assert!(sockets.iter().all(|folder| !folder.exists()));
     let left: Vec<_> = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["note.txt"], "what no sandbox made stays");
+}
+
+#[test]
+fn the_clinic_holds_the_practice_as_it_was_simulated() {
+    let root = tempfile::tempdir().unwrap();
+    let options = UpOptions { engine: Engine::InnoDb, ..options(root.path(), 25) };
+    let info = up_quietly(&options).unwrap();
+    let _taken = Taken(root.path());
+    for (database, seed) in [("opendental", options.seed), ("test_opendental", options.seed + 1)] {
+        let facts = bicuspid_opendental::facts().table("patient").unwrap();
+        let columns = ["PatNum", "LName", "Birthdate", "EstBalance", "DateTStamp"];
+        let mut patients = BTreeMap::new();
+        let mut sink = |table: &'static str, row: &[Value]| -> Result<(), SinkError> {
+            if table == "patient" {
+                let cells = columns.map(|column| match &row[facts.position(column).unwrap()] {
+                    Value::Int(v) => v.to_string(),
+                    Value::Float(v) => v.to_string(),
+                    Value::Text(v) => v.to_string(),
+                    Value::Date(v) => v.to_string(),
+                    Value::DateTime(v) => v.to_string(),
+                    other => panic!("{other:?}"),
+                });
+                patients.insert(cells[0].parse::<i64>().unwrap(), cells.join("\t"));
+            }
+            Ok(())
+        };
+        let practice = Practice::new(Settings::new(options.patients, seed, options.as_of)).unwrap();
+        let summary = practice.run(&mut sink).unwrap();
+        let expected: Vec<String> = patients.into_values().collect();
+        let read = format!("SELECT {} FROM {database}.patient ORDER BY PatNum", columns.join(", "));
+        assert_eq!(clinic(&info, &read).lines().collect::<Vec<_>>(), expected);
+        for table in &summary.tables {
+            let read = format!("SELECT COUNT(*) FROM {database}.{}", table.table);
+            assert_eq!(clinic(&info, &read), table.rows.to_string(), "{}", table.table);
+        }
+        let read = format!(
+            "SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = '{database}'"
+        );
+        assert_eq!(clinic(&info, &read), "InnoDB");
+    }
 }
