@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bicuspid_guard::session::{self, SessionLimits};
-use bicuspid_guard::{ChunkQuery, KeyPart, Selected, builder};
+use bicuspid_guard::{ChunkQuery, KeyPart, Selected, builder, judge_grants};
 use bicuspid_model::{Batch, Column, Endpoint, KeyBound, SourceType, Table, TableName, Value};
 use sqlx::mysql::MySqlRow;
 
@@ -142,9 +142,24 @@ pub struct Piece {
 }
 
 impl Source {
-    /// Connects, makes the session read-only and bounded, and reads everything back.
+    /// Connects as [`Source::connect`] does, and says what was found whatever the account may do; no table is read.
+    pub async fn inspect(endpoint: &Endpoint, options: &SourceOptions) -> Result<SourceFacts, SourceError> {
+        let (wire, facts) = Wire::open(endpoint, &options.limits).await?;
+        wire.close().await;
+        Ok(facts)
+    }
+
+    /// Connects, makes the session read-only and bounded, reads everything back, and judges the grants of the account.
+    ///
+    /// # Errors
+    /// [`SourceError::Refused`] if the account may do more than read this one database, whoever it is: there is no
+    /// way to a `Source` around it.
     pub async fn connect(endpoint: &Endpoint, options: SourceOptions) -> Result<Self, SourceError> {
         let (wire, facts) = Wire::open(endpoint, &options.limits).await?;
+        if let Err(refusal) = judge_grants(&facts.grants, &endpoint.database).into_result() {
+            wire.close().await;
+            return Err(refusal.into());
+        }
         Ok(Self {
             wire,
             facts,

@@ -95,8 +95,9 @@ impl Found<'_> {
     }
 
     async fn source(&mut self, settings: &Settings, at: &Endpoint) {
-        let mut source = match Source::connect(at, ends::source_options(settings, Pace::Kind)).await {
-            Ok(source) => source,
+        let options = ends::source_options(settings, Pace::Kind);
+        let facts = match Source::inspect(at, &options).await {
+            Ok(facts) => facts,
             Err(error) => {
                 return self.refuse(
                     "connection",
@@ -105,7 +106,6 @@ impl Found<'_> {
                 );
             }
         };
-        let facts = source.facts().clone();
         self.tell("connection", Side::Source, Verdict::Ok, banner::source_text(&facts), "");
         self.tls(Side::Source, facts.tls);
         let verdict = judge_grants(&facts.grants, &at.database);
@@ -152,7 +152,16 @@ impl Found<'_> {
             format!("the clinic's local time is {}", facts.time_zone)
         };
         self.tell("time_zone", Side::Source, Verdict::Ok, zone, "");
-        match source.discover().await {
+        if !verdict.is_safe() {
+            return;
+        }
+        let discovered = async {
+            let mut source = Source::connect(at, options).await?;
+            let discovered = source.discover().await;
+            source.close().await;
+            discovered
+        };
+        match discovered.await {
             Ok(discovered) => {
                 let tables = u64::try_from(discovered.tables.len()).unwrap_or(u64::MAX);
                 let rows: u64 = discovered.tables.iter().map(|table| table.rows_estimate).sum();
@@ -166,10 +175,9 @@ impl Found<'_> {
                 self.tell("tables", Side::Source, verdict, detail, remedy);
             }
             Err(error) => {
-                self.refuse("tables", Side::Source, ends::in_environment(error.trouble(), settings))
+                self.refuse("tables", Side::Source, ends::in_environment(error.trouble(), settings));
             }
         }
-        source.close().await;
     }
 
     async fn target(&mut self, settings: &Settings, at: &Endpoint) -> Result<(), Stop> {
