@@ -21,7 +21,7 @@ use crate::walk::{Scope, Walk};
 const RECURSION_MAX: usize = 160;
 /// Stack of the thread on which a tree is made, walked and dropped. Overflowing a stack cannot be caught; the counts
 /// that the gate lets through need a small share of it.
-const STACK_BYTES: usize = 128 * 1024 * 1024;
+const STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a statement is judged against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +57,7 @@ impl Context {
         // These replace the grammar. The other modes move the meaning of backslashes, double quotes, bars and blanks,
         // none of which the gate lets through where it matters.
         const GRAMMARS: [&str; 5] = ["ORACLE", "MSSQL", "DB2", "MAXDB", "POSTGRESQL"];
-        const CHARSETS: [&str; 7] =
-            ["utf8", "utf8mb3", "utf8mb4", "latin1", "ascii", "binary", "utf8mb4_0900"];
+        const CHARSETS: [&str; 6] = ["utf8", "utf8mb3", "utf8mb4", "latin1", "ascii", "binary"];
         let grammar = self.sql_mode.as_deref().unwrap_or_default();
         if grammar.split(',').any(|mode| functions::listed(&GRAMMARS, mode.trim())) {
             return Err(Refusal::rule(Rule::Session));

@@ -43,7 +43,8 @@ fn breakable() {
 
 /// Runs a text as the administrator and swallows its errors: it is the effect that counts.
 fn run(sql: &str) {
-    let hex: String = sql.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex: Vec<String> = sql.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex.concat();
     server().admin(&format!(
         "USE opendental; SET SESSION max_statement_time = 5;
          BEGIN NOT ATOMIC

@@ -1,5 +1,12 @@
 //! The guard from outside: what it lets through, what it does not, and what real servers make of it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests, where a panic is a failed test"
+)]
+
 mod corpus;
 mod live;
 mod properties;

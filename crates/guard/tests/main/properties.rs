@@ -118,12 +118,11 @@ pub(crate) fn grafted() -> impl Strategy<Value = String> {
     (proptest::sample::select(accepted()), piece, any::<prop::sample::Index>()).prop_map(
         |(sql, piece, at)| {
             let gaps: Vec<usize> = sql.match_indices(' ').map(|(i, _)| i).collect();
-            match gaps.is_empty() {
-                true => format!("{sql} {piece}"),
-                false => {
-                    let (before, after) = sql.split_at(gaps[at.index(gaps.len())]);
-                    format!("{before} {piece}{after}")
-                }
+            if gaps.is_empty() {
+                format!("{sql} {piece}")
+            } else {
+                let (before, after) = sql.split_at(gaps[at.index(gaps.len())]);
+                format!("{before} {piece}{after}")
             }
         },
     )
@@ -231,7 +230,7 @@ proptest! {
         match builder::chunk(&query) {
             Ok(statement) => {
                 let quoted = format!("`{}`", names[0].replace('`', "``"));
-                let expected = format!("FROM `open dental`.{} WHERE ", quoted);
+                let expected = format!("FROM `open dental`.{quoted} WHERE ");
                 prop_assert!(statement.sql().contains(&expected));
             }
             Err(refusal) => prop_assert_eq!(refusal.code(), "guard::table"),
