@@ -13,8 +13,16 @@ pub enum Charset {
     /// A single-byte character set with undefined codes, which the server turns into `?`: the server's text is read
     /// beside the stored bytes, which tell an undefined code from a real question mark.
     SingleByte,
-    /// A multi-byte character set other than UTF-8: likewise read beside the stored bytes.
+    /// A multi-byte character set other than Unicode's: likewise read beside the stored bytes.
     MultiByte,
+    /// `ucs2`: big-endian units of two bytes, in which halves of pairs are invalid: turned by us.
+    Ucs2,
+    /// `utf16`: the same with pairs.
+    Utf16,
+    /// `utf16le`: the same in the other order of bytes.
+    Utf16Le,
+    /// `utf32`: big-endian units of four bytes.
+    Utf32,
 }
 
 impl Charset {
@@ -25,8 +33,13 @@ impl Charset {
             "utf8" | "utf8mb3" | "utf8mb4" | "" => Self::Utf8,
             "latin1" => Self::Latin1,
             "ascii" => Self::Ascii,
-            "big5" | "cp932" | "eucjpms" | "euckr" | "gb18030" | "gb2312" | "gbk" | "sjis" | "ucs2" | "ujis"
-            | "utf16" | "utf16le" | "utf32" => Self::MultiByte,
+            "ucs2" => Self::Ucs2,
+            "utf16" => Self::Utf16,
+            "utf16le" => Self::Utf16Le,
+            "utf32" => Self::Utf32,
+            "big5" | "cp932" | "eucjpms" | "euckr" | "gb18030" | "gb2312" | "gbk" | "sjis" | "ujis" => {
+                Self::MultiByte
+            }
             _ => Self::SingleByte,
         }
     }
@@ -171,6 +184,7 @@ mod tests {
         assert_eq!(parse("enum('a','b(unsigned)')"), Some(SourceType::Choice(Charset::Utf8)));
         assert_eq!(SourceType::parse("varchar(10)", "cp1251"), Some(SourceType::Text(Charset::SingleByte)));
         assert_eq!(SourceType::parse("text", "gbk"), Some(SourceType::Text(Charset::MultiByte)));
+        assert_eq!(SourceType::parse("text", "utf16le"), Some(SourceType::Text(Charset::Utf16Le)));
         assert_eq!(parse("vector(3)"), None);
     }
 }

@@ -1,8 +1,8 @@
 //! What a run would do, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bicuspid_model::{ColumnName, fingerprint};
+use bicuspid_model::{ColumnName, TableName, fingerprint};
 use bicuspid_opendental as opendental;
 use bicuspid_source::{Discovered, Engine, Pace, Source};
 use bicuspid_target::{Analytics, HeldState, TableState};
@@ -36,7 +36,17 @@ pub(crate) struct Planned {
 pub(crate) struct Plan {
     pub(crate) tables: Vec<Planned>,
     pub(crate) skipped: Vec<SkippedReport>,
-    pub(crate) held: Vec<(bicuspid_model::TableName, Mode, HeldState)>,
+    pub(crate) held: Vec<PlannedHeld>,
+}
+
+/// A table that is held before anything of it is read.
+#[derive(Debug)]
+pub(crate) struct PlannedHeld {
+    pub(crate) name: TableName,
+    pub(crate) mode: Mode,
+    pub(crate) held: HeldState,
+    /// The table as it was last published.
+    pub(crate) state: Option<TableState>,
 }
 
 impl Plan {
@@ -68,35 +78,42 @@ impl Plan {
             BTreeMap::new()
         };
         let mut plan = Self::default();
-        let mut taken: BTreeMap<String, String> = BTreeMap::new();
+        let gone = gone(&discovered, &states, look, settings).await?;
         plan.skipped
             .extend(discovered.skipped.into_iter().map(|s| SkippedReport { name: s.name, why: s.why }));
+        let mut found_tables = Vec::with_capacity(discovered.tables.len());
+        let mut names_taken: BTreeMap<TableName, u32> = BTreeMap::new();
         for found in discovered.tables {
-            let name = found.name.clone();
-            if let Some(why) = skipped(name.as_str(), settings) {
-                plan.skipped.push(SkippedReport { name: name.to_string(), why });
-                continue;
-            }
-            let target_name = name.in_target().to_string();
-            if let Some(other) = taken.insert(target_name.clone(), name.to_string()) {
-                let held = HeldState {
-                    rule: "plan::name_taken".into(),
-                    detail: format!("`{name}` and `{other}` have one name in lower case"),
-                    remedy: "exclude one of them in bicuspid.toml".into(),
-                };
-                plan.held.push((name, Mode::First, held));
-                continue;
-            }
-            let state = states.get(&target_name).cloned();
-            let mode = if state.is_some() { Mode::Proof } else { Mode::First };
-            match shape(found, settings) {
-                Err(held) => plan.held.push((name, mode, held)),
-                Ok(shaped) => match against_target(shaped, state, look, settings).await? {
-                    Ok(planned) => plan.tables.push(planned),
-                    Err(held) => plan.held.push((name, mode, held)),
-                },
+            if let Some(why) = skipped(found.name.as_str(), settings) {
+                plan.skipped.push(SkippedReport { name: found.name.to_string(), why });
+            } else {
+                *names_taken.entry(found.name.in_target()).or_default() += 1;
+                found_tables.push(found);
             }
         }
+        for found in found_tables {
+            let name = found.name.clone();
+            let state = states.get(name.in_target().as_str()).cloned();
+            let mode = if state.is_some() { Mode::Proof } else { Mode::First };
+            let outcome = if names_taken.get(&name.in_target()).is_some_and(|n| *n > 1) {
+                // Which of them the target's table was is not to be guessed.
+                Err(HeldState {
+                    rule: "plan::name_taken".into(),
+                    detail: format!("`{name}` and another table have one name in lower case"),
+                    remedy: "exclude all but one of them in bicuspid.toml".into(),
+                })
+            } else {
+                match shape(found, settings) {
+                    Err(held) => Err(held),
+                    Ok(shaped) => against_target(shaped, state.clone(), look, settings).await?,
+                }
+            };
+            match outcome {
+                Ok(planned) => plan.tables.push(planned),
+                Err(held) => plan.held.push(PlannedHeld { name, mode, held, state }),
+            }
+        }
+        plan.held.extend(gone);
         // InnoDB tables share a snapshot; beside that small tables first, so that much is there soon.
         plan.tables.sort_by_key(|p| {
             (
@@ -134,10 +151,49 @@ impl Plan {
             held: self
                 .held
                 .iter()
-                .map(|(name, _, held)| HeldReport { name: name.to_string(), held: held.clone() })
+                .map(|h| HeldReport { name: h.name.to_string(), held: h.held.clone() })
                 .collect(),
         }
     }
+}
+
+/// Tables that were published and that the source does not show any more: dropped, replaced by something that is not
+/// copied, or no longer granted. Their rows would grow old unseen.
+async fn gone(
+    discovered: &Discovered,
+    states: &BTreeMap<String, TableState>,
+    look: &Analytics,
+    settings: &SyncSettings,
+) -> Result<Vec<PlannedHeld>, SyncError> {
+    let found: BTreeSet<TableName> = discovered.tables.iter().map(|t| t.name.in_target()).collect();
+    let mut gone = Vec::new();
+    for (name, state) in states {
+        let Ok(name) = TableName::new(name.as_str()) else { continue };
+        if found.contains(&name) || skipped(name.as_str(), settings).is_some() {
+            continue;
+        }
+        if look.columns(&name).await?.is_none() {
+            // Somebody dropped it on both sides.
+            continue;
+        }
+        let now = discovered.skipped.iter().find(|s| s.name.to_lowercase() == name.as_str());
+        let detail = now.map_or_else(
+            || {
+                "the source does not show the table any more: it was dropped, or the account may not read it"
+                    .to_owned()
+            },
+            |s| format!("it is not copied any more: {}", s.why),
+        );
+        let held = HeldState {
+            rule: "drift::table_gone".into(),
+            detail,
+            remedy: format!(
+                "grant it again, exclude it in bicuspid.toml, or drop `raw.{name}` on the target"
+            ),
+        };
+        gone.push(PlannedHeld { name, mode: Mode::Proof, held, state: Some(state.clone()) });
+    }
+    Ok(gone)
 }
 
 fn check_names(discovered: &Discovered, settings: &SyncSettings) -> Result<(), SyncError> {
@@ -231,7 +287,9 @@ async fn against_target(
                 );
             }
             Some(there) => {
-                if there.not_null && column.nullable {
+                // A date of the key may be NULL by its type alone, but not by its key.
+                let in_key = shaped.table.key_columns().any(|key| key.name == column.name);
+                if there.not_null && column.nullable && !in_key {
                     relaxed.push(column.name.clone());
                 }
             }

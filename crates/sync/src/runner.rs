@@ -2,17 +2,17 @@
 
 use std::time::Instant;
 
-use bicuspid_model::{FingerprintKey, TableName};
+use bicuspid_model::{Fingerprint, FingerprintKey, TableName};
 use bicuspid_source::{Source, Walk};
 use bicuspid_target::{
-    Applied, Change, HeldBack, HeldState, Publication, RunRecord, Scope, Staged, TableRecord, TableState,
-    Writer,
+    Applied, Change, ChunkState, HeldBack, HeldState, Publication, RunRecord, Scope, Staged, TableRecord,
+    TableState, Writer,
 };
 
 use crate::error::SyncError;
 use crate::event::{Border, Event, Listener};
 use crate::extract::{self, Extracted};
-use crate::planner::{Plan, Planned};
+use crate::planner::{Plan, Planned, PlannedHeld};
 use crate::report::{Mode, PlanReport, SourceReport, SyncReport, TableOutcome, TableReport};
 use crate::settings::{SyncSettings, names};
 use crate::staging::{self, Staging};
@@ -172,35 +172,26 @@ impl Flow<'_> {
     /// Reads a table that was loaded before, and stages what differs.
     async fn compare<'p>(&mut self, planned: &'p Planned) -> Result<Done<'p>, SyncError> {
         let shaped = &planned.shaped;
-        let ordered = shaped.walk.orders_alike(&shaped.table);
-        let (extracted, staged, scope) = match (planned.mode, &shaped.walk) {
-            (Mode::Proof, Walk::Keyset(positions)) if ordered => {
-                let chunks = self.writer.look().chunks(&shaped.table.name).await?;
+        let before = planned.state.as_ref().map(|s| s.fingerprint).unwrap_or_default();
+        let chunks = self.writer.look().chunks(&shaped.table.name).await?;
+        // Chunks that do not make up the table prove nothing.
+        let is_provable = planned.mode == Mode::Proof && !chunks.is_empty() && sum(&chunks) == before;
+        let (extracted, staged, scope) = match &shaped.walk {
+            Walk::Keyset(positions) if is_provable && shaped.goes_by_ranges() => {
                 let (extracted, staged) = self.stage_differences(planned, &chunks).await?;
                 let scope = Scope::Ranges { walk: positions.clone(), ranges: extracted.changed.clone() };
                 (extracted, staged, scope)
             }
-            (Mode::Proof, walk) => {
+            walk if is_provable => {
                 // A changed range cannot be asked of the target by this key: if anything changed, all of it travels.
+                let (source, key, listener) = (&mut self.source, &self.key, self.listener);
                 let extracted = match walk {
                     Walk::Keyset(_) => {
-                        let chunks = self.writer.look().chunks(&shaped.table.name).await?;
-                        extract::differences(
-                            &mut self.source,
-                            shaped,
-                            &self.key,
-                            &chunks,
-                            None,
-                            self.listener,
-                        )
-                        .await?
+                        extract::differences(source, shaped, key, &chunks, None, listener).await?
                     }
-                    Walk::Whole => {
-                        extract::everything(&mut self.source, shaped, &self.key, None, self.listener).await?
-                    }
+                    Walk::Whole => extract::everything(source, shaped, key, None, listener).await?,
                 };
-                let before = planned.state.as_ref().map(|s| s.fingerprint);
-                if before == Some(extracted.fingerprint()) {
+                if before == extracted.fingerprint() {
                     (extracted, None, Scope::Whole)
                 } else {
                     let (mut again, staged) = self.stage_everything(planned).await?;
@@ -253,7 +244,7 @@ impl Flow<'_> {
     async fn stage_differences(
         &mut self,
         planned: &Planned,
-        chunks: &[bicuspid_target::ChunkState],
+        chunks: &[ChunkState],
     ) -> Result<(Extracted, Option<Staged>), SyncError> {
         let shaped = &planned.shaped;
         let staging = self.staging()?;
@@ -326,10 +317,10 @@ impl Flow<'_> {
         &mut self,
         prepared: Vec<Box<Prepared<'_>>>,
         unchanged: Vec<TableName>,
-        held: &[(TableName, Mode, HeldState)],
+        held: &[PlannedHeld],
     ) -> Result<(), SyncError> {
-        for (name, mode, state) in held {
-            self.reports.push(held_report(name, *mode, None, state.clone()));
+        for one in held {
+            self.reports.push(held_report(&one.name, one.mode, one.state.as_ref(), one.held.clone()));
         }
         (self.listener)(Event::Publishing { changed: prepared.len() });
         (self.listener)(Event::Border(Border::BeforePublish));
@@ -387,6 +378,14 @@ impl Flow<'_> {
         self.writer.drop_stages().await?;
         Ok(())
     }
+}
+
+fn sum(chunks: &[ChunkState]) -> Fingerprint {
+    let mut all = Fingerprint::default();
+    for chunk in chunks {
+        all.merge(chunk.fingerprint);
+    }
+    all
 }
 
 fn nothing(table: &TableName) -> Applied {

@@ -9,6 +9,8 @@ use crate::settings::{SyncSettings, names};
 
 /// A column of the target that a column of the source may not be named like.
 const LOADED_AT: &str = "_loaded_at";
+/// Columns that every PostgreSQL table has already (manual, "System Columns").
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 /// Most columns of a PostgreSQL table, less one for `_loaded_at`.
 const COLUMNS_MAX: usize = 1599;
 
@@ -33,12 +35,20 @@ impl Shaped {
             .map(|(c, f)| {
                 let null = if c.nullable { "" } else { " not null" };
                 let withheld = if c.withheld { " withheld" } else { "" };
-                format!("{} {} -> {}{null}{withheld}", c.name, f.type_text, c.target)
+                format!("{:?} {} -> {}{null}{withheld}", c.name.as_str(), f.type_text, c.target)
             })
             .collect();
-        let key: Vec<&str> = self.table.key_columns().map(|c| c.name.as_str()).collect();
+        // Quoted, so that no name can pass for two, or for a line of its own.
+        let key: Vec<String> = self.table.key_columns().map(|c| format!("{:?}", c.name.as_str())).collect();
         lines.push(format!("key {}", key.join(", ")));
         lines.join("\n")
+    }
+
+    /// Whether a range of the walk means the same rows on both sides, and a row that changed stays in its range: then
+    /// ranges can be compared and replaced one by one.
+    pub(crate) fn goes_by_ranges(&self) -> bool {
+        let key = &self.table.primary_key;
+        self.walk.orders_alike(&self.table) && (key.is_empty() || key.as_slice() == self.walk.positions())
     }
 
     /// Names of the walk's columns.
@@ -69,6 +79,11 @@ pub(crate) fn shape(found: FoundTable, settings: &SyncSettings) -> Result<Shaped
             exclude,
         ));
     }
+    let names = std::iter::once(found.name.as_str()).chain(found.columns.iter().map(|c| c.name.as_str()));
+    if names.flat_map(str::chars).any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
+        let detail = "its name or the name of a column holds a control character".to_owned();
+        return Err(held("name_unsafe", detail, exclude));
+    }
     let mut withheld = Vec::new();
     let mut columns = Vec::with_capacity(found.columns.len());
     for (i, from) in found.columns.iter().enumerate() {
@@ -78,6 +93,10 @@ pub(crate) fn shape(found: FoundTable, settings: &SyncSettings) -> Result<Shaped
         }
         if from.name.as_str() == LOADED_AT {
             return Err(held("name_taken", format!("it has a column `{LOADED_AT}`, which is ours"), exclude));
+        }
+        if SYSTEM_COLUMNS.contains(&from.name.as_str()) {
+            let detail = format!("it has a column `{}`, and so has every table of PostgreSQL", from.name);
+            return Err(held("name_taken", detail, exclude));
         }
         let Some(source) = &from.source else {
             let detail = format!("column `{}` has the type `{}`", from.name, from.type_text);

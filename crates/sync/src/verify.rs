@@ -4,7 +4,8 @@
 //! range while it is read; elsewhere rows are sorted into buckets by a hash of their key (of the whole row, if there is
 //! none), and buckets that differ are read a second time. Memory is bounded either way.
 
-use std::collections::HashSet;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use bicuspid_model::row::fields;
@@ -97,9 +98,9 @@ pub async fn verify(
             held: compared.held,
         });
     }
-    for (name, _, held) in &plan.held {
+    for one in &plan.held {
         tables.push(VerifiedTable {
-            name: name.to_string(),
+            name: one.name.to_string(),
             equal: false,
             rows_source: 0,
             rows_target: 0,
@@ -108,7 +109,7 @@ pub async fn verify(
             different: 0,
             proved_at: look.now().await?,
             withheld: Vec::new(),
-            held: Some(held.clone()),
+            held: Some(one.held.clone()),
         });
     }
     tables.sort_by(|a, b| a.name.cmp(&b.name));
@@ -142,7 +143,7 @@ async fn one_table(
     look.begin_view().await?;
     let compared = if !is_loaded {
         not_loaded(source, shaped, listener).await?
-    } else if shaped.walk.orders_alike(&shaped.table) {
+    } else if shaped.goes_by_ranges() {
         by_ranges(source, look, shaped, key, listener).await?
     } else {
         by_buckets(source, look, shaped, key, listener).await?
@@ -199,6 +200,8 @@ async fn by_ranges(
     listener: Listener<'_>,
 ) -> Result<Compared, SyncError> {
     let walk = shaped.walk.positions();
+    // Without a primary key the rows are a bag, even where another key says in which order they are read.
+    let names = &shaped.table.primary_key;
     let mut compared = Compared::default();
     let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk);
     let mut lower: Option<KeyBound> = None;
@@ -211,7 +214,7 @@ async fn by_ranges(
             let piece = reader.next(None).await?;
             is_last = piece.is_last;
             bytes += piece.batch.bytes().len();
-            ours.extend(piece.batch.rows().map(|row| hashed(row, walk, key)));
+            ours.extend(piece.batch.rows().map(|row| hashed(row, names, key)));
             if let Some(last) = piece.batch.last() {
                 upper = KeyBound::of_row(last, walk);
             }
@@ -224,19 +227,18 @@ async fn by_ranges(
         let mut rows = rows.ok_or(TargetError::Protocol { what: "a key range" })?;
         let mut theirs: Vec<Hashed> = Vec::with_capacity(ours.len());
         compared.rows_source += u64::try_from(ours.len()).unwrap_or_default();
-        let mut surplus = 0_u64;
+        let mut sieve = Sieve::default();
         while let Some(batch) = rows.next(READ_BYTES).await? {
             compared.rows_target += u64::try_from(batch.len()).unwrap_or_default();
             for row in batch.rows() {
-                if theirs.len() < ours.len() + 8 * RANGE_ROWS {
-                    theirs.push(hashed(row, walk, key));
-                } else {
-                    // Far more than the source has in this range: they can only be extra.
-                    surplus += 1;
+                let row = hashed(row, names, key);
+                if theirs.len() < ours.len() + 8 * RANGE_ROWS || sieve.keeps(&ours, row) {
+                    theirs.push(row);
                 }
             }
         }
-        let difference = difference(ours, theirs, !walk.is_empty());
+        let surplus = sieve.surplus;
+        let difference = difference(ours, theirs, !names.is_empty());
         compared.difference.missing += difference.missing;
         compared.difference.extra += difference.extra + surplus;
         compared.difference.different += difference.different;
@@ -244,6 +246,40 @@ async fn by_ranges(
             return Ok(compared);
         }
         lower = upper;
+    }
+}
+
+/// Where the target has far more rows in a range than the source, only those that may have a partner are kept.
+#[derive(Debug, Default)]
+struct Sieve {
+    /// For each row of the source, and for each key of it, how many partners are still wanted.
+    wanted: Option<(HashMap<Hashed, u64>, HashMap<u128, u64>)>,
+    surplus: u64,
+}
+
+impl Sieve {
+    fn keeps(&mut self, ours: &[Hashed], row: Hashed) -> bool {
+        let (rows, keys) = self.wanted.get_or_insert_with(|| {
+            let (mut rows, mut keys) = (HashMap::new(), HashMap::new());
+            for row in ours {
+                *rows.entry(*row).or_default() += 1;
+                *keys.entry(row.0).or_default() += 1;
+            }
+            (rows, keys)
+        });
+        let take = |wanted: Option<&mut u64>| match wanted {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        };
+        // Both have their own count: an equal row may come after a different one of the same key.
+        if take(rows.get_mut(&row)) || take(keys.get_mut(&row.0)) {
+            return true;
+        }
+        self.surplus += 1;
+        false
     }
 }
 
@@ -258,30 +294,40 @@ fn tell(listener: Listener<'_>, batch: &Batch) {
 fn difference(mut ours: Vec<Hashed>, mut theirs: Vec<Hashed>, keyed: bool) -> Difference {
     ours.sort_unstable();
     theirs.sort_unstable();
-    let mut found = Difference::default();
+    let same_row = |row: &Hashed| *row;
+    let (ours, theirs) = without_pairs(ours, theirs, same_row);
+    let count = |rows: &[Hashed]| u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    if !keyed {
+        return Difference { missing: count(&ours), extra: count(&theirs), different: 0 };
+    }
+    // Equal rows are gone first, so that a second row of a key cannot take the place of the right one.
+    let left = count(&ours);
+    let same_key = |row: &Hashed| row.0;
+    let (missing, extra) = without_pairs(ours, theirs, same_key);
+    let missing = count(&missing);
+    Difference { missing, extra: count(&extra), different: left - missing }
+}
+
+/// What is left of two sorted lists after each row of the one that is like a row of the other went with it.
+fn without_pairs<K: Ord>(
+    ours: Vec<Hashed>,
+    theirs: Vec<Hashed>,
+    like: impl Fn(&Hashed) -> K,
+) -> (Vec<Hashed>, Vec<Hashed>) {
+    let (mut left, mut right) = (Vec::new(), Vec::new());
     let (mut a, mut b) = (ours.into_iter().peekable(), theirs.into_iter().peekable());
     loop {
-        match (a.peek(), b.peek()) {
-            (None, None) => return found,
-            (Some(_), None) => {
-                found.missing += 1;
+        let order = match (a.peek(), b.peek()) {
+            (None, None) => return (left, right),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(ours), Some(theirs)) => like(ours).cmp(&like(theirs)),
+        };
+        match order {
+            Ordering::Less => left.extend(a.next()),
+            Ordering::Greater => right.extend(b.next()),
+            Ordering::Equal => {
                 a.next();
-            }
-            (Some(ours), Some(theirs)) if ours == theirs => {
-                a.next();
-                b.next();
-            }
-            (Some(ours), Some(theirs)) if keyed && ours.0 == theirs.0 => {
-                found.different += 1;
-                a.next();
-                b.next();
-            }
-            (Some(ours), Some(theirs)) if ours < theirs => {
-                found.missing += 1;
-                a.next();
-            }
-            (_, Some(_)) => {
-                found.extra += 1;
                 b.next();
             }
         }
@@ -406,5 +452,6 @@ mod tests {
         assert_eq!(found(&rows, &[(1, 30), (2, 20), (3, 10)], true), (0, 0, 2), "two rows swapped");
         assert_eq!(found(&[(7, 7), (7, 7), (8, 8)], &[(7, 7), (9, 9)], false), (2, 1, 0), "bags count");
         assert_eq!(found(&[(5, 1)], &[(4, 1)], true), (1, 1, 0));
+        assert_eq!(found(&[(5, 9)], &[(5, 1), (5, 9)], true), (0, 1, 0), "a key that came twice");
     }
 }

@@ -37,7 +37,11 @@ impl Pair {
             settings,
             options: SourceOptions { pace: Pace::Full, ..SourceOptions::default() },
             events: Mutex::default(),
-            runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+            runtime: tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .unwrap(),
             _folder: folder,
             runs: Mutex::new(0),
         }
@@ -83,7 +87,9 @@ impl Pair {
 
     /// Transaction, place and time of writing of every row of a table: they move if a row is written.
     pub(crate) fn marks(&self, table: &str) -> Vec<Vec<Option<String>>> {
-        self.target.query(&format!("SELECT xmin::text, ctid::text, _loaded_at::text FROM raw.\"{table}\" ORDER BY ctid"))
+        self.target.query(&format!(
+            "SELECT xmin::text, ctid::text, _loaded_at::text FROM raw.\"{table}\" ORDER BY ctid"
+        ))
     }
 }
 
