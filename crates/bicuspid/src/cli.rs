@@ -60,6 +60,7 @@ pub(crate) enum Command {
     Sync(commands::sync::SyncArgs),
     Verify(commands::verify::VerifyArgs),
     Status(commands::status::StatusArgs),
+    Audit(commands::audit::AuditArgs),
     Guard(commands::guard::GuardArgs),
     Sandbox(commands::sandbox::SandboxArgs),
     Completions(commands::completions::CompletionsArgs),
@@ -77,6 +78,7 @@ impl Command {
             Self::Sync(_) => "sync",
             Self::Verify(_) => "verify",
             Self::Status(_) => "status",
+            Self::Audit(_) => "audit",
             Self::Guard(_) => "guard",
             Self::Sandbox(args) => args.name(),
             Self::Completions(_) => "completions",
@@ -94,6 +96,7 @@ impl Command {
             Self::Sync(args) => Some(Environment::from(args.env).name()),
             Self::Verify(args) => Some(Environment::from(args.env).name()),
             Self::Status(args) => Some(args.env.name()),
+            Self::Audit(args) => Some(args.env.name()),
             Self::Guard(_) | Self::Sandbox(_) | Self::Completions(_) => None,
         }
     }

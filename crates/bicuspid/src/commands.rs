@@ -1,5 +1,6 @@
 //! The commands: one file each, its arguments on top and one function below.
 
+pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod enroll;
@@ -29,6 +30,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Ended {
         Command::Sync(args) => Box::pin(sync::run(&args, app)).await,
         Command::Verify(args) => Box::pin(verify::run(&args, app)).await,
         Command::Status(args) => status::run(&args, app).await,
+        Command::Audit(args) => audit::run(&args, app),
         Command::Guard(args) => guard::run(&args, app),
         Command::Sandbox(args) => sandbox::run(&args, app).await,
         Command::Completions(args) => Ok(completions::run(&args, app)),

@@ -22,7 +22,8 @@ pub(crate) async fn unless_interrupted(printer: Printer, command: impl Future<Ou
     }
 }
 
-fn trouble() -> Trouble {
+/// The interruption as it is told to a person.
+pub(crate) fn trouble() -> Trouble {
     Trouble {
         code: "bicuspid::interrupted".to_owned(),
         side: Side::Local,

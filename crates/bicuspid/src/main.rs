@@ -5,12 +5,15 @@ mod cli;
 mod clock;
 mod commands;
 mod consent;
+mod groups;
 mod interrupt;
+mod journal;
 mod known;
 mod memory;
 mod printer;
 mod progress;
 mod report;
+mod run_id;
 mod settings;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -67,9 +70,8 @@ fn run(cli: Cli, process: ProcessEnvironment) -> ExitCode {
         }
     }));
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(_) => return Err(Stop::from(report::fault("the runtime could not be started"))),
+        let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().enable_all().build() else {
+            return Err(Stop::from(report::fault("the runtime could not be started")));
         };
         let ended =
             runtime.block_on(interrupt::unless_interrupted(printer, commands::run(cli.command, &app)));

@@ -90,6 +90,9 @@ impl Progress {
             Event::TableDone { name, outcome } => {
                 inner.tables_done += 1;
                 self.show(&inner);
+                if inner.table_rows == 0 && outcome != TableOutcome::Held {
+                    return;
+                }
                 self.line(&format!(
                     "  {}: {} read ({}), {}, {}",
                     plain(&name),

@@ -225,6 +225,7 @@ stops!(
     bicuspid_sync::SyncError,
     bicuspid_sandbox::SandboxError,
     bicuspid_guard::Refusal,
+    bicuspid_ledger::LedgerError,
 );
 
 /// A fault of Bicuspid itself. `place` is a place in the source, such as `src/report.rs:12`.

@@ -107,7 +107,7 @@ impl Found<'_> {
             }
         };
         self.tell("connection", Side::Source, Verdict::Ok, banner::source_text(&facts), "");
-        self.tls(Side::Source, facts.tls);
+        self.tls(Side::Source, facts.tls, at);
         let verdict = judge_grants(&facts.grants, &at.database);
         if verdict.is_safe() {
             let detail = format!(
@@ -191,7 +191,7 @@ impl Found<'_> {
         };
         let facts = look.facts();
         self.tell("connection", side, Verdict::Ok, banner::target_text(facts), "");
-        self.tls(side, facts.tls);
+        self.tls(side, facts.tls, at);
         let known = KnownDatabases::read(&settings.state_dir)?.find(settings.environment, at);
         let standing = known::judge(settings.environment, at, &look, known.as_ref()).await;
         let is_new = matches!(standing, Ok(Standing::New));
@@ -234,13 +234,19 @@ impl Found<'_> {
         Ok(())
     }
 
-    fn tls(&mut self, side: Side, encrypted: bool) {
-        let detail = if encrypted {
-            "the connection is encrypted, and the server's certificate and name were verified"
+    fn tls(&mut self, side: Side, encrypted: bool, at: &Endpoint) {
+        let (verdict, detail, remedy) = if encrypted {
+            (Verdict::Ok, "encrypted; the server's certificate and name were verified", "")
+        } else if at.host.is_local() {
+            (Verdict::Ok, "plain text, which does not leave this machine", "")
         } else {
-            "plain text, which does not leave this machine unless --allow-plaintext was given"
+            (
+                Verdict::Warn,
+                "PLAIN TEXT over the network: passwords and patient data can be read on the way",
+                "set TLS to `require` or `ca:FILE`",
+            )
         };
-        self.tell("tls", side, Verdict::Ok, detail.to_owned(), "");
+        self.tell("tls", side, verdict, detail.to_owned(), remedy);
     }
 
     fn left_out(&mut self) {

@@ -10,9 +10,11 @@ use serde_json::json;
 use super::ends;
 use crate::App;
 use crate::cli::{Copied, VERSION};
+use crate::journal::Journal;
 use crate::known::{self, KnownDatabases};
 use crate::printer::Printer;
 use crate::report::{Ended, Report, Stop, fault};
+use crate::run_id::RunId;
 use crate::settings::Settings;
 use crate::{banner, consent};
 
@@ -32,16 +34,20 @@ pub(crate) struct EnrollArgs {
 
 pub(crate) async fn run(args: &EnrollArgs, app: &App) -> Ended {
     let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
-    enroll(args, app, &settings).await.map_err(|stop| ends::stop_in_environment(stop, &settings))
+    let mut journal = Journal::open("enroll", &RunId::draw()?, &settings, &app.process)?;
+    let ended = Box::pin(enroll(args, app, &settings, &mut journal)).await;
+    journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)))
 }
 
-async fn enroll(args: &EnrollArgs, app: &App, settings: &Settings) -> Ended {
+async fn enroll(args: &EnrollArgs, app: &App, settings: &Settings, journal: &mut Journal) -> Ended {
     let environment = settings.environment;
     let (source, target) = settings.both()?;
+    journal.target(&target);
     identity::distinct(&source, &target)?;
     banner::environment(settings);
     let look = Analytics::connect(&target).await?;
     banner::target(look.facts());
+    journal.found(look.facts());
     let mut known = KnownDatabases::read(&settings.state_dir)?;
     let remembered = known.find(environment, &target);
     let actual = known::actual(environment, &look)?;
@@ -68,6 +74,7 @@ async fn enroll(args: &EnrollArgs, app: &App, settings: &Settings) -> Ended {
         actions.push(Action::Adoption);
     }
     consent::obtain(settings, &actions, &look.facts().database, args.confirm.as_deref()).await?;
+    journal.intend()?;
     let identity = make_known(settings, &look, &target, &mut known).await?;
     app.printer.data(&format!("database {} is enrolled as {environment}", identity.database));
     Ok(told(Report::new(), &identity, true))

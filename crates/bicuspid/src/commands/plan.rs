@@ -76,8 +76,12 @@ fn show(printer: Printer, plan: &PlanReport) {
         printer.data(&table.to_string());
     }
     for planned in &plan.tables {
-        for column in &planned.withheld {
-            printer.data(&format!("not copied: {}.{}", plain(&planned.name), plain(column)));
+        if !planned.withheld.is_empty() {
+            printer.data(&format!(
+                "not copied: {}: {}",
+                plain(&planned.name),
+                plain(&planned.withheld.join(", "))
+            ));
         }
     }
     for held in &plan.held {

@@ -73,12 +73,12 @@ async fn look(environment: Environment, may_be_missing: bool, app: &App) -> Resu
         return Ok(Vec::new());
     }
     banner::environment(&settings);
-    let tables = tables(&settings, app).await.map_err(|stop| ends::stop_in_environment(stop, &settings))?;
+    let tables = tables(&settings).await.map_err(|stop| ends::stop_in_environment(stop, &settings))?;
     show(app.printer, environment, &tables);
     Ok(tables)
 }
 
-async fn tables(settings: &Settings, app: &App) -> Result<Vec<Shown>, Stop> {
+async fn tables(settings: &Settings) -> Result<Vec<Shown>, Stop> {
     let at = settings.target()?;
     let look = Analytics::connect(&at).await?;
     banner::target(look.facts());

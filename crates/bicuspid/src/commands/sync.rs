@@ -5,15 +5,16 @@ use bicuspid_guard::identity::{self, Standing};
 use bicuspid_model::{Class, Environment, Side, Trouble};
 use bicuspid_sync::{RunInfo, SyncReport, TableOutcome, TableReport};
 use bicuspid_target::{Analytics, Identity};
-use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::{ends, enroll};
 use crate::App;
 use crate::cli::{Copied, PaceArg};
+use crate::journal::Journal;
 use crate::known::{self, KnownDatabases};
 use crate::printer::{Align, Printer, Table, bytes, counted, grouped, plain, seconds};
 use crate::progress::Progress;
-use crate::report::{Ended, Report, Stop, fault};
+use crate::report::{Ended, Report, Stop};
+use crate::run_id::RunId;
 use crate::settings::Settings;
 use crate::{banner, clock, consent, memory};
 
@@ -47,16 +48,22 @@ pub(crate) struct SyncArgs {
 
 pub(crate) async fn run(args: &SyncArgs, app: &App) -> Ended {
     let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
-    sync(args, app, &settings).await.map_err(|stop| ends::stop_in_environment(stop, &settings))
+    let run = RunId::draw()?;
+    let mut journal = Journal::open("sync", &run, &settings, &app.process)?;
+    let ended = Box::pin(sync(args, app, &settings, &run, &mut journal)).await;
+    journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)))
 }
 
-async fn sync(args: &SyncArgs, app: &App, settings: &Settings) -> Ended {
+async fn sync(args: &SyncArgs, app: &App, settings: &Settings, run: &RunId, journal: &mut Journal) -> Ended {
     let environment = settings.environment;
     let (source_at, target_at) = settings.both()?;
+    journal.source(&source_at);
+    journal.target(&target_at);
     identity::distinct(&source_at, &target_at)?;
     banner::environment(settings);
     let look = Analytics::connect(&target_at).await?;
     banner::target(look.facts());
+    journal.found(look.facts());
     let mut known = KnownDatabases::read(&settings.state_dir)?;
     let remembered = known.find(environment, &target_at);
     let standing = known::judge(environment, &target_at, &look, remembered.as_ref()).await?;
@@ -69,12 +76,12 @@ async fn sync(args: &SyncArgs, app: &App, settings: &Settings) -> Ended {
     told.full = args.full;
     told.atomic = args.atomic;
     told.accept_shrink = args.accept_shrink.iter().cloned().collect();
-    settings.state_dir.ensure()?;
+    journal.intend()?;
     let identity = enroll::make_known(settings, &look, &target_at, &mut known).await?;
     let writer = look.into_writer(expected(&identity)).await?;
-    let run = run_info()?;
+    let info = RunInfo { run_id: run.text.clone(), started_at: clock::rfc3339(run.began) };
     let progress = Progress::new(app.printer);
-    let synced = bicuspid_sync::sync(source, writer, &told, &run, &|event| progress.hear(event)).await;
+    let synced = bicuspid_sync::sync(source, writer, &told, &info, &|event| progress.hear(event)).await;
     progress.finish();
     match synced {
         Ok(report) => {
@@ -83,7 +90,7 @@ async fn sync(args: &SyncArgs, app: &App, settings: &Settings) -> Ended {
         }
         Err(error) => {
             let Stop(stopped) = Stop::from(error);
-            Err(Stop(Box::new(stopped.with("run_id", run.run_id))))
+            Err(Stop(Box::new(stopped.with("run_id", &run.text))))
         }
     }
 }
@@ -111,17 +118,6 @@ fn expected(identity: &bicuspid_guard::Identity) -> Identity {
         system_identifier: identity.system_identifier.to_string(),
         oid: identity.oid,
     }
-}
-
-/// A name for the run that sorts by time and never comes again.
-fn run_info() -> Result<RunInfo, Stop> {
-    let mut random = [0_u8; 6];
-    SystemRandom::new()
-        .fill(&mut random)
-        .map_err(|_| Stop::from(fault("the system gave no random bytes")))?;
-    let now = clock::now();
-    let tail = random.iter().fold(0_u64, |tail, byte| tail << 8 | u64::from(*byte));
-    Ok(RunInfo { run_id: format!("{}-{tail:012x}", clock::compact(now)), started_at: clock::rfc3339(now) })
 }
 
 fn ended(synced: SyncReport) -> Report {
@@ -165,7 +161,12 @@ fn show(printer: Printer, synced: &SyncReport, environment: Environment) {
         ("outcome", Align::Left),
     ];
     let mut table = Table::new(&columns);
+    let mut empty = 0;
     for row in synced.tables.iter().filter(|table| table.outcome != TableOutcome::Unchanged) {
+        if row.held.is_none() && row.rows_target == 0 && row.deleted == 0 {
+            empty += 1;
+            continue;
+        }
         let outcome = match &row.held {
             Some(held) => format!("held: {}", held.rule),
             None => "published".to_owned(),
@@ -182,7 +183,9 @@ fn show(printer: Printer, synced: &SyncReport, environment: Environment) {
     }
     if !table.is_empty() {
         printer.data(&table.to_string());
-        printer.data("");
+    }
+    if empty > 0 {
+        printer.data(&format!("and {} without rows", counted(empty, "new table")));
     }
     for row in &synced.tables {
         for converted in &row.converted {

@@ -7,13 +7,15 @@ use bicuspid_target::{Analytics, TargetError};
 
 use super::ends;
 use crate::App;
-use crate::banner;
 use crate::cli::{Copied, PaceArg};
+use crate::journal::Journal;
 use crate::known::{self, KnownDatabases};
-use crate::printer::{Align, Printer, Table, counted, grouped, plain, seconds};
+use crate::printer::{Align, Printer, Table, counted, grouped, seconds};
 use crate::progress::Progress;
 use crate::report::{Ended, Report};
+use crate::run_id::RunId;
 use crate::settings::Settings;
+use crate::{banner, groups};
 
 /// Read both sides again and compare every row; reads only
 ///
@@ -33,15 +35,20 @@ pub(crate) struct VerifyArgs {
 
 pub(crate) async fn run(args: &VerifyArgs, app: &App) -> Ended {
     let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
-    verify(args, app, &settings).await.map_err(|stop| ends::stop_in_environment(stop, &settings))
+    let mut journal = Journal::open("verify", &RunId::draw()?, &settings, &app.process)?;
+    let ended = Box::pin(verify(args, app, &settings, &mut journal)).await;
+    journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)))
 }
 
-async fn verify(args: &VerifyArgs, app: &App, settings: &Settings) -> Ended {
+async fn verify(args: &VerifyArgs, app: &App, settings: &Settings, journal: &mut Journal) -> Ended {
     let (source_at, target_at) = settings.both()?;
+    journal.source(&source_at);
+    journal.target(&target_at);
     identity::distinct(&source_at, &target_at)?;
     banner::environment(settings);
     let look = Analytics::connect(&target_at).await?;
     banner::target(look.facts());
+    journal.found(look.facts());
     let known = KnownDatabases::read(&settings.state_dir)?.find(settings.environment, &target_at);
     let standing = known::judge(settings.environment, &target_at, &look, known.as_ref()).await?;
     if standing == Standing::New {
@@ -50,6 +57,7 @@ async fn verify(args: &VerifyArgs, app: &App, settings: &Settings) -> Ended {
     let source = ends::open_source(&source_at, settings, args.pace.into()).await?;
     banner::source(source.facts());
     let told = ends::sync_settings(settings, args.tables.as_deref(), args.pace.into());
+    journal.intend()?;
     let progress = Progress::new(app.printer);
     let proof = bicuspid_sync::verify(source, &look, &told, &|event| progress.hear(event)).await;
     progress.finish();
@@ -104,41 +112,21 @@ fn differences(tables: &[&VerifiedTable], environment: Environment) -> Trouble {
     }
 }
 
+/// Most tables that are listed one by one; more are told group by group.
+const TABLES_LISTED_MAX: usize = 40;
+
 fn show(printer: Printer, proof: &VerifyReport) {
-    let columns = [
-        ("table", Align::Left),
-        ("source rows", Align::Right),
-        ("target rows", Align::Right),
-        ("missing", Align::Right),
-        ("extra", Align::Right),
-        ("different", Align::Right),
-        ("verdict", Align::Left),
-    ];
-    let mut table = Table::new(&columns);
-    for row in &proof.tables {
-        let verdict = match (&row.held, row.equal) {
-            (Some(held), _) => format!("held: {}", held.rule),
-            (None, true) => "equal".to_owned(),
-            (None, false) => "DIFFERS".to_owned(),
-        };
-        table.row([
-            row.name.clone(),
-            grouped(row.rows_source),
-            grouped(row.rows_target),
-            grouped(row.missing),
-            grouped(row.extra),
-            grouped(row.different),
-            verdict,
-        ]);
+    if proof.tables.len() > TABLES_LISTED_MAX {
+        show_groups(printer, &proof.tables);
+        let rest: Vec<&VerifiedTable> = proof.tables.iter().filter(|table| !table.equal).collect();
+        show_tables(printer, &rest);
+    } else {
+        show_tables(printer, &proof.tables.iter().collect::<Vec<_>>());
     }
-    if !table.is_empty() {
-        printer.data(&table.to_string());
-        printer.data("");
-    }
-    for row in &proof.tables {
-        for column in &row.withheld {
-            printer.data(&format!("not compared: {}.{}", plain(&row.name), plain(column)));
-        }
+    let withheld: usize = proof.tables.iter().map(|table| table.withheld.len()).sum();
+    if withheld > 0 {
+        let columns = counted(u64::try_from(withheld).unwrap_or(u64::MAX), "column");
+        printer.data(&format!("not copied, so not compared: {columns}; `bicuspid plan` names them"));
     }
     let equal = u64::try_from(proof.tables.iter().filter(|table| table.equal).count()).unwrap_or(u64::MAX);
     let all = u64::try_from(proof.tables.len()).unwrap_or(u64::MAX);
@@ -151,4 +139,63 @@ fn show(printer: Printer, proof: &VerifyReport) {
         counted(rows, "row"),
         seconds(proof.seconds)
     ));
+}
+
+fn show_groups(printer: Printer, tables: &[VerifiedTable]) {
+    let columns = [
+        ("tables of", Align::Left),
+        ("tables", Align::Right),
+        ("source rows", Align::Right),
+        ("target rows", Align::Right),
+        ("verdict", Align::Left),
+    ];
+    let mut shown = Table::new(&columns);
+    for group in groups::all() {
+        let members: Vec<&VerifiedTable> =
+            tables.iter().filter(|table| groups::group(&table.name) == group).collect();
+        if members.is_empty() {
+            continue;
+        }
+        let unequal = members.iter().filter(|table| !table.equal).count();
+        shown.row([
+            group.to_owned(),
+            grouped(u64::try_from(members.len()).unwrap_or(u64::MAX)),
+            grouped(members.iter().map(|table| table.rows_source).sum()),
+            grouped(members.iter().map(|table| table.rows_target).sum()),
+            if unequal == 0 { "equal".to_owned() } else { format!("NOT EQUAL in {unequal}") },
+        ]);
+    }
+    printer.data(&shown.to_string());
+}
+
+fn show_tables(printer: Printer, tables: &[&VerifiedTable]) {
+    let columns = [
+        ("table", Align::Left),
+        ("source rows", Align::Right),
+        ("target rows", Align::Right),
+        ("missing", Align::Right),
+        ("extra", Align::Right),
+        ("different", Align::Right),
+        ("verdict", Align::Left),
+    ];
+    let mut shown = Table::new(&columns);
+    for row in tables {
+        let verdict = match (&row.held, row.equal) {
+            (Some(held), _) => format!("held: {}", held.rule),
+            (None, true) => "equal".to_owned(),
+            (None, false) => "DIFFERS".to_owned(),
+        };
+        shown.row([
+            row.name.clone(),
+            grouped(row.rows_source),
+            grouped(row.rows_target),
+            grouped(row.missing),
+            grouped(row.extra),
+            grouped(row.different),
+            verdict,
+        ]);
+    }
+    if !shown.is_empty() {
+        printer.data(&shown.to_string());
+    }
 }

@@ -17,7 +17,7 @@ impl ProcessEnvironment {
     /// Reads the variables that Bicuspid knows. A value that is not text counts as not set.
     pub(crate) fn read() -> Self {
         let mut values = BTreeMap::new();
-        let plain = ["NO_COLOR", "TERM"].map(str::to_owned);
+        let plain = ["NO_COLOR", "TERM", "USER", "LOGNAME", "USERNAME", "COMPUTERNAME"].map(str::to_owned);
         for name in names::all().into_iter().chain(plain) {
             #[expect(
                 clippy::disallowed_methods,
@@ -41,6 +41,17 @@ impl ProcessEnvironment {
     /// Whether output may be coloured, as far as the environment has a say.
     pub(crate) fn allows_colour(&self) -> bool {
         self.get("NO_COLOR").is_none() && self.get("TERM") != Some("dumb")
+    }
+
+    /// The name of the user, as far as the environment knows it.
+    pub(crate) fn user(&self) -> Option<&str> {
+        ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| self.get(name))
+    }
+
+    /// The name of the machine, where systems put it into the environment.
+    #[cfg(not(unix))]
+    pub(crate) fn machine(&self) -> Option<&str> {
+        self.get("COMPUTERNAME")
     }
 
     /// An environment with these values.

@@ -1,0 +1,221 @@
+//! Tells the audit log what is about to be done, and afterwards what was done.
+//!
+//! The intent is on the disk before anything is opened for writing; if it cannot be written, nothing else is. An
+//! intent without a result is a run that was killed.
+
+use bicuspid_ledger::{AuditLog, Database, Entry, Phase, RunRecord, RunStore, TableCounts};
+use bicuspid_model::Endpoint;
+use bicuspid_target::ServerFacts;
+use serde_json::Value;
+
+use crate::clock;
+use crate::printer::Printer;
+use crate::report::{Ended, Outcome, Report, Stop};
+use crate::run_id::RunId;
+use crate::settings::{ProcessEnvironment, Settings};
+
+/// Name of the audit log in the state folder.
+pub(crate) const LOG: &str = "audit.jsonl";
+/// Name of the folder of run records in the state folder.
+pub(crate) const RUNS: &str = "runs";
+
+/// The log of one run.
+pub(crate) struct Journal {
+    log: AuditLog,
+    runs: RunStore,
+    entry: Entry,
+    record: RunRecord,
+    /// Whether the end has been written.
+    closed: bool,
+}
+
+impl Journal {
+    /// Opens the log for a run. Nothing is written yet.
+    pub(crate) fn open(
+        command: &'static str,
+        run: &RunId,
+        settings: &Settings,
+        process: &ProcessEnvironment,
+    ) -> Result<Self, Stop> {
+        settings.state_dir.ensure()?;
+        let log = AuditLog::open(settings.state_dir.path().join(LOG))?;
+        let runs = RunStore::open(settings.state_dir.path().join(RUNS))?;
+        let entry = Entry {
+            at: run.began,
+            run_id: run.text.clone(),
+            phase: Phase::Intent,
+            user: user(process),
+            machine: machine(process),
+            environment: settings.environment,
+            source: None,
+            target: None,
+            action: command.to_owned(),
+            outcome: None,
+            tables: Vec::new(),
+        };
+        let record = RunRecord {
+            run_id: run.text.clone(),
+            version: crate::cli::VERSION.to_owned(),
+            command: command.to_owned(),
+            environment: settings.environment.name().to_owned(),
+            started_at: clock::rfc3339(run.began),
+            finished_at: None,
+            outcome: None,
+            exit_code: None,
+            audit_head: None,
+            report: Value::Null,
+        };
+        Ok(Self { log, runs, entry, record, closed: false })
+    }
+
+    /// Notes which source is meant.
+    pub(crate) fn source(&mut self, at: &Endpoint) {
+        self.entry.source = Some(Database {
+            place: at.host.to_string(),
+            name: at.database.to_string(),
+            account: at.user.clone(),
+            system_identifier: None,
+            oid: None,
+        });
+    }
+
+    /// Notes which target is meant, as the settings name it.
+    pub(crate) fn target(&mut self, at: &Endpoint) {
+        self.entry.target = Some(Database {
+            place: at.host.to_string(),
+            name: at.database.to_string(),
+            account: at.user.clone(),
+            system_identifier: None,
+            oid: None,
+        });
+    }
+
+    /// Notes which target answered.
+    pub(crate) fn found(&mut self, facts: &ServerFacts) {
+        if let Some(target) = &mut self.entry.target {
+            target.name.clone_from(&facts.database);
+            target.account.clone_from(&facts.user);
+            target.system_identifier = facts.system_identifier.parse().ok();
+            target.oid = Some(facts.oid);
+        }
+    }
+
+    /// Writes the intent.
+    pub(crate) fn intend(&mut self) -> Result<(), Stop> {
+        self.runs.save(&self.record)?;
+        self.log.append(&self.entry)?;
+        Ok(())
+    }
+
+    /// Writes how it ended. What cannot be written is a trouble of its own, added to the others.
+    pub(crate) fn close(mut self, ended: Ended) -> Ended {
+        self.closed = true;
+        let (mut report, is_stop) = match ended {
+            Ok(report) => (report, false),
+            Err(Stop(report)) => (*report, true),
+        };
+        if let Err(Stop(trouble)) = self.write_end(&report) {
+            for trouble in trouble.troubles() {
+                report.add(trouble.clone());
+            }
+        }
+        if is_stop { Err(Stop(Box::new(report))) } else { Ok(report) }
+    }
+
+    fn write_end(&mut self, report: &Report) -> Result<(), Stop> {
+        let outcome = report.outcome();
+        self.entry.at = clock::now();
+        self.entry.phase = if outcome == Outcome::Refused { Phase::Refusal } else { Phase::Result };
+        let codes: Vec<&str> = report.troubles().iter().map(|trouble| trouble.code.as_str()).collect();
+        let codes = if codes.is_empty() { String::new() } else { format!(": {}", codes.join(", ")) };
+        self.entry.outcome = Some(format!("{}{codes}", outcome.name()));
+        let json = report.json(&self.record.command, Some(&self.record.environment));
+        self.entry.tables = table_counts(&json);
+        let head = self.log.append(&self.entry)?;
+        self.record.finished_at = Some(clock::rfc3339(self.entry.at));
+        self.record.outcome = Some(outcome.name().to_owned());
+        self.record.exit_code = Some(outcome.exit_code());
+        self.record.audit_head = Some(head);
+        self.record.report = json;
+        self.runs.save(&self.record)?;
+        Ok(())
+    }
+}
+
+impl Drop for Journal {
+    /// A run that was dropped was interrupted: everything else is closed.
+    fn drop(&mut self) {
+        if self.closed {
+            return;
+        }
+        let mut report = Report::new();
+        report.add(crate::interrupt::trouble());
+        if let Err(Stop(report)) = self.write_end(&report) {
+            for trouble in report.troubles() {
+                Printer::note(&format!("the audit log does not know of the interruption: {}", trouble.why));
+            }
+        }
+    }
+}
+
+/// The tables of a report that were read or written, in rows.
+fn table_counts(report: &Value) -> Vec<TableCounts> {
+    let Some(tables) = report.get("tables").and_then(Value::as_array) else { return Vec::new() };
+    let count = |table: &Value, names: &[&str]| {
+        names.iter().find_map(|name| table.get(*name).and_then(Value::as_u64)).unwrap_or(0)
+    };
+    tables
+        .iter()
+        .map(|table| TableCounts {
+            table: table.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            read: count(table, &["rows_read", "rows_source"]),
+            inserted: count(table, &["inserted"]),
+            updated: count(table, &["updated"]),
+            deleted: count(table, &["deleted"]),
+        })
+        .filter(|counts| counts.read + counts.inserted + counts.updated + counts.deleted > 0)
+        .collect()
+}
+
+/// The user of the operating system: the number is the system's word, the name the environment's.
+#[cfg(unix)]
+fn user(process: &ProcessEnvironment) -> String {
+    let name = process.user().unwrap_or("unnamed");
+    format!("{name} (uid {})", rustix::process::geteuid().as_raw())
+}
+
+/// The user of the operating system, as the environment names it.
+#[cfg(not(unix))]
+fn user(process: &ProcessEnvironment) -> String {
+    process.user().unwrap_or("unnamed").to_owned()
+}
+
+#[cfg(unix)]
+fn machine(_process: &ProcessEnvironment) -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn machine(process: &ProcessEnvironment) -> String {
+    process.machine().unwrap_or("unnamed").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn counts_come_from_the_report_whatever_the_command() {
+        let sync = json!({"tables": [
+            {"name": "a", "rows_source": 5, "rows_read": 9, "inserted": 1, "updated": 2, "deleted": 3},
+            {"name": "b", "rows_source": 0, "rows_read": 0, "inserted": 0, "updated": 0, "deleted": 0},
+        ]});
+        let counts = table_counts(&sync);
+        assert_eq!(counts.len(), 1, "a table that was not touched is not told");
+        assert_eq!((counts[0].read, counts[0].inserted, counts[0].updated, counts[0].deleted), (9, 1, 2, 3));
+        let verify = json!({"tables": [{"name": "a", "rows_source": 5, "equal": true}]});
+        assert_eq!(table_counts(&verify)[0].read, 5);
+        assert!(table_counts(&json!({})).is_empty());
+    }
+}
