@@ -1,5 +1,6 @@
 //! The flow on real servers.
 
+mod attack;
 mod fault;
 mod flow;
 mod pair;
