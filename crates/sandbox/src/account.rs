@@ -1,5 +1,7 @@
 //! The account of the operating system under which the servers run.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -57,19 +59,38 @@ impl Account {
     #[cfg(not(unix))]
     pub(crate) fn run(self, _command: &mut Command) {}
 
-    /// Gives a file or folder to this account.
+    /// Gives a folder to this account.
     #[cfg(unix)]
-    pub(crate) fn own(self, path: &Path) -> Result<(), SandboxError> {
+    pub(crate) fn own(self, folder: &Path) -> Result<(), SandboxError> {
         match self {
             Self::Ourselves => Ok(()),
-            Self::Other { user, group } => std::os::unix::fs::chown(path, Some(user), Some(group))
-                .map_err(SandboxError::file("hand over", path)),
+            // Not through a link that somebody put in its place.
+            Self::Other { user, group } => std::os::unix::fs::lchown(folder, Some(user), Some(group))
+                .map_err(SandboxError::file("hand over", folder)),
         }
     }
 
     #[cfg(not(unix))]
-    pub(crate) fn own(self, _path: &Path) -> Result<(), SandboxError> {
+    pub(crate) fn own(self, _folder: &Path) -> Result<(), SandboxError> {
         Err(SandboxError::Unsupported)
+    }
+
+    /// Makes a new file that this account can read. Folders of this account may hold what it likes, links too, so
+    /// nothing that exists is opened.
+    pub(crate) fn make_file(self, path: &Path) -> Result<File, SandboxError> {
+        let made = File::options().write(true).create_new(true).open(path);
+        let file = made.map_err(SandboxError::file("make", path))?;
+        #[cfg(unix)]
+        if let Self::Other { user, group } = self {
+            std::os::unix::fs::fchown(&file, Some(user), Some(group))
+                .map_err(SandboxError::file("hand over", path))?;
+        }
+        Ok(file)
+    }
+
+    /// Makes a new file with this content.
+    pub(crate) fn write_file(self, path: &Path, content: &str) -> Result<(), SandboxError> {
+        self.make_file(path)?.write_all(content.as_bytes()).map_err(SandboxError::file("write", path))
     }
 
     /// Whether this account can enter the folder; asked of the system, which knows more than mode bits.

@@ -11,6 +11,7 @@
 //! SOCKETS/         HOME itself, or a short folder elsewhere where HOME's path is too long for a socket
 //! ```
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -32,6 +33,8 @@ const SOCKET_PATH_BYTES_MAX: usize = 103;
 const SOCKET_NAME_BYTES_MAX: usize = 20;
 /// Longest wait for a process that was told to end.
 const END_LIMIT: Duration = Duration::from_secs(30);
+/// Longest wait for a folder to hold still while it is removed.
+const REMOVE_LIMIT: Duration = Duration::from_secs(5);
 /// Most lines of a log that an error carries.
 const LOG_LINES_MAX: usize = 8;
 
@@ -62,7 +65,7 @@ const FOREIGN_VARIABLES: &[&str] = &[
 
 /// Starts the server in the background and returns; the server outlives us.
 const START_FREE: &str = r#"
-home=$1; shift 2
+home=$1; shift
 "$@" </dev/null >>"$home/log" 2>&1 &
 echo "$!" >"$home/server.pid"
 "#;
@@ -85,6 +88,20 @@ wait "$server"
 [ "$order" = leave ] && exit 0
 [ "$sockets" = "$home" ] || rm -rf "$sockets"
 cd / && rm -rf "$home"
+"#;
+
+/// Runs a program to its end; if our end of the pipe closes before, which it does however we end, kills the program
+/// and everything that it started: all of it is in the process group of this shell.
+const RUN_KEPT: &str = r#"
+exec 3<&0
+"$@" </dev/null 3<&- &
+work=$!
+{ read -r order <&3; kill -s KILL 0; } >/dev/null 2>&1 &
+watch=$!
+wait "$work"
+code=$?
+kill "$watch"
+exit "$code"
 "#;
 
 /// Whether a server may outlive the process that started it.
@@ -146,9 +163,7 @@ impl Home {
         }
         for folder in &folders {
             make_folder(folder, 0o700)?;
-            let token = folder.join(TOKEN);
-            std::fs::write(&token, &self.token).map_err(SandboxError::file("write", &token))?;
-            account.own(&token)?;
+            account.write_file(&folder.join(TOKEN), &self.token)?;
         }
         for folder in &inner {
             make_folder(folder, 0o700)?;
@@ -184,9 +199,7 @@ impl Home {
 
     /// Marks the prepared data directory as ours.
     pub(crate) fn mark_data(&self, account: Account) -> Result<(), SandboxError> {
-        let path = self.data().join(DATA_TOKEN);
-        std::fs::write(&path, &self.token).map_err(SandboxError::file("write", &path))?;
-        account.own(&path)
+        account.write_file(&self.data().join(DATA_TOKEN), &self.token)
     }
 
     /// A command that runs in the folder, under the account, with nobody else's settings.
@@ -200,21 +213,32 @@ impl Home {
         command
     }
 
-    /// Starts a server program here.
-    pub(crate) fn start(
+    /// Runs a program that prepares the data directory. It ends with us, whatever ends us.
+    pub(crate) fn prepare(
         &self,
         server: Server,
         program: &Command,
         account: Account,
-        tether: Tether,
-        end: Signal,
-    ) -> Result<Started, SandboxError> {
-        let mut shell = self.command(Path::new("/bin/sh"), account);
-        shell.args(["-c", if tether == Tether::Kept { START_KEPT } else { START_FREE }, "sh"]);
-        shell.arg(&self.path).arg(&self.sockets);
-        if tether == Tether::Kept {
-            shell.arg(end.name());
+    ) -> Result<(), SandboxError> {
+        let mut shell = self.shell(RUN_KEPT, program, &[], account);
+        let spawn = |source| SandboxError::Spawn { program: PathBuf::from(program.get_program()), source };
+        let spawned = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = spawned.map_err(spawn)?;
+        // Held until the program has ended: `wait_with_output` alone would close it at once.
+        let tether = child.stdin.take();
+        let output = child.wait_with_output().map_err(spawn)?;
+        drop(tether);
+        if output.status.success() {
+            return Ok(());
         }
+        let said = [output.stdout, output.stderr].concat();
+        Err(SandboxError::Prepare { server, log: last_lines(&String::from_utf8_lossy(&said)) })
+    }
+
+    /// A shell that runs the script with these arguments, followed by a program and its own.
+    fn shell(&self, script: &str, program: &Command, arguments: &[&OsStr], account: Account) -> Command {
+        let mut shell = self.command(Path::new("/bin/sh"), account);
+        shell.args(["-c", script, "sh"]).args(arguments);
         shell.arg(program.get_program()).args(program.get_args());
         for (name, value) in program.get_envs() {
             if let Some(value) = value {
@@ -224,6 +248,25 @@ impl Home {
         // Not the terminal's foreground group: Ctrl-C is for us, not for the servers.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut shell, 0);
+        shell
+    }
+
+    /// Starts a server program here.
+    pub(crate) fn start(
+        &self,
+        server: Server,
+        program: &Command,
+        account: Account,
+        tether: Tether,
+        end: Signal,
+    ) -> Result<Started, SandboxError> {
+        let (home, sockets) = (self.path.as_os_str(), self.sockets.as_os_str());
+        let mut shell = match tether {
+            Tether::Free => self.shell(START_FREE, program, &[home], account),
+            Tether::Kept => {
+                self.shell(START_KEPT, program, &[home, sockets, OsStr::new(end.name())], account)
+            }
+        };
         let spawn = |source| SandboxError::Spawn { program: PathBuf::from(program.get_program()), source };
         let keeper = match tether {
             Tether::Free => {
@@ -278,10 +321,21 @@ impl Home {
 
     /// Removes the folders, if they carry our token or are empty.
     pub(crate) fn remove(&self) -> Result<(), SandboxError> {
+        let mut outcome = Ok(());
+        // A preparation that was just cut off may still have a last file to write.
+        process::wait_until(REMOVE_LIMIT, || {
+            outcome = self.try_remove();
+            outcome.is_ok()
+        });
+        outcome
+    }
+
+    fn try_remove(&self) -> Result<(), SandboxError> {
         for folder in [&self.sockets, &self.path] {
             let token = std::fs::read_to_string(folder.join(TOKEN)).unwrap_or_default();
             let removed = if token == self.token {
-                std::fs::remove_dir_all(folder)
+                // The token goes last, so that an interrupted removal can be taken up again.
+                remove_except(folder, TOKEN).and_then(|()| std::fs::remove_dir_all(folder))
             } else {
                 std::fs::remove_dir(folder)
             };
@@ -294,6 +348,22 @@ impl Home {
         }
         Ok(())
     }
+}
+
+/// Removes what is in a folder, but for one file.
+fn remove_except(folder: &Path, kept: &str) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() == kept {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 impl Started {
@@ -322,17 +392,6 @@ impl Drop for Keeper {
         // It removes the folders before it ends, so nothing is left once we return.
         let _ = self.shell.wait();
     }
-}
-
-/// Runs a program that prepares the data directory.
-pub(crate) fn prepare(server: Server, mut command: Command) -> Result<(), SandboxError> {
-    let program = PathBuf::from(command.get_program());
-    let output = command.output().map_err(|source| SandboxError::Spawn { program, source })?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = [output.stdout, output.stderr].concat();
-    Err(SandboxError::Prepare { server, log: last_lines(&String::from_utf8_lossy(&said)) })
 }
 
 /// Ends a process and waits until it is gone, with force at the end of the limit.

@@ -8,14 +8,16 @@ use std::path::{Path, PathBuf};
 
 use bicuspid_model::{DatabaseName, Value};
 
+use crate::account::Account;
 use crate::blocking;
 use crate::error::{SandboxError, Server};
-use crate::home::{Home, set_mode};
+use crate::home::Home;
 use crate::mariadb;
 
 /// Rows on their way into one database: a file per table, which the server then reads by itself.
 pub(crate) struct BulkLoad<'a> {
     home: &'a Home,
+    account: Account,
     files: BTreeMap<&'static str, TableFile>,
     line: Vec<u8>,
 }
@@ -27,8 +29,8 @@ struct TableFile {
 }
 
 impl<'a> BulkLoad<'a> {
-    pub(crate) fn new(home: &'a Home) -> Self {
-        Self { home, files: BTreeMap::new(), line: Vec::new() }
+    pub(crate) fn new(home: &'a Home, account: Account) -> Self {
+        Self { home, account, files: BTreeMap::new(), line: Vec::new() }
     }
 
     /// Takes one row: a value for each column of the table, in order.
@@ -36,7 +38,7 @@ impl<'a> BulkLoad<'a> {
         let file = match self.files.entry(table) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(TableFile::new(self.home, table)?)
+                entry.insert(TableFile::new(self.home, self.account, table)?)
             }
         };
         self.line.clear();
@@ -83,11 +85,9 @@ impl<'a> BulkLoad<'a> {
 }
 
 impl TableFile {
-    fn new(home: &Home, table: &str) -> Result<Self, SandboxError> {
+    fn new(home: &Home, account: Account, table: &str) -> Result<Self, SandboxError> {
         let path = home.load().join(table);
-        let file = File::create(&path).map_err(SandboxError::file("make", &path))?;
-        // The server's account must read it; the folder around it keeps everybody else out.
-        set_mode(&path, 0o644)?;
+        let file = account.make_file(&path)?;
         Ok(Self { path, writer: BufWriter::with_capacity(1 << 16, file), rows: 0 })
     }
 }

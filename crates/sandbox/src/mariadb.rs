@@ -14,7 +14,7 @@ use crate::error::{SandboxError, Server};
 use crate::home::{Home, Started, Tether, end};
 use crate::process::{Process, Signal, wait_until};
 use crate::program::MariaDbPrograms;
-use crate::{blocking, home, port};
+use crate::{blocking, port};
 
 /// Administrator of the server. Reachable over the socket only.
 pub(crate) const ADMIN: &str = "root";
@@ -87,11 +87,9 @@ pub(crate) fn prepare(home: &Home, options: &MariaDbOptions, account: Account) -
         command.arg("--initialize-insecure");
     }
     command.args(options.arguments.iter().filter(|argument| argument.contains("lower-case-table-names")));
-    home::prepare(Server::MariaDb, command)?;
+    home.prepare(Server::MariaDb, &command, account)?;
     if programs.install.is_some() {
-        let path = init_file(home);
-        std::fs::write(&path, INIT).map_err(SandboxError::file("write", &path))?;
-        account.own(&path)?;
+        account.write_file(&init_file(home), INIT)?;
     }
     home.mark_data(account)
 }

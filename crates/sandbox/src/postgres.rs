@@ -1,6 +1,6 @@
 //! A private PostgreSQL server.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::error::{SandboxError, Server};
 use crate::home::{Home, Started, Tether, end};
 use crate::process::{Process, Signal, wait_until};
 use crate::program::PostgresPrograms;
-use crate::{blocking, home, port};
+use crate::{blocking, port};
 
 /// Administrator of the server. Reachable over the socket only.
 pub(crate) const ADMIN: &str = "postgres";
@@ -59,14 +59,13 @@ pub(crate) fn prepare(home: &Home, options: &PostgresOptions, account: Account) 
     let mut command = home.command(&programs.initdb, account);
     command.arg("-D").arg(&data).arg(format!("--username={ADMIN}"));
     command.args(["--encoding=UTF8", "--locale=C"]);
-    // Replaced below by rules of our own.
+    // The server is told to read rules of our own instead.
     command.args(["--auth-local=trust", "--auth-host=reject"]);
     if !options.durable {
         command.arg("--no-sync");
     }
-    home::prepare(Server::Postgres, command)?;
-    let logins = data.join("pg_hba.conf");
-    std::fs::write(&logins, LOGINS).map_err(SandboxError::file("write", &logins))?;
+    home.prepare(Server::Postgres, &command, account)?;
+    account.write_file(&logins_file(home), LOGINS)?;
     home.mark_data(account)
 }
 
@@ -122,6 +121,7 @@ fn command(
         "timezone=UTC".to_owned(),
         "log_timezone=UTC".to_owned(),
     ];
+    settings.push(format!("hba_file={}", logins_file(home).display()));
     if !options.durable {
         settings.extend(["fsync=off", "full_page_writes=off"].map(str::to_owned));
     }
@@ -129,6 +129,10 @@ fn command(
         command.arg("-c").arg(setting);
     }
     command
+}
+
+fn logins_file(home: &Home) -> PathBuf {
+    home.path.join("pg_hba.conf")
 }
 
 /// A folder as one element of a list of folders, in which commas and spaces part the elements.

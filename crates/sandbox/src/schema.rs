@@ -4,6 +4,7 @@ use bicuspid_model::{DatabaseName, Date, Value};
 use bicuspid_opendental::{Engine, facts, mysql_ddl};
 use bicuspid_practice::{Practice, Settings, SinkError};
 
+use crate::account::Account;
 use crate::error::SandboxError;
 use crate::home::Home;
 use crate::load::BulkLoad;
@@ -25,6 +26,7 @@ pub(crate) fn create(home: &Home, database: &DatabaseName, engine: Engine) -> Re
 /// Fills the tables with a practice of that many patients; returns the number of rows.
 pub(crate) fn fill(
     home: &Home,
+    account: Account,
     database: &DatabaseName,
     patients: u32,
     seed: u64,
@@ -33,7 +35,7 @@ pub(crate) fn fill(
     if patients == 0 {
         return Ok(0);
     }
-    let mut load = BulkLoad::new(home);
+    let mut load = BulkLoad::new(home, account);
     let mut trouble = None;
     let mut sink = |table: &'static str, row: &[Value]| {
         load.row(table, row).map_err(|error| SinkError::new(trouble.insert(error).to_string()))

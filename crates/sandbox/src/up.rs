@@ -182,7 +182,7 @@ fn clinic(
         let name = database_name(database)?;
         let tables = schema::create(&home, &name, options.engine)?;
         progress(Step::Tables { database, tables });
-        let rows = schema::fill(&home, &name, options.patients, seed, options.as_of)?;
+        let rows = schema::fill(&home, account, &name, options.patients, seed, options.as_of)?;
         progress(Step::Rows { database, rows });
         let statements = accounts::source(&name, user, LOOPBACK, password)?;
         mariadb::run_each(&home, "make a read-only account", &statements)?;

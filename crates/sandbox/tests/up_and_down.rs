@@ -1,13 +1,15 @@
 //! A sandbox from `up` to `down`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use bicuspid_model::{Date, Value};
 use bicuspid_practice::{Practice, Settings, SinkError};
-use bicuspid_sandbox::testing::{kill_process, process_lives};
+use bicuspid_sandbox::testing::{kill_process, process_lives, wait_until};
 use bicuspid_sandbox::{Engine, SandboxError, SandboxInfo, UpOptions, down, up};
 
 fn options(dir: &Path, patients: u32) -> UpOptions {
@@ -329,4 +331,70 @@ fn the_clinic_holds_the_practice_as_it_was_simulated() {
         );
         assert_eq!(clinic(&info, &read), "InnoDB");
     }
+}
+
+/// Not a test of its own: what [`a_killed_up_leaves_nothing_that_down_cannot_clean`] runs and kills.
+#[test]
+#[ignore = "started by another test"]
+fn bring_up_a_sandbox() {
+    let mut dir = String::new();
+    std::io::stdin().read_line(&mut dir).unwrap();
+    up_quietly(&options(Path::new(dir.trim_end()), 5)).unwrap();
+}
+
+#[test]
+fn a_killed_up_leaves_nothing_that_down_cannot_clean() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(root.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    for (i, sign) in [
+        "servers.json",
+        "mariadb/data/ibdata1",
+        "postgres/data/base",
+        "mariadb/server.pid",
+        "postgres/server.pid",
+        "mariadb/mysqld.sock",
+        "mariadb/data/opendental/patient.frm",
+        "mariadb/load/patient",
+        ".env_clinic",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let dir = root.path().join(format!("sandbox{i}"));
+        let mut program = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "up_and_down::bring_up_a_sandbox", "--ignored"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        writeln!(program.stdin.take().unwrap(), "{}", dir.display()).unwrap();
+        let mut ended = false;
+        wait_until(Duration::from_secs(120), || {
+            ended = program.try_wait().unwrap().is_some();
+            ended || dir.join(sign).exists()
+        });
+        program.kill().unwrap();
+        program.wait().unwrap();
+        match down(&dir) {
+            Ok(()) | Err(SandboxError::NoSandbox { .. }) => {}
+            Err(error) => panic!("{sign}: {error:?}"),
+        }
+        assert!(!dir.exists(), "{sign}");
+        assert!(wait_until(Duration::from_secs(30), || processes_naming(&dir).is_empty()), "{sign}");
+    }
+}
+
+/// Processes whose arguments name the folder.
+fn processes_naming(dir: &Path) -> Vec<String> {
+    let from_proc = std::fs::read_dir("/proc").map(|entries| {
+        let lines = entries.flatten().filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+        lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).collect::<Vec<_>>()
+    });
+    let all = from_proc.unwrap_or_else(|_| {
+        let output = Command::new("ps").args(["-axww", "-o", "args="]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+    });
+    let dir = dir.to_str().unwrap();
+    all.into_iter().filter(|line| line.contains(dir)).collect()
 }
