@@ -450,6 +450,11 @@ mod tests {
             ("GRANT `SELECT` ON `opendental`.* TO `r`@`%`", "grants::unreadable"),
             ("GRANT SELECT ON `opendental`.* TO `r`@`%", "grants::unreadable"),
             ("GRANT SELECT ON opendental TO `r`@`%`", "grants::unreadable"),
+            // Where the literal ends depends on whether backslashes escape.
+            (
+                "GRANT USAGE ON *.* TO 'r'@'%' IDENTIFIED VIA x USING '\\' OR y USING 'z'",
+                "grants::unreadable",
+            ),
             ("grant select", "grants::unreadable"),
             ("", "grants::unreadable"),
             ("\u{0}", "grants::unreadable"),

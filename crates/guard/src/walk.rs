@@ -443,3 +443,43 @@ fn limit(clause: &LimitClause) -> Step {
         refuse(Rule::Clause)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlparser::ast::Statement;
+    use sqlparser::dialect::MySqlDialect;
+    use sqlparser::parser::Parser;
+
+    use super::*;
+
+    /// Walks a query that neither the gate nor the words have looked at.
+    fn walk(sql: &str) -> Result<(), Refusal> {
+        let statements = Parser::parse_sql(&MySqlDialect {}, sql).unwrap();
+        let [Statement::Query(query)] = statements.as_slice() else { panic!("{sql}") };
+        let database = DatabaseName::new("opendental").unwrap();
+        Walk::new(Scope { database: Some(&database), catalog: true }).query(query)
+    }
+
+    #[test]
+    fn the_tree_is_judged_without_the_words() {
+        assert_eq!(walk("SELECT a FROM t WHERE b = COUNT(*)"), Ok(()));
+        for (sql, rule) in [
+            ("SELECT * FROM t FOR UPDATE", Rule::LockingRead),
+            ("SELECT * FROM (SELECT 1 FROM t FOR SHARE) d", Rule::LockingRead),
+            ("WITH RECURSIVE r AS (SELECT 1) SELECT 1 FROM r", Rule::Recursion),
+            ("SELECT HIGH_PRIORITY 1", Rule::Clause),
+            ("SELECT STRAIGHT_JOIN 1", Rule::Clause),
+            ("SELECT SQL_CALC_FOUND_ROWS 1", Rule::Clause),
+            ("SELECT /*+ HINT */ 1", Rule::Clause),
+            ("SELECT SLEEP(1)", Rule::Function),
+            ("SELECT `count`(1)", Rule::Function),
+            ("SELECT f.count(1)", Rule::Function),
+            ("SELECT 1 INTO t", Rule::Into),
+            ("SELECT * FROM t1 CROSS JOIN t2", Rule::CrossJoin),
+            ("SELECT * FROM mysql.user", Rule::Schema),
+            ("SELECT \"a\"", Rule::Literal),
+        ] {
+            assert_eq!(walk(sql), refuse(rule), "{sql}");
+        }
+    }
+}
