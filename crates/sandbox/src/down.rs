@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::error::{SandboxError, Server};
 use crate::folder::{Folder, Record};
-use crate::home::end;
+use crate::launch::end;
 use crate::{mariadb, postgres};
 
 /// Takes down the sandbox in a folder, whole or half-made, living or dead.

@@ -13,6 +13,7 @@ mod error;
 mod folder;
 mod home;
 mod info;
+mod launch;
 mod load;
 mod mariadb;
 mod port;

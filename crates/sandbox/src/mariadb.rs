@@ -11,7 +11,8 @@ use bicuspid_opendental::Engine;
 
 use crate::account::Account;
 use crate::error::{SandboxError, Server};
-use crate::home::{Home, Started, Tether, end};
+use crate::home::Home;
+use crate::launch::{Started, Tether, end};
 use crate::process::{Process, Signal, wait_until};
 use crate::program::MariaDbPrograms;
 use crate::{blocking, port};

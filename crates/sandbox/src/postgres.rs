@@ -8,7 +8,8 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use crate::account::Account;
 use crate::error::{SandboxError, Server};
-use crate::home::{Home, Started, Tether, end};
+use crate::home::Home;
+use crate::launch::{Started, Tether, end};
 use crate::process::{Process, Signal, wait_until};
 use crate::program::PostgresPrograms;
 use crate::{blocking, port};

@@ -370,7 +370,7 @@ fn a_killed_up_leaves_nothing_that_down_cannot_clean() {
             .unwrap();
         writeln!(program.stdin.take().unwrap(), "{}", dir.display()).unwrap();
         let mut ended = false;
-        wait_until(Duration::from_secs(120), || {
+        wait_until(Duration::from_mins(2), || {
             ended = program.try_wait().unwrap().is_some();
             ended || dir.join(sign).exists()
         });
