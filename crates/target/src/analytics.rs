@@ -179,25 +179,32 @@ impl Analytics {
     /// Takes the lock of the run and turns into the writer, after the identity was proved.
     pub async fn into_writer(self, expected: Identity) -> Result<crate::writer::Writer, TargetError> {
         identity::prove(&self.link, &expected).await?;
-        // The server needs a moment to notice that a killed run is gone; a living one is told apart by its patience.
-        let mut locked = false;
-        for attempt in 0..LOCK_ATTEMPTS {
-            if attempt > 0 {
-                tokio::time::sleep(LOCK_PAUSE).await;
-            }
-            locked = self
-                .link
-                .client
-                .query_one("SELECT pg_try_advisory_lock($1)", &[&RUN_LOCK])
-                .await
-                .and_then(|row| row.try_get(0))
-                .map_err(|e| of_driver(&e, "take the lock of the run"))?;
-            if locked {
-                break;
-            }
-        }
-        if locked { Ok(crate::writer::Writer::new(self, expected)) } else { Err(TargetError::Locked) }
+        take_run_lock(&self.link).await?;
+        Ok(crate::writer::Writer::new(self, expected))
     }
+}
+
+/// Takes the lock that keeps two runs on one database apart; the connection holds it until it ends.
+///
+/// # Errors
+/// [`TargetError::Locked`] if another run still holds it after a few attempts.
+pub(crate) async fn take_run_lock(link: &Link) -> Result<(), TargetError> {
+    // The server needs a moment to notice that a killed run is gone; a living one is told apart by its patience.
+    for attempt in 0..LOCK_ATTEMPTS {
+        if attempt > 0 {
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+        let locked: bool = link
+            .client
+            .query_one("SELECT pg_try_advisory_lock($1)", &[&RUN_LOCK])
+            .await
+            .and_then(|row| row.try_get(0))
+            .map_err(|e| of_driver(&e, "take the lock of the run"))?;
+        if locked {
+            return Ok(());
+        }
+    }
+    Err(TargetError::Locked)
 }
 
 /// Rows above `after` up to and including `up_to`, by the walk of a table.

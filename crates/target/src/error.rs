@@ -100,6 +100,25 @@ pub enum TargetError {
         /// What was being done.
         action: String,
     },
+    /// The guard refused the database.
+    #[error(transparent)]
+    Refused(#[from] bicuspid_guard::Refusal),
+    /// The demo database holds something that synthetic rows must not meet.
+    #[error("the demo database is not one that may be filled")]
+    DemoUnfit {
+        /// Rule, such as `foreign_table`.
+        rule: &'static str,
+        /// What was found, by the names of objects and by counts.
+        detail: String,
+    },
+    /// The rows of a generated table are not what they must be, so nothing was committed.
+    #[error("table {table} of the demo database could not be proved")]
+    DemoUnproved {
+        /// Table.
+        table: String,
+        /// Why.
+        detail: &'static str,
+    },
     /// The server sent something that is not of the protocol or of the shape asked for.
     #[error("the target sent an answer that could not be read: {what}")]
     Protocol {
@@ -134,6 +153,9 @@ impl TargetError {
             Self::Full => "target::full".into(),
             Self::TableLocked { .. } => "target::table_locked".into(),
             Self::Server { .. } => "target::server".into(),
+            Self::Refused(refusal) => refusal.code().into(),
+            Self::DemoUnfit { rule, .. } => format!("demo::{rule}"),
+            Self::DemoUnproved { .. } => "demo::unproved".into(),
             Self::Protocol { .. } => "target::protocol".into(),
         }
     }
@@ -143,7 +165,11 @@ impl TargetError {
     pub fn trouble(&self) -> Trouble {
         let class = match self {
             Self::PasswordFile(_) => Class::Usage,
-            Self::Identity { .. } | Self::NotEnrolled { .. } | Self::StateVersion { .. } => Class::Refused,
+            Self::Refused(refusal) => return refusal.trouble(),
+            Self::Identity { .. }
+            | Self::NotEnrolled { .. }
+            | Self::StateVersion { .. }
+            | Self::DemoUnfit { .. } => Class::Refused,
             Self::Locked => Class::Locked,
             Self::Held { .. } | Self::TableLocked { .. } => Class::Held,
             _ => Class::Failed,
@@ -202,6 +228,12 @@ impl TargetError {
             Self::Server { code, .. } => {
                 (format!("SQLSTATE {code}"), "look the code up in the PostgreSQL manual, appendix A".into())
             }
+            // Told by the guard itself, above.
+            Self::Refused(_) => (String::new(), String::new()),
+            Self::DemoUnfit { rule, detail } => (detail.clone(), demo_hint(rule).into()),
+            Self::DemoUnproved { detail, .. } => {
+                ((*detail).to_owned(), "run it again; if it stays, please report it with the seed".into())
+            }
             Self::Protocol { what } => {
                 ((*what).to_owned(), "this is a fault in Bicuspid; please report it".into())
             }
@@ -215,6 +247,18 @@ impl TargetError {
             state: "what was not committed was rolled back; `raw` shows the last published state".into(),
             hint,
         }
+    }
+}
+
+/// What to do about an object that a generation must not meet.
+fn demo_hint(rule: &str) -> &'static str {
+    match rule {
+        "unaccounted_rows" => {
+            "look where these rows come from; what is not synthetic belongs elsewhere, and what is can be dropped with \
+             its table"
+        }
+        "shape" => "drop the tables named above, or what stands in their place; the next run makes them anew",
+        _ => "schema `raw` holds plain tables and views alone: drop the object, or move it to another schema",
     }
 }
 

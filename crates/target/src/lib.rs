@@ -5,6 +5,7 @@
 mod analytics;
 mod copy;
 mod ddl;
+mod demo;
 mod error;
 mod identity;
 mod link;
@@ -13,6 +14,7 @@ mod writer;
 
 pub use analytics::{Analytics, KeyRange, TargetColumn};
 pub use copy::CopyOut;
+pub use demo::{Demo, DemoEndpoint, DemoState, DemoWriter, GeneratedTable, Generation, Published};
 pub use error::TargetError;
 pub use identity::{Identity, ServerFacts};
 pub use state::{ChunkState, Converted, HeldState, ProofSettings, RunRecord, TableRecord, TableState};

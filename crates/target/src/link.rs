@@ -115,7 +115,7 @@ fn config(endpoint: &Endpoint) -> Result<Config, TargetError> {
         .application_name("bicuspid")
         .connect_timeout(std::time::Duration::from_secs(CONNECT_SECONDS_MAX))
         .keepalives_idle(std::time::Duration::from_secs(30))
-        .tcp_user_timeout(std::time::Duration::from_secs(60))
+        .tcp_user_timeout(std::time::Duration::from_mins(1))
         .ssl_mode(if endpoint.tls == Tls::Off { SslMode::Disable } else { SslMode::Require });
     match &endpoint.password {
         Password::None => {}

@@ -1,0 +1,183 @@
+//! The demo database: the only place of synthetic rows, and no place for any other.
+//!
+//! [`Demo`] and [`crate::Analytics`] are different types with nothing in common but the wire: neither can be made from
+//! the other, and a [`DemoEndpoint`] has no field that could carry a database's name.
+//!
+//! ```compile_fail
+//! # use bicuspid_model::{Host, Password, Tls};
+//! # use bicuspid_target::DemoEndpoint;
+//! let (host, user) = (Host::new("localhost", 5432), "demo_user".to_owned());
+//! let database = "opendental_analytics".to_owned();
+//! let endpoint = DemoEndpoint { host, user, password: Password::None, tls: Tls::Off, database };
+//! ```
+//!
+//! The same without a database:
+//!
+//! ```
+//! # use bicuspid_model::{Host, Password, Tls};
+//! # use bicuspid_target::DemoEndpoint;
+//! let (host, user) = (Host::new("localhost", 5432), "demo_user".to_owned());
+//! let endpoint = DemoEndpoint { host, user, password: Password::None, tls: Tls::Off };
+//! ```
+
+mod inspect;
+mod record;
+mod writer;
+
+use bicuspid_guard::identity::{
+    self, Compared, DEMO_DATABASE, Difference, Mismatch, Reported, Standing, Wanted,
+};
+use bicuspid_guard::{Identity, Refusal};
+use bicuspid_model::{DatabaseName, Endpoint, Environment, Host, Password, Table, Tls};
+
+use crate::error::TargetError;
+use crate::identity::{self as marker, ServerFacts};
+use crate::link::Link;
+
+pub use inspect::DemoState;
+pub use record::{GeneratedTable, Generation};
+pub use writer::{DemoWriter, Published};
+
+/// Where the demo database's server is and who logs in. The database itself is a constant of the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoEndpoint {
+    /// Where the server is.
+    pub host: Host,
+    /// Account.
+    pub user: String,
+    /// Password of the account.
+    pub password: Password,
+    /// Protection of the connection.
+    pub tls: Tls,
+}
+
+/// A connection to the demo database that can look, and cannot write.
+///
+/// **Invariant:** the server itself said over this connection that its database is [`DEMO_DATABASE`].
+#[derive(Debug)]
+pub struct Demo {
+    link: Link,
+    facts: ServerFacts,
+}
+
+impl Demo {
+    /// Connects to the database of that one name, and has the server confirm it: a pooler or tunnel in between may
+    /// have led elsewhere.
+    pub async fn connect(endpoint: &DemoEndpoint) -> Result<Self, TargetError> {
+        let endpoint = Endpoint {
+            host: endpoint.host.clone(),
+            database: demo_name()?,
+            user: endpoint.user.clone(),
+            password: endpoint.password.clone(),
+            tls: endpoint.tls.clone(),
+        };
+        Self::of_link(Link::connect(&endpoint).await?).await
+    }
+
+    async fn of_link(link: Link) -> Result<Self, TargetError> {
+        let facts = marker::facts(&link).await?;
+        confirm_name(&facts.database)?;
+        Ok(Self { link, facts })
+    }
+
+    /// What the server says of itself.
+    #[must_use]
+    pub const fn facts(&self) -> &ServerFacts {
+        &self.facts
+    }
+
+    /// Judges the database by its name, its marker, the account, and what this machine remembers of it: one that was
+    /// enrolled for the clinic or for tests, or restored from a copy, is refused.
+    pub async fn judge(&self, user: &str, known: Option<&Identity>) -> Result<Standing, TargetError> {
+        let reported = reported(&self.link).await?;
+        let wanted = Wanted { environment: Environment::Demo, database: &demo_name()?, user, known };
+        Ok(identity::judge_target(&wanted, &reported)?)
+    }
+
+    /// The identity that the database has once it is enrolled.
+    pub fn identity(&self) -> Result<Identity, TargetError> {
+        Ok(Identity {
+            environment: Environment::Demo,
+            database: self.facts.database.clone(),
+            system_identifier: number(&self.facts.system_identifier)?,
+            oid: self.facts.oid,
+        })
+    }
+
+    /// Looks at what is there, and refuses what a generation must not write over: foreign tables, triggers, rules,
+    /// tables of another shape, rows that no generation accounts for (by count; the writer compares the rows
+    /// themselves). Reads only.
+    pub async fn inspect(&self, tables: &[Table]) -> Result<DemoState, TargetError> {
+        inspect::inspect(&self.link, tables, inspect::Depth::Counts).await
+    }
+}
+
+/// What the server reports of itself at this moment, with the marker that the database holds now.
+async fn reported(link: &Link) -> Result<Reported, TargetError> {
+    let facts = marker::facts(link).await?;
+    let found = match marker::enrolled(link).await? {
+        None => None,
+        Some(found) => Some(Identity {
+            environment: found.environment,
+            database: found.database,
+            system_identifier: number(&found.system_identifier)?,
+            oid: found.oid,
+        }),
+    };
+    Ok(Reported {
+        database: facts.database,
+        system_identifier: number(&facts.system_identifier)?,
+        oid: facts.oid,
+        // A session that plays another role than it logged in as was refused when the facts were read.
+        session_user: facts.user.clone(),
+        current_user: facts.user,
+        marker: found,
+    })
+}
+
+fn demo_name() -> Result<DatabaseName, TargetError> {
+    Ok(identity::demo_database(DEMO_DATABASE)?)
+}
+
+fn confirm_name(found: &str) -> Result<(), TargetError> {
+    if found == DEMO_DATABASE {
+        return Ok(());
+    }
+    let difference =
+        Difference { what: Compared::Name, expected: DEMO_DATABASE.to_owned(), found: found.to_owned() };
+    let mismatch = Mismatch { environment: Environment::Demo, differences: vec![difference] };
+    Err(TargetError::Refused(Refusal::Identity(mismatch)))
+}
+
+fn number(text: &str) -> Result<u64, TargetError> {
+    text.parse().map_err(|_| TargetError::Protocol { what: "the cluster identifier" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bicuspid_sandbox::testing;
+
+    /// A pooler that leads elsewhere cannot be had in a test; a link that was made to another database stands for it.
+    #[test]
+    fn a_server_that_names_another_database_is_refused() {
+        let target = testing::servers().postgres_database("elsewhere");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let error = runtime.block_on(async {
+            let link = Link::connect(&target.endpoint).await.unwrap();
+            Demo::of_link(link).await.unwrap_err()
+        });
+        assert_eq!(error.code(), "identity::name");
+        let trouble = error.trouble();
+        assert_eq!(trouble.class.exit_code(), 3);
+        assert!(trouble.why.contains("expected opendental_demo, found elsewhere_"), "{}", trouble.why);
+    }
+
+    #[test]
+    fn the_name_is_exact() {
+        assert!(confirm_name("opendental_demo").is_ok());
+        for name in ["opendental_analytics", "Opendental_demo", "opendental_demo ", ""] {
+            assert_eq!(confirm_name(name).unwrap_err().code(), "identity::name", "{name}");
+        }
+    }
+}

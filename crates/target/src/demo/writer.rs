@@ -1,0 +1,176 @@
+//! The one way to write the demo database: a whole practice becomes visible in one transaction, or nothing does.
+
+use std::collections::BTreeMap;
+
+use bicuspid_model::{Batch, Fingerprint, FingerprintKey, Table};
+
+use super::inspect::{self, Depth};
+use super::record::{self, Generation, hex};
+use super::{Demo, DemoState};
+use crate::analytics::take_run_lock;
+use crate::copy::{CopyIn, load_fault};
+use crate::ddl;
+use crate::error::TargetError;
+use crate::state::{self, RunRecord};
+
+/// The writer of one generation. It holds the database's advisory lock until it is dropped; dropped before
+/// [`DemoWriter::publish`], it leaves the database as it was, since the connection ends with its transaction open.
+#[derive(Debug)]
+pub struct DemoWriter {
+    demo: Demo,
+    tables: Vec<Table>,
+    /// What was sent to each table.
+    sent: Vec<Fingerprint>,
+    /// What was there before.
+    before: DemoState,
+    key: FingerprintKey,
+}
+
+/// What a generation left behind, as the server counts it after the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Rows by table, empty tables too.
+    pub rows: BTreeMap<String, u64>,
+    /// Rows of earlier generations that were replaced.
+    pub replaced: u64,
+}
+
+impl Demo {
+    /// Takes the lock, begins the one transaction, and judges everything again inside it: the identity, the objects of
+    /// `raw`, and every row that is there. Then empties the tables, and makes those that are missing.
+    ///
+    /// Tables are emptied with `DELETE`: readers go on seeing the old rows until the commit, which `TRUNCATE` would
+    /// deny them, and views keep their tables.
+    ///
+    /// `user` is the configured account; `key` becomes the key of the row hash if the database has none yet.
+    pub async fn into_writer(
+        self,
+        tables: Vec<Table>,
+        user: &str,
+        key: &FingerprintKey,
+        tool_version: &str,
+    ) -> Result<DemoWriter, TargetError> {
+        take_run_lock(&self.link).await?;
+        self.link.run("BEGIN", "begin to write").await?;
+        self.judge(user, None).await?;
+        for (sql, action) in [
+            (ddl::STATE_SCHEMA, "make schema bicuspid (CREATE on the database is needed)"),
+            (ddl::RAW_SCHEMA, "make schema raw (CREATE on the database is needed)"),
+            (record::LEDGER, "make the generation ledger"),
+        ] {
+            self.link.run(sql, action).await?;
+        }
+        record::enrol(&self.link, &self.facts, key, tool_version).await?;
+        let proof = state::proof_settings(&self.link).await?;
+        if proof.algorithm != bicuspid_model::fingerprint::ALGORITHM {
+            return Err(TargetError::Protocol { what: "the algorithm of the row hash" });
+        }
+        // Looked at once to know what is there to be locked, and again when nobody can write any more.
+        let seen = inspect::inspect(&self.link, &tables, Depth::Counts).await?;
+        let present = |table: &&Table| seen.tables.contains_key(table.name.in_target().as_str());
+        let names = inspect::quoted(tables.iter().filter(present));
+        if !names.is_empty() {
+            let lock = format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE");
+            self.link.run(&lock, "lock the tables of raw").await?;
+        }
+        let before = inspect::inspect(&self.link, &tables, Depth::Fingerprints).await?;
+        let mut statements = String::new();
+        for table in &tables {
+            match before.tables.get(table.name.in_target().as_str()) {
+                None => {
+                    statements.push_str(&ddl::create(table));
+                    statements.push(';');
+                }
+                Some(0) => {}
+                Some(_) => {
+                    statements.push_str("DELETE FROM ");
+                    statements.push_str(&ddl::raw(table));
+                    statements.push(';');
+                }
+            }
+        }
+        self.link.run(&statements, "empty the tables of raw and make those that are missing").await?;
+        let sent = vec![Fingerprint::default(); tables.len()];
+        Ok(DemoWriter { demo: self, tables, sent, before, key: proof.key })
+    }
+}
+
+impl DemoWriter {
+    /// The tables, in the order in which they were given.
+    #[must_use]
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// Loads canonical rows into the table at a position of [`Self::tables`]. A table may be loaded in many pieces,
+    /// mixed with those of others: each is a `COPY` of its own inside the transaction.
+    pub async fn load(&mut self, position: usize, rows: &Batch) -> Result<(), TargetError> {
+        let unknown = || TargetError::Protocol { what: "a table of the generation" };
+        let table = self.tables.get(position).ok_or_else(unknown)?;
+        let sent = self.sent.get_mut(position).ok_or_else(unknown)?;
+        let mut copy = CopyIn::begin(&self.demo.link, &ddl::raw(table), table).await?;
+        copy.send(rows.bytes()).await?;
+        let taken = copy.finish().await?;
+        if u64::try_from(rows.len()).ok() != Some(taken) {
+            return Err(differs(table, "the server took another number of rows than were sent"));
+        }
+        for row in rows.rows() {
+            sent.add(self.key.hash(row));
+        }
+        Ok(())
+    }
+
+    /// Gives new tables their keys, reads every filled table back and compares it with what was sent, writes the ledger,
+    /// commits, and counts once more what the server then shows.
+    ///
+    /// `generation` says what was to be written; its counts must be those that were sent.
+    pub async fn publish(self, mut generation: Generation) -> Result<Published, TargetError> {
+        let link = &self.demo.link;
+        let is_new = |table: &Table| !self.before.tables.contains_key(table.name.in_target().as_str());
+        for table in self.tables.iter().filter(|table| is_new(table)) {
+            if let Some(sql) = ddl::primary_key(table) {
+                link.client.batch_execute(&sql).await.map_err(|e| load_fault(&e, table.name.as_str()))?;
+            }
+        }
+        for (table, sent) in self.tables.iter().zip(&self.sent) {
+            let name = table.name.in_target();
+            let recorded = generation.tables.iter_mut().find(|t| t.name == name.as_str());
+            if recorded.as_ref().map_or(0, |t| t.rows) != sent.rows {
+                return Err(differs(table, "the practice counted other rows than it handed out"));
+            }
+            if sent.rows > 0 && inspect::fingerprint(link, table, &self.key).await? != *sent {
+                return Err(differs(table, "the rows on the server are not those that were sent"));
+            }
+            if let Some(recorded) = recorded {
+                recorded.row_sum = hex(sent.sum);
+            }
+        }
+        let states: Vec<(&Table, Fingerprint)> = self.tables.iter().zip(self.sent.iter().copied()).collect();
+        record::tables(link, &states, &generation.run_id).await?;
+        record::append(link, &generation).await?;
+        let record = serde_json::json!({
+            "command": "generate", "patients": generation.patients, "rows": generation.rows(),
+            "replaced": self.before.rows(),
+        });
+        let run = RunRecord {
+            run_id: generation.run_id.clone(),
+            started_at: generation.started_at.clone(),
+            outcome: "done".to_owned(),
+            record,
+        };
+        state::record_run(link, &run).await?;
+        link.run("COMMIT", "commit").await?;
+        let filled =
+            self.tables.iter().zip(&self.sent).filter(|(_, sent)| sent.rows > 0).map(|(table, _)| table);
+        // The room of the old rows, and statistics for whoever queries next. What is published does not depend on it.
+        let tidy = format!("VACUUM (ANALYZE, SKIP_LOCKED) {}", inspect::quoted(filled));
+        let _ = link.client.batch_execute(&tidy).await;
+        let names: Vec<String> = self.tables.iter().map(|t| t.name.in_target().to_string()).collect();
+        let rows = inspect::count(link, names.iter()).await?;
+        Ok(Published { rows, replaced: self.before.rows() })
+    }
+}
+
+fn differs(table: &Table, detail: &'static str) -> TargetError {
+    TargetError::DemoUnproved { table: table.name.to_string(), detail }
+}
