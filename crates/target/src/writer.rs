@@ -5,7 +5,7 @@ use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, Table, T
 use crate::analytics::{Analytics, KeyRange};
 use crate::copy::{CopyIn, CopyOut, load_fault};
 use crate::ddl;
-use crate::error::TargetError;
+use crate::error::{TargetError, of_driver};
 use crate::identity::{self, Identity};
 use crate::link::Link;
 use crate::state::{self, HeldState, RunRecord, TableRecord};
@@ -226,8 +226,12 @@ impl Writer {
     pub async fn first_load<'a>(&'a mut self, table: &'a Table) -> Result<FirstLoad<'a>, TargetError> {
         self.begin().await?;
         self.mark().await?;
-        let action = format!("create table {}", table.name.in_target());
-        self.link().run(&ddl::create(table), &action).await?;
+        self.link().client.batch_execute(&ddl::create(table)).await.map_err(|e| {
+            match load_fault(&e, table.name.as_str()) {
+                held @ TargetError::Held { .. } => held,
+                _ => of_driver(&e, &format!("create table {}", table.name.in_target())),
+            }
+        })?;
         let copy = CopyIn::begin(self.link(), &ddl::raw(table), table).await?;
         Ok(FirstLoad { writer: self, table, copy })
     }

@@ -1,6 +1,7 @@
 //! The flow on real servers.
 
 mod attack;
+mod drift;
 mod fault;
 mod flow;
 mod pair;

@@ -11,12 +11,16 @@ use bicuspid_sync::{
 };
 use bicuspid_target::Analytics;
 
+pub(crate) type Watch = Box<dyn Fn(&Event) + Send + Sync>;
+
 pub(crate) struct Pair {
     pub(crate) clinic: MariaDbDatabase,
     pub(crate) target: PostgresDatabase,
     pub(crate) settings: SyncSettings,
     pub(crate) options: SourceOptions,
     pub(crate) events: Mutex<Vec<Event>>,
+    /// Called with every event, from within the run.
+    pub(crate) watch: Option<Watch>,
     runtime: tokio::runtime::Runtime,
     _folder: tempfile::TempDir,
     runs: Mutex<u32>,
@@ -37,6 +41,7 @@ impl Pair {
             settings,
             options: SourceOptions { pace: Pace::Full, ..SourceOptions::default() },
             events: Mutex::default(),
+            watch: None,
             runtime: tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
@@ -61,7 +66,12 @@ impl Pair {
             let writer = look.into_writer(identity).await?;
             let source = Source::connect(&self.clinic.endpoint, self.options.clone()).await?;
             let run = RunInfo { run_id, started_at: "2026-01-01T00:00:00Z".into() };
-            let listener = |event| self.events.lock().unwrap().push(event);
+            let listener = |event| {
+                if let Some(watch) = &self.watch {
+                    watch(&event);
+                }
+                self.events.lock().unwrap().push(event);
+            };
             bicuspid_sync::sync(source, writer, &self.settings, &run, &listener).await
         })
     }
