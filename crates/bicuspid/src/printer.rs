@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use bicuspid_model::Trouble;
 
-use crate::report::Outcome;
+use crate::report::{DIFFERENCES, Outcome};
 
 /// Where and how to print.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,8 @@ impl Printer {
 
     /// Prints a trouble: heading and code, then why, state and hint on lines of their own.
     pub(crate) fn trouble(self, trouble: &Trouble) {
-        let outcome = Outcome::from(trouble.class);
+        let outcome =
+            if trouble.code == DIFFERENCES { Outcome::Differences } else { Outcome::from(trouble.class) };
         let head = format!("{}[{}]", outcome.heading(), trouble.code);
         let head = match (self.colour, outcome) {
             (false, _) => head,
@@ -104,7 +105,12 @@ pub(crate) fn grouped(number: u64) -> String {
 
 /// A number and the thing it counts, in the plural where it must be: `1 table`, `2 tables`.
 pub(crate) fn counted(number: u64, thing: &str) -> String {
-    format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
+    let things = match (number, thing.strip_suffix('y')) {
+        (1, _) => thing.to_owned(),
+        (_, Some(stem)) => format!("{stem}ies"),
+        (_, None) => format!("{thing}s"),
+    };
+    format!("{} {things}", grouped(number))
 }
 
 /// A number of bytes for people.
@@ -204,6 +210,7 @@ mod tests {
         }
         assert_eq!(counted(1, "table"), "1 table");
         assert_eq!(counted(2000, "row"), "2,000 rows");
+        assert_eq!(counted(0, "entry"), "0 entries");
     }
 
     #[test]

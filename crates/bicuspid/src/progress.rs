@@ -11,9 +11,19 @@ use crate::printer::{Printer, bytes, counted, grouped, plain, seconds};
 /// How often a long table says that it is still being read, where nobody watches a bar.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
+/// What is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Rows are copied.
+    Copy,
+    /// Both sides are compared.
+    Proof,
+}
+
 /// Listens to a run and shows it.
 pub(crate) struct Progress {
     printer: Printer,
+    act: Act,
     bar: ProgressBar,
     inner: Mutex<Inner>,
 }
@@ -35,7 +45,7 @@ struct Inner {
 
 impl Progress {
     /// A listener that shows a bar if a person watches.
-    pub(crate) fn new(printer: Printer) -> Self {
+    pub(crate) fn new(printer: Printer, act: Act) -> Self {
         let target =
             if printer.is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
@@ -54,7 +64,7 @@ impl Progress {
             table_bytes: 0,
             told: now,
         };
-        Self { printer, bar, inner: Mutex::new(inner) }
+        Self { printer, act, bar, inner: Mutex::new(inner) }
     }
 
     /// Takes an event in.
@@ -99,9 +109,10 @@ impl Progress {
                     counted(inner.table_rows, "row"),
                     bytes(inner.table_bytes),
                     seconds(inner.table_began.elapsed().as_secs_f64()),
-                    outcome_text(outcome)
+                    outcome_text(self.act, outcome)
                 ));
             }
+            Event::Publishing { changed: 0 } => {}
             Event::Publishing { changed } => {
                 let tables = counted(u64::try_from(changed).unwrap_or(u64::MAX), "changed table");
                 self.bar.set_message(format!("publishing {tables}"));
@@ -161,10 +172,11 @@ fn style() -> ProgressStyle {
     .progress_chars("#>-")
 }
 
-const fn outcome_text(outcome: TableOutcome) -> &'static str {
-    match outcome {
-        TableOutcome::Published => "changed",
-        TableOutcome::Unchanged => "equal",
-        TableOutcome::Held => "held",
+const fn outcome_text(act: Act, outcome: TableOutcome) -> &'static str {
+    match (act, outcome) {
+        (_, TableOutcome::Published) => "changed",
+        (_, TableOutcome::Unchanged) => "equal",
+        (Act::Copy, TableOutcome::Held) => "held",
+        (Act::Proof, TableOutcome::Held) => "NOT EQUAL",
     }
 }

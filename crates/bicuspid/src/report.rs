@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::VERSION;
 
+/// The code of rows that differ: exit 1 like a held table, and yet something else.
+pub(crate) const DIFFERENCES: &str = "verify::differences";
+
 /// How a command ended. Each outcome has one name and one exit code, and they are written down here and nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {

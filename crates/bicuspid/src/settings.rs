@@ -270,9 +270,16 @@ fn note_foreign_variables(process: &ProcessEnvironment, notes: &mut Vec<String>)
 
 /// The known name that is nearest to one that is not known, if it is near enough to be meant.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let name = name.to_lowercase();
+    // `SOURCE_DB_PASSWORD` is what people write who mean `SOURCE_DB_READONLY_PASSWORD`.
+    let likeness = |candidate: &str| {
+        let candidate = candidate.to_lowercase();
+        let short = candidate.replace("readonly_", "");
+        strsim::jaro_winkler(&name, &candidate).max(strsim::jaro_winkler(&name, &short))
+    };
     known
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .map(|candidate| (likeness(candidate), candidate))
         .filter(|(likeness, _)| *likeness > 0.85)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate.to_owned())

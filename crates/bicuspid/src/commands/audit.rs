@@ -28,7 +28,12 @@ pub(crate) fn run(args: &AuditArgs, app: &App) -> Ended {
     let mut report = Report::new();
     let mut shown: Vec<Record> = Vec::new();
     let mut logs = Vec::new();
-    for folder in folders(args, app, &mut report)? {
+    let folders = folders(args, app, &mut report)?;
+    for folder in folders {
+        // An environment that was never used has no log.
+        if !folder.join(LOG).exists() {
+            continue;
+        }
         let verdict = read(&folder)?;
         for fault in &verdict.faults {
             report.add(damaged(&folder, &fault.to_string(), fault.kind.code()));

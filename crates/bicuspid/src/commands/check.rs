@@ -293,7 +293,7 @@ impl Found<'_> {
         } else {
             format!("{}: {}", trouble.what, trouble.why)
         };
-        self.app.printer.data(&format!("{word:<12}{:<7} {name:<11} {}", side.name(), plain(&trouble.what)));
+        self.app.printer.data(&format!("{word:<12}{:<7} {name:<11} {}", side.name(), plain(&detail)));
         self.push(name, side, verdict, detail, &trouble.hint);
         self.report.add(trouble);
     }

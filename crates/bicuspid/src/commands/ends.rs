@@ -22,11 +22,8 @@ pub(crate) fn source_options(settings: &Settings, pace: Pace) -> SourceOptions {
 
 /// Connects to the source, and refuses an account that may do more than read it.
 pub(crate) async fn open_source(at: &Endpoint, settings: &Settings, pace: Pace) -> Result<Source, Stop> {
-    let source = Source::connect(at, source_options(settings, pace))
-        .await
-        .map_err(|error| in_environment(error.trouble(), settings))?;
-    let verdict = judge_grants(&source.facts().grants, &at.database);
-    verdict.into_result().map_err(|refusal| in_environment(refusal.trouble(), settings))?;
+    let source = Source::connect(at, source_options(settings, pace)).await?;
+    judge_grants(&source.facts().grants, &at.database).into_result()?;
     Ok(source)
 }
 

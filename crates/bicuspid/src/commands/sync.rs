@@ -12,7 +12,7 @@ use crate::cli::{Copied, PaceArg};
 use crate::journal::Journal;
 use crate::known::{self, KnownDatabases};
 use crate::printer::{Align, Printer, Table, bytes, counted, grouped, plain, seconds};
-use crate::progress::Progress;
+use crate::progress::{Act, Progress};
 use crate::report::{Ended, Report, Stop};
 use crate::run_id::RunId;
 use crate::settings::Settings;
@@ -80,7 +80,7 @@ async fn sync(args: &SyncArgs, app: &App, settings: &Settings, run: &RunId, jour
     let identity = enroll::make_known(settings, &look, &target_at, &mut known).await?;
     let writer = look.into_writer(expected(&identity)).await?;
     let info = RunInfo { run_id: run.text.clone(), started_at: clock::rfc3339(run.began) };
-    let progress = Progress::new(app.printer);
+    let progress = Progress::new(app.printer, Act::Copy);
     let synced = bicuspid_sync::sync(source, writer, &told, &info, &|event| progress.hear(event)).await;
     progress.finish();
     match synced {

@@ -11,8 +11,8 @@ use crate::cli::{Copied, PaceArg};
 use crate::journal::Journal;
 use crate::known::{self, KnownDatabases};
 use crate::printer::{Align, Printer, Table, counted, grouped, seconds};
-use crate::progress::Progress;
-use crate::report::{Ended, Report};
+use crate::progress::{Act, Progress};
+use crate::report::{DIFFERENCES, Ended, Report};
 use crate::run_id::RunId;
 use crate::settings::Settings;
 use crate::{banner, groups};
@@ -58,7 +58,7 @@ async fn verify(args: &VerifyArgs, app: &App, settings: &Settings, journal: &mut
     banner::source(source.facts());
     let told = ends::sync_settings(settings, args.tables.as_deref(), args.pace.into());
     journal.intend()?;
-    let progress = Progress::new(app.printer);
+    let progress = Progress::new(app.printer, Act::Proof);
     let proof = bicuspid_sync::verify(source, &look, &told, &|event| progress.hear(event)).await;
     progress.finish();
     let proof = proof?;
@@ -93,7 +93,7 @@ fn differences(tables: &[&VerifiedTable], environment: Environment) -> Trouble {
     let sum = |count: fn(&VerifiedTable) -> u64| tables.iter().map(|table| count(table)).sum::<u64>();
     let tables_count = u64::try_from(tables.len()).unwrap_or(u64::MAX);
     Trouble {
-        code: "verify::differences".to_owned(),
+        code: DIFFERENCES.to_owned(),
         side: Side::Target,
         class: Class::Held,
         what: format!(

@@ -216,5 +216,8 @@ impl SettingsError {
 
 /// The kind of an error in a few words; the operating system's own text may differ from machine to machine.
 fn reason(cause: &std::io::Error) -> String {
-    cause.kind().to_string()
+    match cause.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        kind => kind.to_string(),
+    }
 }

@@ -1,0 +1,17 @@
+//! The program from outside: exit code, standard output and standard error together, on real servers where one is
+//! needed.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, where a panic is a failed test"
+)]
+
+mod bench;
+mod documents;
+mod guard;
+mod interrupt;
+mod offline;
+mod refusals;
+mod runs;
+mod troubles;

@@ -1,0 +1,137 @@
+//! What needs no server: usage, settings, templates, accounts.
+
+use crate::bench::Bench;
+
+/// Settings of a clinic that nobody could reach: the port is never open.
+const NOWHERE: &str = "SOURCE_DB_HOST=127.0.0.1\nSOURCE_DB_PORT=1\nSOURCE_DB_NAME=opendental\n\
+                       SOURCE_DB_READONLY_USER=readonly_user\nSOURCE_DB_READONLY_PASSWORD=hunter2\n\
+                       TARGET_DB_HOST=127.0.0.1\nTARGET_DB_PORT=2\nTARGET_DB_NAME=opendental_analytics\n\
+                       TARGET_DB_USER=analytics_user\nTARGET_DB_PASSWORD=hunter2\n";
+
+fn snapshot(bench: &Bench, name: &str, args: &[&str]) {
+    let ran = bench.run(args);
+    assert!(!ran.stdout.contains("hunter2") && !ran.stderr.contains("hunter2"));
+    bench.snapshot(name, &ran);
+}
+
+#[test]
+fn wrong_usage() {
+    let bench = Bench::new();
+    snapshot(&bench, "usage_no_command", &[]);
+    snapshot(&bench, "usage_unknown_command", &["snyc", "--env", "clinic"]);
+    snapshot(&bench, "usage_unknown_flag", &["sync", "--env", "clinic", "--tabels", "patient"]);
+    snapshot(&bench, "usage_no_environment", &["sync"]);
+    snapshot(&bench, "usage_environment_without_source", &["sync", "--env", "demo"]);
+    snapshot(&bench, "usage_password", &["check", "--env", "clinic", "--db-password=hunter2"]);
+    snapshot(&bench, "usage_json", &["sync", "--env", "hunter2", "--json"]);
+}
+
+#[test]
+fn templates_are_written_once() {
+    let bench = Bench::new();
+    snapshot(&bench, "init", &["init"]);
+    bench.private(".env_test", "# mine\n");
+    snapshot(&bench, "init_again", &["init"]);
+    assert_eq!(bench.read(".env_test"), "# mine\n");
+    assert_eq!(bench.read(".gitignore"), ".env_*\n");
+    #[cfg(unix)]
+    for name in [".env_clinic", ".env_demo", "bicuspid.toml"] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(bench.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    snapshot(&bench, "template_not_filled_in", &["check", "--env", "clinic"]);
+}
+
+#[test]
+fn accounts_are_printed_without_a_server() {
+    let bench = Bench::new();
+    snapshot(&bench, "grants_test", &["grants", "--env", "test", "--from", "10.0.0.5"]);
+    snapshot(&bench, "grants_demo", &["grants", "--env", "demo"]);
+    bench.private(".env_clinic", NOWHERE);
+    bench.edit(".env_clinic", "SOURCE_DB_NAME", "open_dental");
+    bench.write("bicuspid.toml", "reader_role = \"dbt\"\n");
+    snapshot(&bench, "grants_clinic", &["grants", "--env", "clinic"]);
+    let json = bench.json(&["grants", "--env", "clinic"]);
+    assert_eq!(json["source"].as_array().unwrap().len(), 3);
+    assert_eq!(json["target"][0]["database"], "postgres");
+}
+
+#[test]
+fn settings_that_are_wrong() {
+    let bench = Bench::new();
+    snapshot(&bench, "settings_none", &["plan", "--env", "clinic"]);
+    snapshot(&bench, "settings_file_missing", &["plan", "--env", "clinic", "--env-file", "nowhere.env"]);
+    std::fs::create_dir(bench.path("folder.env")).unwrap();
+    snapshot(&bench, "settings_file_unreadable", &["plan", "--env", "clinic", "--env-file", "folder.env"]);
+    bench.private(".env_clinic", &format!("{NOWHERE}SOURCE_DB_PASSWORT=hunter2\n"));
+    snapshot(&bench, "settings_unknown", &["plan", "--env", "clinic"]);
+    bench.private(".env_clinic", &format!("{NOWHERE}OPENDENTAL_SOURCE_PASSWORD=hunter22\n"));
+    snapshot(&bench, "settings_conflict", &["plan", "--env", "clinic"]);
+    bench.private(".env_clinic", &format!("{NOWHERE}ENVIRONMENT=test\n"));
+    snapshot(&bench, "settings_other_environment", &["plan", "--env", "clinic"]);
+    bench.private(".env_clinic", NOWHERE);
+    bench.edit(".env_clinic", "TARGET_DB_HOST", "db.example.com");
+    let text = bench.read(".env_clinic");
+    bench.private(".env_clinic", &format!("{text}TARGET_DB_TLS=off\n"));
+    snapshot(&bench, "settings_plain_text", &["plan", "--env", "clinic"]);
+    bench.private(".env_demo", "DEMO_POSTGRES_HOST=localhost\nSOURCE_DB_HOST=clinic\n");
+    snapshot(&bench, "settings_source_in_demo", &["check", "--env", "demo"]);
+    bench.private(".env_demo", "DEMO_POSTGRES_HOST=localhost\nDEMO_POSTGRES_DB=opendental_analytics\n");
+    snapshot(&bench, "settings_other_demo", &["check", "--env", "demo"]);
+    bench.private(".env_clinic", NOWHERE);
+    bench.write("bicuspid.toml", "tables_excluded = []\nlock_aim = 5\n");
+    snapshot(&bench, "config_unknown", &["plan", "--env", "clinic"]);
+    bench.write("bicuspid.toml", "lock_aim_ms = 0\n");
+    snapshot(&bench, "config_value", &["plan", "--env", "clinic"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_with_a_password_is_for_its_owner() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::new();
+    bench.private(".env_clinic", NOWHERE);
+    std::fs::set_permissions(bench.path(".env_clinic"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    snapshot(&bench, "settings_readable_by_others", &["plan", "--env", "clinic"]);
+}
+
+#[test]
+fn the_process_environment_is_a_layer() {
+    let bench = Bench::new();
+    bench.private(".env_clinic", NOWHERE);
+    let ran = |name: &str, value: &str| {
+        let output = bench.command(&["plan", "--env", "clinic", "--json"]).env(name, value).output().unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (json["errors"][0]["code"].as_str().unwrap().to_owned(), output.status.code().unwrap())
+    };
+    // The same value twice is no contradiction: the next trouble is the server that is not there.
+    assert_eq!(ran("SOURCE_DB_HOST", "127.0.0.1"), ("target::unreachable".to_owned(), 4));
+    assert_eq!(ran("SOURCE_DB_HOST", "10.0.0.1"), ("settings::conflict".to_owned(), 3));
+    assert_eq!(ran("OPENDENTAL_SOURCE_DB", "other"), ("settings::conflict".to_owned(), 3));
+    assert_eq!(ran("ETL_ENVIRONMENT", "test"), ("settings::environment".to_owned(), 3));
+    assert_eq!(ran("ENVIRONMENT", "development"), ("target::unreachable".to_owned(), 4));
+    assert_eq!(ran("PGHOST", "10.0.0.1"), ("target::unreachable".to_owned(), 4));
+}
+
+#[test]
+fn nothing_is_there_yet() {
+    let bench = Bench::new();
+    bench.private(".env_clinic", NOWHERE);
+    snapshot(&bench, "check_nobody_there", &["check", "--env", "clinic"]);
+    snapshot(&bench, "check_all", &["check", "--env", "all"]);
+    let json = bench.json(&["audit", "--state-dir", "state"]);
+    assert_eq!(json["entries"].as_array().unwrap().len(), 0);
+    assert!(!bench.path("state").exists(), "looking makes no folder");
+    let same = NOWHERE
+        .replace("TARGET_DB_HOST=127.0.0.1\nTARGET_DB_PORT=2", "TARGET_DB_HOST=localhost\nTARGET_DB_PORT=1");
+    bench.private(".env_clinic", &same);
+    snapshot(&bench, "same_server", &["plan", "--env", "clinic"]);
+}
+
+#[test]
+fn shells_are_helped() {
+    let ran = Bench::new().run(&["completions", "bash"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.stdout.contains("--accept-shrink"));
+}

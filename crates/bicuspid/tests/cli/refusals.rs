@@ -1,0 +1,126 @@
+//! What is refused for safety, each with the permitted neighbour beside it.
+
+use bicuspid_sandbox::testing;
+
+use crate::bench::Bench;
+
+const TABLE: &str =
+    "CREATE TABLE patient (PatNum BIGINT PRIMARY KEY) ENGINE=MyISAM; INSERT INTO patient VALUES (1), (2)";
+
+/// Whether the target holds anything that Bicuspid writes.
+fn is_untouched(target: &testing::PostgresDatabase) -> bool {
+    target
+        .query("SELECT 1 FROM pg_class WHERE relnamespace IN ('raw'::regnamespace, 'bicuspid'::regnamespace)")
+        .is_empty()
+}
+
+#[test]
+fn production_asks_and_a_pipe_is_no_answer() {
+    let source = testing::servers().mariadb_database("clinic");
+    let target = testing::servers().postgres_database("analytics");
+    source.admin(TABLE);
+    let mut bench = Bench::new();
+    bench.env_file(".env_clinic", "", &source.endpoint, &target.endpoint, "");
+    bench.snapshot("consent_unattended", &bench.run(&["sync", "--env", "clinic"]));
+    let piped = bench.run_with_input(&["sync", "--env", "clinic"], "yes\n");
+    assert_eq!(piped.code, 3, "{}", piped.stderr);
+    bench.snapshot("consent_other_name", &bench.run(&["sync", "--env", "clinic", "--confirm", "opendental"]));
+    assert_eq!(bench.run(&["enroll", "--env", "clinic"]).code, 3);
+    assert!(is_untouched(&target));
+    // What only reads does not ask.
+    assert_eq!(bench.run(&["plan", "--env", "clinic"]).code, 0);
+    assert_eq!(bench.run(&["check", "--env", "clinic"]).code, 0);
+    assert_eq!(bench.run(&["sync", "--env", "clinic", "--confirm", target.name()]).code, 0);
+    assert!(!is_untouched(&target));
+}
+
+#[test]
+fn development_asks_for_what_destroys() {
+    let (bench, source, target) = Bench::fresh();
+    source.admin(TABLE);
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    for flags in [&["--full"][..], &["--accept-shrink", "patient"]] {
+        let args = [&["sync", "--env", "test"], flags].concat();
+        assert_eq!(bench.json(&args)["errors"][0]["code"], "consent::unattended", "{flags:?}");
+        let confirmed = [&args[..], &["--confirm", target.name()]].concat();
+        assert_eq!(bench.run(&confirmed).code, 0, "{flags:?}");
+    }
+}
+
+#[test]
+fn an_account_that_may_write_is_refused_before_anything_is_read() {
+    let (bench, source, target) = Bench::fresh();
+    source.admin(TABLE);
+    let user = &source.endpoint.user;
+    testing::servers().mariadb_admin(&format!("GRANT INSERT ON {}.* TO '{user}'@'127.0.0.1'", source.name()));
+    bench.snapshot("grants_too_much", &bench.run(&["check", "--env", "test"]));
+    for command in ["plan", "sync"] {
+        let json = bench.json(&[command, "--env", "test"]);
+        assert_eq!(
+            (&json["exit_code"], &json["errors"][0]["side"]),
+            (&3.into(), &"source".into()),
+            "{command}"
+        );
+    }
+    assert!(is_untouched(&target));
+    testing::servers()
+        .mariadb_admin(&format!("REVOKE INSERT ON {}.* FROM '{user}'@'127.0.0.1'", source.name()));
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+}
+
+#[test]
+fn another_database_in_the_place_of_a_known_one_is_refused() {
+    let (bench, source, target) = Bench::fresh();
+    source.admin(TABLE);
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    let (name, user) = (target.name(), &target.endpoint.user);
+    // Dropped and made anew: the name and the address are right, the database is not.
+    let admin = |database: &str, sql: &str| testing::servers().postgres_admin(database, sql);
+    admin("postgres", &format!("ALTER DATABASE {name} RENAME TO {name}_old"));
+    admin("postgres", &format!("CREATE DATABASE {name}"));
+    admin("postgres", &format!("GRANT CREATE, CONNECT, TEMPORARY ON DATABASE {name} TO {user}"));
+    let ran = bench.run(&["sync", "--env", "test"]);
+    bench.snapshot("identity_replaced", &ran);
+    for command in ["check", "plan", "verify", "status"] {
+        assert_eq!(bench.run(&[command, "--env", "test"]).code, 3, "{command}");
+    }
+    assert!(
+        testing::servers()
+            .postgres_query(name, "SELECT 1 FROM pg_namespace WHERE nspname = 'raw'")
+            .is_empty()
+    );
+    // A person may say that this is meant, and must say it.
+    assert_eq!(bench.run(&["enroll", "--env", "test"]).code, 3);
+    assert_eq!(bench.run(&["enroll", "--env", "test", "--confirm", name]).code, 0);
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+}
+
+#[test]
+fn a_database_of_another_environment_is_refused() {
+    let source = testing::servers().mariadb_database("clinic");
+    let target = testing::servers().postgres_database("analytics");
+    source.admin(TABLE);
+    let mut bench = Bench::new();
+    bench.env_file(".env_clinic", "", &source.endpoint, &target.endpoint, "ENVIRONMENT=development\n");
+    bench.env_file(".env_test", "TEST_", &source.endpoint, &target.endpoint, "");
+    assert_eq!(bench.run(&["enroll", "--env", "clinic"]).code, 0);
+    bench.snapshot("identity_environment", &bench.run(&["sync", "--env", "test"]));
+    bench.snapshot(
+        "identity_environment_enroll",
+        &bench.run(&["enroll", "--env", "test", "--confirm", target.name()]),
+    );
+    assert_eq!(bench.run(&["sync", "--env", "clinic"]).code, 0);
+}
+
+#[test]
+fn a_changed_audit_log_is_told_and_stops_nothing() {
+    let (bench, source, _target) = Bench::fresh();
+    source.admin(TABLE);
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    assert_eq!(bench.run(&["audit", "--verify"]).code, 0);
+    let log = bench.read("state/audit.jsonl");
+    bench.private("state/audit.jsonl", &log.replacen("\"inserted\":2", "\"inserted\":1", 1));
+    let json = bench.json(&["audit", "--verify"]);
+    assert_eq!((&json["exit_code"], &json["errors"][0]["code"]), (&1.into(), &"audit::altered".into()));
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+}

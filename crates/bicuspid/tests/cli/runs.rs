@@ -1,0 +1,131 @@
+//! Whole runs on real servers.
+
+use bicuspid_sandbox::testing;
+
+use crate::bench::Bench;
+
+const PATIENTS: &str = "CREATE TABLE Patient (PatNum BIGINT PRIMARY KEY, LName VARCHAR(100), Birthdate DATE) ENGINE=MyISAM;
+    INSERT INTO Patient VALUES (1, 'Canary-Alpha', '1980-02-29'), (2, 'Canary-Beta', '1990-01-01'), (3, '', NULL);
+    CREATE TABLE appointment (AptNum BIGINT PRIMARY KEY, Note TEXT) ENGINE=MyISAM;
+    INSERT INTO appointment VALUES (1, 'x');
+    CREATE TABLE tempthings (a INT PRIMARY KEY)";
+
+#[test]
+fn a_copy_is_made_kept_and_proved() {
+    let (bench, source, target) = Bench::fresh();
+    source.admin(PATIENTS);
+    bench.snapshot("check_fresh", &bench.run(&["check", "--env", "test"]));
+    assert!(!bench.path("state").exists(), "check writes nothing here");
+    bench.snapshot("plan_first", &bench.run(&["plan", "--env", "test"]));
+    bench.snapshot("sync_first", &bench.run(&["sync", "--env", "test"]));
+    bench.snapshot("sync_unchanged", &bench.run(&["sync", "--env", "test"]));
+    bench.snapshot("verify_equal", &bench.run(&["verify", "--env", "test"]));
+    bench.snapshot("status", &bench.run(&["status", "--env", "test"]));
+    assert_eq!(
+        target.query("SELECT \"PatNum\"::text, \"LName\" FROM raw.patient ORDER BY 1")[0],
+        [Some("1".to_owned()), Some("Canary-Alpha".to_owned())]
+    );
+    source.admin(
+        "UPDATE Patient SET LName = 'Canary-Gamma' WHERE PatNum = 2; DELETE FROM Patient WHERE PatNum = 3;
+        INSERT INTO Patient VALUES (4, 'Canary-Delta', '0000-00-00')",
+    );
+    bench.snapshot("verify_differs", &bench.run(&["verify", "--env", "test"]));
+    let ran = bench.run(&["sync", "--env", "test", "--accept-shrink", "patient", "--confirm", target.name()]);
+    bench.snapshot("sync_changed", &ran);
+    bench.snapshot("check_known", &bench.run(&["check", "--env", "test"]));
+    bench.snapshot("audit", &bench.run(&["audit"]));
+    for value in ["Canary", "1980-02-29"] {
+        for name in ["state/audit.jsonl", "state/known_databases.json"] {
+            assert!(!bench.read(name).contains(value), "{value} in {name}");
+        }
+    }
+}
+
+#[test]
+fn json_has_the_promised_fields() {
+    let (bench, source, target) = Bench::fresh();
+    source.admin(PATIENTS);
+    let check = bench.json(&["check", "--env", "test"]);
+    for field in ["name", "side", "verdict", "detail", "remedy"] {
+        assert!(check["checks"][0].get(field).is_some(), "{field}");
+    }
+    let plan = bench.json(&["plan", "--env", "test"]);
+    assert_eq!(plan["tables"].as_array().unwrap().len(), 2);
+    for field in ["name", "mode", "why", "rows_estimate", "seconds_estimate"] {
+        assert!(plan["tables"][0].get(field).is_some(), "{field}");
+    }
+    assert_eq!(plan["skipped"][0]["name"], "tempthings");
+    let sync = bench.json(&["sync", "--env", "test"]);
+    assert_eq!((sync["command"].as_str(), sync["env"].as_str()), (Some("sync"), Some("test")));
+    assert_eq!(sync["outcome"], "done");
+    let patient = sync["tables"].as_array().unwrap().iter().find(|table| table["name"] == "Patient").unwrap();
+    assert_eq!((patient["mode"].as_str(), patient["outcome"].as_str()), (Some("first"), Some("published")));
+    for field in ["rows_source", "rows_target", "rows_read", "inserted"] {
+        assert_eq!(patient[field], 3, "{field}");
+    }
+    assert_eq!((&patient["updated"], &patient["held"]), (&0.into(), &serde_json::Value::Null));
+    assert_eq!(sync["source"]["rows"], 4);
+    for field in ["p50", "p99", "max"] {
+        assert!(sync["source"]["statement_ms"][field].is_number(), "{field}");
+    }
+    assert!(sync["seconds"].is_number());
+    if cfg!(target_os = "linux") {
+        assert!(sync["peak_memory_bytes"].as_u64().unwrap() > 1024 * 1024);
+    }
+    let run_id = sync["run_id"].as_str().unwrap();
+    assert!(bench.path(&format!("state/runs/{run_id}.json")).exists());
+    let verify = bench.json(&["verify", "--env", "test", "--tables", "patient"]);
+    assert_eq!((&verify["equal"], verify["tables"].as_array().unwrap().len()), (&true.into(), 1));
+    target.admin("UPDATE raw.patient SET \"LName\" = 'other' WHERE \"PatNum\" = 1");
+    let verify = bench.json(&["verify", "--env", "test"]);
+    assert_eq!((verify["outcome"].as_str(), &verify["exit_code"]), (Some("differences"), &1.into()));
+    let patient =
+        verify["tables"].as_array().unwrap().iter().find(|table| table["name"] == "Patient").unwrap();
+    assert_eq!(
+        (&patient["missing"], &patient["extra"], &patient["different"]),
+        (&0.into(), &0.into(), &1.into())
+    );
+    assert!(patient["proved_at"].as_str().unwrap().ends_with('Z'));
+    let status = bench.json(&["status", "--env", "test"]);
+    for field in [
+        "name",
+        "rows",
+        "last_checked_at",
+        "last_changed_at",
+        "proved_at",
+        "next_due_at",
+        "stamp_trust",
+        "state",
+        "held",
+    ] {
+        assert!(status["tables"][0].get(field).is_some(), "{field}");
+    }
+    let audit = bench.json(&["audit", "--verify"]);
+    assert_eq!(audit["logs"][0]["whole"], true);
+}
+
+#[test]
+fn names_are_told_when_a_table_is_not_there() {
+    let (bench, source, _target) = Bench::fresh();
+    source.admin(PATIENTS);
+    bench.snapshot("sync_no_such_table", &bench.run(&["sync", "--env", "test", "--tables", "patients"]));
+}
+
+#[test]
+fn the_demo_database_is_looked_at_and_no_more() {
+    let bench = Bench::new();
+    let demo = testing::servers().postgres().named_database("opendental_demo", "demo_user");
+    let bicuspid_model::Host::Tcp { host, port } = &demo.endpoint.host else { panic!() };
+    let bicuspid_model::Password::Given(secret) = &demo.endpoint.password else { panic!() };
+    let text = format!(
+        "DEMO_POSTGRES_HOST={host}\nDEMO_POSTGRES_PORT={port}\nDEMO_POSTGRES_USER=demo_user\n\
+         DEMO_POSTGRES_PASSWORD={}\nBICUSPID_STATE_DIR=state\n",
+        secret.reveal()
+    );
+    bench.private(".env_demo", &text);
+    let json = bench.json(&["check", "--env", "demo"]);
+    assert_eq!(json["outcome"], "done", "{json}");
+    assert!(json["checks"].as_array().unwrap().iter().all(|check| check["side"] == "demo"));
+    let status = bench.json(&["status", "--env", "demo"]);
+    assert_eq!(status["tables"].as_array().unwrap().len(), 0);
+}
