@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("target", &["model", "guard"]),
     ("sync", &["model", "guard", "opendental", "source", "target", "ledger"]),
     ("practice", &["model", "opendental"]),
-    ("generate", &["model", "guard", "practice", "target", "ledger"]),
+    ("generate", &["model", "guard", "opendental", "practice", "target", "ledger"]),
     ("ledger", &["model", "guard"]),
     ("dashboard", &["model", "ledger", "target"]),
     ("sandbox", &["model", "guard", "opendental", "practice"]),

@@ -75,7 +75,7 @@ SELECT 'check_constraint', name FROM ours JOIN pg_constraint k ON ours.oid = k.c
 WHERE k.contype = 'c' AND ours.nspname = 'raw'
 ORDER BY 1, 2";
 
-const RELATIONS: &str = "SELECT c.relname::text, c.relkind::text FROM pg_class c \
+const RELATIONS: &str = "SELECT c.relname::text, c.relkind::text, has_table_privilege(c.oid, 'SELECT') FROM pg_class c \
      JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'raw' ORDER BY 1";
 
 const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull, \
@@ -148,11 +148,14 @@ async fn relations(
 ) -> Result<(BTreeSet<String>, BTreeSet<String>), TargetError> {
     let rows =
         link.client.query(RELATIONS, &[]).await.map_err(|e| of_driver(&e, "list the tables of raw"))?;
-    let (mut present, mut strangers, mut taken) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    let (mut present, mut strangers) = (BTreeSet::new(), BTreeSet::new());
+    let (mut taken, mut closed) = (Vec::new(), Vec::new());
     for row in &rows {
         let name: String = row.try_get(0).map_err(|_| unreadable())?;
         let kind: String = row.try_get(1).map_err(|_| unreadable())?;
+        let may_count: bool = row.try_get(2).map_err(|_| unreadable())?;
         match (ours.contains_key(&name), kind.as_str()) {
+            (_, "r") if !may_count => closed.push(format!("the account may not count {}", shown(&name))),
             (true, "r") => {
                 present.insert(name);
             }
@@ -164,6 +167,7 @@ async fn relations(
         }
     }
     refuse("shape", taken)?;
+    refuse("unaccounted_rows", closed)?;
     Ok((present, strangers))
 }
 

@@ -1,0 +1,86 @@
+//! What can go wrong while the practice is put into the demo database.
+
+use bicuspid_guard::{DEMO_DATABASE, Refusal};
+use bicuspid_model::{Class, Side, Trouble};
+use bicuspid_practice::PracticeError;
+use bicuspid_target::TargetError;
+
+/// Why nothing was generated. In each case the database is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    /// The demo database.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The practice.
+    #[error(transparent)]
+    Practice(#[from] PracticeError),
+    /// The simulation made a value that its column cannot hold, or a row of a table that is not Open Dental's.
+    #[error("the practice made a row that table {table} cannot hold")]
+    Unfit {
+        /// Table.
+        table: String,
+        /// Column, or what else does not fit.
+        what: String,
+    },
+    /// The thread of the simulation ended before its work was done.
+    #[error("the simulation ended before its time")]
+    Stopped,
+}
+
+impl GenerateError {
+    /// The trouble as a person should read it.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        let trouble = match self {
+            Self::Target(error) => of_target(error),
+            Self::Practice(error) => error.trouble(),
+            Self::Unfit { what, .. } => fault("generate::unfit", self, what),
+            Self::Stopped => fault("generate::stopped", self, "its thread is gone"),
+        };
+        Trouble { state: "the demo database is as it was; no other was connected to".to_owned(), ..trouble }
+    }
+}
+
+fn fault(code: &str, error: &GenerateError, why: &str) -> Trouble {
+    Trouble {
+        code: code.to_owned(),
+        side: Side::Local,
+        class: Class::Local,
+        what: error.to_string(),
+        why: why.to_owned(),
+        state: String::new(),
+        hint: "this is a fault in Bicuspid; please report it with the settings: the same seed shows it again"
+            .to_owned(),
+    }
+}
+
+/// The target's troubles in the words of the demo: its variables, its commands, its one name.
+fn of_target(error: &TargetError) -> Trouble {
+    let mut trouble = error.trouble();
+    if trouble.side == Side::Target {
+        trouble.side = Side::Demo;
+    }
+    trouble.hint = trouble
+        .hint
+        .replace("TARGET_DB_", "DEMO_POSTGRES_")
+        .replace("`bicuspid grants`", "`bicuspid grants --env demo`")
+        .replace("`bicuspid status`", "`bicuspid status --env demo`");
+    match error {
+        TargetError::Database { .. } => {
+            trouble.what = format!("the server has no database {DEMO_DATABASE}");
+            "Bicuspid never creates a database; `bicuspid grants --env demo` prints the statements that make it, for an \
+             administrator to run"
+                .clone_into(&mut trouble.hint);
+        }
+        // Nothing is published table by table here: what would hold one table elsewhere stops all of it.
+        TargetError::Held { .. } | TargetError::TableLocked { .. } => trouble.class = Class::Failed,
+        TargetError::Refused(Refusal::Identity(_)) => {
+            "check host and port; a database that was enrolled for something else, restored from a copy or made anew \
+             is not written. If it holds nothing that matters, an administrator drops and makes it anew, and the \
+             entry in known_databases.json of the state folder is removed"
+                .clone_into(&mut trouble.hint);
+        }
+        _ => {}
+    }
+    trouble
+}

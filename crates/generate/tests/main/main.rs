@@ -1,0 +1,8 @@
+//! Generations on a real server.
+
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod whole;
