@@ -1,9 +1,18 @@
 //! The flow on real servers.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "helpers of tests, where a panic is a failed test"
+)]
+
 mod attack;
 mod drift;
 mod fault;
 mod flow;
 mod pair;
+mod random;
 mod render;
 mod torture;
