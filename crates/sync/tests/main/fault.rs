@@ -288,7 +288,10 @@ fn a_server_that_dies_leaves_the_old_state() {
     for side in ["source", "target"] {
         let (source_server, target_server) = (
             testing::MariaDbServer::start(testing::test_options()),
-            testing::PostgresServer::start(bicuspid_sandbox::PostgresOptions { durable: false, settings: Vec::new() }),
+            testing::PostgresServer::start(bicuspid_sandbox::PostgresOptions {
+                durable: false,
+                settings: Vec::new(),
+            }),
         );
         let mut pair = Pair::over(source_server.database("dies"), "unused");
         pair.target = target_server.database("dies");
@@ -305,7 +308,10 @@ fn a_server_that_dies_leaves_the_old_state() {
             source_server.kill();
             let error = pair.try_sync().unwrap_err();
             assert!(
-                matches!(error, SyncError::Source(_) | SyncError::Target(bicuspid_target::TargetError::Locked)),
+                matches!(
+                    error,
+                    SyncError::Source(_) | SyncError::Target(bicuspid_target::TargetError::Locked)
+                ),
                 "{error:?}"
             );
             victim.kill();

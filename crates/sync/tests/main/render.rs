@@ -41,12 +41,11 @@ impl Rule {
     /// The target's own rendering.
     fn target(self, column: &str) -> String {
         match self {
-            Self::Plain | Self::Day | Self::Moment | Self::Span => format!("{column}::text"),
+            Self::Bits(1) => format!("{column}::int::text"),
+            Self::Plain | Self::Day | Self::Moment | Self::Span | Self::Bits(_) => format!("{column}::text"),
             Self::Float => format!("{column}::float8::text"),
             Self::Text => format!("upper(encode(convert_to({column}, 'UTF8'), 'hex'))"),
             Self::Bytes => format!("upper(encode({column}, 'hex'))"),
-            Self::Bits(1) => format!("{column}::int::text"),
-            Self::Bits(_) => format!("{column}::text"),
         }
     }
 
