@@ -40,6 +40,7 @@ impl Default for SourceOptions {
 
 /// A clinic's server, to be read. It has no method that takes a statement and none that writes.
 pub struct Source {
+    endpoint: Endpoint,
     wire: Wire,
     facts: SourceFacts,
     options: SourceOptions,
@@ -155,12 +156,9 @@ impl Source {
     /// [`SourceError::Refused`] if the account may do more than read this one database, whoever it is: there is no
     /// way to a `Source` around it.
     pub async fn connect(endpoint: &Endpoint, options: SourceOptions) -> Result<Self, SourceError> {
-        let (wire, facts) = Wire::open(endpoint, &options.limits).await?;
-        if let Err(refusal) = judge_grants(&facts.grants, &endpoint.database).into_result() {
-            wire.close().await;
-            return Err(refusal.into());
-        }
+        let (wire, facts) = judged(endpoint, &options.limits).await?;
         Ok(Self {
+            endpoint: endpoint.clone(),
             wire,
             facts,
             options,
@@ -216,9 +214,12 @@ impl Source {
         count.ok_or_else(unreadable)
     }
 
-    /// Prepares to read a table of this engine: InnoDB tables are read in a snapshot, others outside of any
+    /// Prepares to read a table of this engine, on a new connection if the old one has prepared many statements: InnoDB tables are read in a snapshot, others outside of any
     /// transaction, so that no metadata lock outlives a statement.
     pub async fn enter(&mut self, engine: &Engine) -> Result<(), SourceError> {
+        if self.wire.is_worn() {
+            self.renew().await?;
+        }
         let young = self.snapshot.is_some_and(|at| at.elapsed() < SNAPSHOT_AGE_MAX);
         match engine {
             Engine::Snapshot if young => {}
@@ -238,6 +239,17 @@ impl Source {
         if self.snapshot.is_some() {
             self.wire.command(&session::rollback_to_savepoint()).await?;
         }
+        Ok(())
+    }
+
+    /// Exchanges the connection for a new one to the same server, which is looked at as the first one was.
+    async fn renew(&mut self) -> Result<(), SourceError> {
+        self.end_snapshot().await?;
+        let (wire, facts) = judged(&self.endpoint, &self.options.limits).await?;
+        if (&facts.hostname, &facts.version) != (&self.facts.hostname, &self.facts.version) {
+            return Err(SourceError::Protocol { what: "another server behind the same address" });
+        }
+        std::mem::replace(&mut self.wire, wire).close().await;
         Ok(())
     }
 
@@ -284,6 +296,18 @@ impl Source {
         Ok(more_waited
             || value("Threads_running").is_some_and(|n| n > THREADS_RUNNING_MAX)
             || value("Innodb_row_lock_current_waits").is_some_and(|n| n > 0))
+    }
+}
+
+/// Opens a connection whose account may do nothing but read.
+async fn judged(endpoint: &Endpoint, limits: &SessionLimits) -> Result<(Wire, SourceFacts), SourceError> {
+    let (wire, facts) = Wire::open(endpoint, limits).await?;
+    match judge_grants(&facts.grants, &endpoint.database).into_result() {
+        Ok(()) => Ok((wire, facts)),
+        Err(refusal) => {
+            wire.close().await;
+            Err(refusal.into())
+        }
     }
 }
 

@@ -11,7 +11,7 @@ pub enum Border {
     LoadBegun,
     /// All rows of a first load have arrived; they are not proved yet.
     LoadFilled,
-    /// A first load was committed.
+    /// A first load was proved; it is committed at once or with the next ones.
     LoadPublished,
     /// The changed rows of a table are staged.
     Staged,

@@ -20,6 +20,9 @@ use crate::staging::{self, Staging};
 /// Fewest rows that a table must have lost for the shrink guard to hold it: small tables breathe.
 const SHRINK_ROWS_MIN: u64 = 10;
 
+/// Rows of a first load for which the small ones before it do not wait.
+const LARGE_ROWS: u64 = 100_000;
+
 /// Names a run.
 #[derive(Debug, Clone)]
 pub struct RunInfo {
@@ -40,7 +43,7 @@ pub async fn plan(
 
 /// Copies the source into the target.
 ///
-/// A first load is committed table by table, or all of them with the run under `atomic`; changes of tables that were
+/// First loads are committed table by table (small ones some at a time), or all of them with the run under `atomic`; changes of tables that were
 /// there before become visible together, in one transaction. A table that a rule holds keeps its old rows.
 ///
 /// # Cancellation
@@ -145,6 +148,9 @@ impl Flow<'_> {
     async fn first_load<'p>(&mut self, planned: &'p Planned) -> Result<Done<'p>, SyncError> {
         let shaped = &planned.shaped;
         let staging = self.staging()?;
+        if shaped.found.rows_estimate >= LARGE_ROWS {
+            self.writer.settle().await?;
+        }
         let mut load = self.writer.first_load(&shaped.table).await?;
         (self.listener)(Event::Border(Border::LoadBegun));
         let reading = async {

@@ -10,6 +10,10 @@ use crate::identity::{self, Identity};
 use crate::link::Link;
 use crate::state::{self, HeldState, RunRecord, TableRecord};
 
+/// First loads that are committed together at most.
+const GROUP_TABLES: u32 = 64;
+/// Rows of first loads at which they are committed.
+const GROUP_ROWS: u64 = 100_000;
 /// Bytes of rows held while they are read back.
 const READ_BACK_BYTES: usize = 1024 * 1024;
 
@@ -18,12 +22,14 @@ const READ_BACK_BYTES: usize = 1024 * 1024;
 pub struct Writer {
     analytics: Analytics,
     identity: Identity,
-    /// A transaction was begun and neither committed nor rolled back: a step before was dropped half-way.
+    /// A transaction is open: it holds first loads that are not committed yet.
     open: bool,
     /// First loads stay in one transaction until the run is published.
     atomic: bool,
-    /// A savepoint of a table stands inside that transaction.
+    /// A savepoint of a table that is not done stands inside that transaction.
     marked: bool,
+    /// Tables and rows of the first loads in the open transaction.
+    pending: (u32, u64),
     stages: u32,
 }
 
@@ -141,7 +147,7 @@ pub struct Applied {
 
 impl Writer {
     pub(crate) fn new(analytics: Analytics, identity: Identity) -> Self {
-        Self { analytics, identity, open: false, atomic: false, marked: false, stages: 0 }
+        Self { analytics, identity, open: false, atomic: false, marked: false, pending: (0, 0), stages: 0 }
     }
 
     /// The same database, for looking.
@@ -154,38 +160,52 @@ impl Writer {
         &self.analytics.link
     }
 
-    /// Chooses whether first loads become visible one by one (the default) or all together with the run.
+    /// Chooses whether first loads become visible by and by (the default) or all together with the run.
     pub const fn set_atomic(&mut self, atomic: bool) {
         self.atomic = atomic;
     }
 
-    /// Begins a writing transaction, undoing what an abandoned step left, and proves the identity inside it.
+    /// Begins a writing transaction, or goes on with the open one after undoing what an abandoned step left in it, and
+    /// proves the identity inside it.
     async fn begin(&mut self) -> Result<(), TargetError> {
-        if self.open && self.atomic {
-            return identity::prove(self.link(), &self.identity).await;
-        }
         if self.open {
-            self.link().run("ROLLBACK", "roll back").await?;
+            self.abandon().await?;
+        } else {
+            self.link().run("BEGIN", "begin to write").await?;
+            self.open = true;
         }
-        self.link().run("BEGIN", "begin to write").await?;
-        self.open = true;
         identity::prove(self.link(), &self.identity).await
     }
 
     async fn commit(&mut self) -> Result<(), TargetError> {
         self.link().run("COMMIT", "commit").await?;
         self.open = false;
+        self.pending = (0, 0);
         Ok(())
     }
 
-    /// Commits a first load, or keeps it for the commit of the run.
-    async fn commit_table(&mut self) -> Result<(), TargetError> {
-        if self.atomic { self.unmark().await } else { self.commit().await }
+    /// Ends a first load. Small ones are committed some at a time, because each commit waits for the disk.
+    async fn end_table(&mut self, rows: u64) -> Result<(), TargetError> {
+        self.unmark().await?;
+        self.pending = (self.pending.0 + 1, self.pending.1 + rows);
+        if !self.atomic && (self.pending.0 >= GROUP_TABLES || self.pending.1 >= GROUP_ROWS) {
+            self.commit().await?;
+        }
+        Ok(())
     }
 
-    /// Inside the one transaction of an atomic run, marks the point to which a table that is held goes back.
+    /// Commits the first loads that are done, so that they do not wait for something long.
+    pub async fn settle(&mut self) -> Result<(), TargetError> {
+        if self.open && !self.atomic {
+            self.abandon().await?;
+            self.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Marks the point of the transaction to which a table that is held goes back.
     async fn mark(&mut self) -> Result<(), TargetError> {
-        if self.atomic && self.open {
+        if self.open {
             self.link().run("SAVEPOINT first_load", "begin a table").await?;
             self.marked = true;
         }
@@ -202,21 +222,9 @@ impl Writer {
 
     /// Takes an unfinished table back.
     pub async fn abandon(&mut self) -> Result<(), TargetError> {
-        if self.atomic && self.open {
-            if self.marked {
-                self.link().run("ROLLBACK TO SAVEPOINT first_load", "take a table back").await?;
-                self.unmark().await?;
-            }
-            return Ok(());
-        }
-        self.roll_back().await
-    }
-
-    /// Rolls back whatever is open.
-    async fn roll_back(&mut self) -> Result<(), TargetError> {
-        if self.open {
-            self.link().run("ROLLBACK", "roll back").await?;
-            self.open = false;
+        if self.marked {
+            self.link().run("ROLLBACK TO SAVEPOINT first_load", "take a table back").await?;
+            self.unmark().await?;
         }
         Ok(())
     }
@@ -238,11 +246,8 @@ impl Writer {
 
     /// Opens a staging table for the changed rows of a table.
     pub async fn stage(&mut self, table: &Table) -> Result<Staging, TargetError> {
-        if self.atomic {
-            self.mark().await?;
-        } else {
-            self.roll_back().await?;
-        }
+        self.settle().await?;
+        self.mark().await?;
         self.stages += 1;
         let name = format!("bicuspid_stage_{}", self.stages);
         let create = format!("CREATE TEMPORARY TABLE {name} ({})", ddl::definitions(table));
@@ -454,7 +459,7 @@ impl Writer {
 
     /// Gives the memory and disk of staging tables back.
     pub async fn drop_stages(&mut self) -> Result<(), TargetError> {
-        self.roll_back().await?;
+        self.settle().await?;
         for n in 1..=self.stages {
             self.link()
                 .run(&format!("DROP TABLE IF EXISTS pg_temp.bicuspid_stage_{n}"), "drop a staging table")
@@ -466,7 +471,7 @@ impl Writer {
 
     /// Lets a role read what is in `raw` now and what will be made there.
     pub async fn grant_reader(&mut self, role: &str) -> Result<(), TargetError> {
-        self.roll_back().await?;
+        self.settle().await?;
         let role = ColumnName::new(role).map_err(|_| TargetError::Protocol { what: "reader_role" })?;
         let role = role.postgres();
         let sql = format!(
@@ -531,7 +536,7 @@ impl FilledLoad<'_> {
         let found = read_back(self.writer.link(), self.table, "", key).await?;
         expect(self.table, record.fingerprint(), found)?;
         state::record_table(self.writer.link(), &self.table.name, record, run_id, true).await?;
-        self.writer.commit_table().await?;
+        self.writer.end_table(found.rows).await?;
         Ok(Applied {
             table: self.table.name.clone(),
             inserted: found.rows,
