@@ -60,6 +60,7 @@ pub(crate) enum Command {
     Sync(commands::sync::SyncArgs),
     Verify(commands::verify::VerifyArgs),
     Status(commands::status::StatusArgs),
+    Generate(commands::generate::GenerateArgs),
     Audit(commands::audit::AuditArgs),
     Guard(commands::guard::GuardArgs),
     Sandbox(commands::sandbox::SandboxArgs),
@@ -78,6 +79,7 @@ impl Command {
             Self::Sync(_) => "sync",
             Self::Verify(_) => "verify",
             Self::Status(_) => "status",
+            Self::Generate(_) => "generate",
             Self::Audit(_) => "audit",
             Self::Guard(_) => "guard",
             Self::Sandbox(args) => args.name(),
@@ -96,6 +98,7 @@ impl Command {
             Self::Sync(args) => Some(Environment::from(args.env).name()),
             Self::Verify(args) => Some(Environment::from(args.env).name()),
             Self::Status(args) => Some(args.env.name()),
+            Self::Generate(_) => Some(Environment::Demo.name()),
             Self::Audit(args) => Some(args.env.name()),
             Self::Guard(_) | Self::Sandbox(_) | Self::Completions(_) => None,
         }

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod enroll;
+pub(crate) mod generate;
 pub(crate) mod grants;
 pub(crate) mod guard;
 pub(crate) mod init;
@@ -30,6 +31,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Ended {
         Command::Sync(args) => Box::pin(sync::run(&args, app)).await,
         Command::Verify(args) => Box::pin(verify::run(&args, app)).await,
         Command::Status(args) => status::run(&args, app).await,
+        Command::Generate(args) => Box::pin(generate::run(&args, app)).await,
         Command::Audit(args) => audit::run(&args, app),
         Command::Guard(args) => guard::run(&args, app),
         Command::Sandbox(args) => sandbox::run(&args, app).await,

@@ -18,7 +18,21 @@ pub(crate) async fn obtain(
     database: &str,
     confirm: Option<&str>,
 ) -> Result<(), Stop> {
-    let decision = decide(&Request {
+    answered(&request(settings, actions, database, confirm)).await
+}
+
+/// Obtains consent for writing the demo database, for which `--yes` may answer.
+pub(crate) async fn obtain_for_demo(settings: &Settings, database: &str, yes: bool) -> Result<(), Stop> {
+    answered(&Request { yes, ..request(settings, &[Action::Generate], database, None) }).await
+}
+
+fn request<'a>(
+    settings: &Settings,
+    actions: &'a [Action],
+    database: &'a str,
+    confirm: Option<&'a str>,
+) -> Request<'a> {
+    Request {
         environment: settings.environment,
         stage: settings.stage,
         actions,
@@ -26,7 +40,11 @@ pub(crate) async fn obtain(
         confirm,
         yes: false,
         database,
-    });
+    }
+}
+
+async fn answered(request: &Request<'_>) -> Result<(), Stop> {
+    let decision = decide(request);
     let answered = match decision {
         Consent::Ask(question) => {
             let text = question.text().to_owned();

@@ -169,7 +169,8 @@ fn table_counts(report: &Value) -> Vec<TableCounts> {
         .map(|table| TableCounts {
             table: table.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
             read: count(table, &["rows_read", "rows_source"]),
-            inserted: count(table, &["inserted"]),
+            // A generation writes every row that it reports.
+            inserted: count(table, &["inserted", "rows"]),
             updated: count(table, &["updated"]),
             deleted: count(table, &["deleted"]),
         })
@@ -216,6 +217,8 @@ mod tests {
         assert_eq!((counts[0].read, counts[0].inserted, counts[0].updated, counts[0].deleted), (9, 1, 2, 3));
         let verify = json!({"tables": [{"name": "a", "rows_source": 5, "equal": true}]});
         assert_eq!(table_counts(&verify)[0].read, 5);
+        let generate = json!({"tables": [{"name": "a", "rows": 7, "digest": ""}]});
+        assert_eq!(table_counts(&generate)[0].inserted, 7);
         assert!(table_counts(&json!({})).is_empty());
     }
 }

@@ -112,13 +112,12 @@ impl Progress {
                     outcome_text(self.act, outcome)
                 ));
             }
-            Event::Publishing { changed: 0 } => {}
+            Event::Publishing { changed: 0 } | Event::Border(_) => {}
             Event::Publishing { changed } => {
                 let tables = counted(u64::try_from(changed).unwrap_or(u64::MAX), "changed table");
                 self.bar.set_message(format!("publishing {tables}"));
                 self.line(&format!("Publishing {tables} in one transaction"));
             }
-            Event::Border(_) => {}
         }
     }
 

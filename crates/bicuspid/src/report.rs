@@ -226,6 +226,7 @@ stops!(
     bicuspid_source::SourceError,
     bicuspid_target::TargetError,
     bicuspid_sync::SyncError,
+    bicuspid_generate::GenerateError,
     bicuspid_sandbox::SandboxError,
     bicuspid_guard::Refusal,
     bicuspid_ledger::LedgerError,

@@ -14,6 +14,7 @@ use bicuspid_guard::consent::Stage;
 use bicuspid_model::{Endpoint, Environment};
 
 pub(crate) use config::{Config, FILE as CONFIG_FILE};
+pub(crate) use endpoint::Overrides;
 pub(crate) use error::SettingsError;
 pub(crate) use names::End;
 pub(crate) use process::ProcessEnvironment;
@@ -57,6 +58,24 @@ impl Settings {
         globals: &Globals,
         process: &ProcessEnvironment,
     ) -> Result<Self, SettingsError> {
+        Self::load_under(environment, globals, process, None)
+    }
+
+    /// The settings of the demo, with what flags say above what the variables say.
+    pub(crate) fn load_demo(
+        globals: &Globals,
+        process: &ProcessEnvironment,
+        flags: &Overrides,
+    ) -> Result<Self, SettingsError> {
+        Self::load_under(Environment::Demo, globals, process, Some(flags))
+    }
+
+    fn load_under(
+        environment: Environment,
+        globals: &Globals,
+        process: &ProcessEnvironment,
+        flags: Option<&Overrides>,
+    ) -> Result<Self, SettingsError> {
         let path = globals.env_file.clone().unwrap_or_else(|| PathBuf::from(format!(".env_{environment}")));
         let file = EnvFile::read(&path)?;
         if file.is_none() && globals.env_file.is_some() {
@@ -64,8 +83,14 @@ impl Settings {
         }
         let mut notes = Vec::new();
         if let Some(file) = &file {
-            notes.push(format!("settings from {}", file.path().display()));
+            let heading = if flags.is_some() { "Loading configuration from" } else { "settings from" };
+            notes.push(format!("{heading} {}", file.path().display()));
             judge_names(environment, file, &mut notes)?;
+        } else if flags.is_some() {
+            notes.push(format!(
+                "Loading configuration from the process environment: there is no {}",
+                path.display()
+            ));
         }
         let origin = Origin { path, file };
         let stage = origin.stage(environment, process)?;
@@ -74,6 +99,7 @@ impl Settings {
             file: origin.file.as_ref(),
             process,
             allow_plaintext: globals.allow_plaintext,
+            flags,
         };
         let source = match environment {
             Environment::Demo => None,

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bicuspid_guard::grants::judge_grants;
 use bicuspid_guard::session::SessionLimits;
 use bicuspid_model::{Endpoint, Side, Trouble};
 use bicuspid_source::{Pace, Source, SourceOptions};
@@ -20,11 +19,9 @@ pub(crate) fn source_options(settings: &Settings, pace: Pace) -> SourceOptions {
     options
 }
 
-/// Connects to the source, and refuses an account that may do more than read it.
+/// Connects to the source, which refuses an account that may do more than read it.
 pub(crate) async fn open_source(at: &Endpoint, settings: &Settings, pace: Pace) -> Result<Source, Stop> {
-    let source = Source::connect(at, source_options(settings, pace)).await?;
-    judge_grants(&source.facts().grants, &at.database).into_result()?;
-    Ok(source)
+    Ok(Source::connect(at, source_options(settings, pace)).await?)
 }
 
 /// What a run is told, from bicuspid.toml.
@@ -45,8 +42,8 @@ pub(crate) fn sync_settings(settings: &Settings, tables: Option<&[String]>, pace
     if let Some(share) = config.shrink_share {
         told.shrink_share = share;
     }
-    if let Some(megabytes) = config.keyless_mb_max {
-        told.keyless_bytes_max = u64::from(megabytes) * 1024 * 1024;
+    if let Some(bytes) = config.keyless_bytes_max {
+        told.keyless_bytes_max = bytes;
     }
     if let Some(megabytes) = config.staging_memory_mb {
         told.staging_memory_bytes =

@@ -25,7 +25,7 @@ const KEYS: [&str; 13] = [
     "type_policy",
     "source_time_zone",
     "lock_aim_ms",
-    "keyless_mb_max",
+    "keyless_bytes_max",
     "shrink_share",
     "staging_memory_mb",
     "staging_dir",
@@ -43,7 +43,7 @@ pub(crate) struct Config {
     pub(crate) type_policy: TypePolicy,
     pub(crate) source_time_zone: Option<TimeZone>,
     pub(crate) lock_aim_ms: Option<u32>,
-    pub(crate) keyless_mb_max: Option<u32>,
+    pub(crate) keyless_bytes_max: Option<u64>,
     pub(crate) shrink_share: Option<f64>,
     pub(crate) staging_memory_mb: Option<u32>,
     pub(crate) staging_dir: Option<PathBuf>,
@@ -97,7 +97,7 @@ impl Config {
                 self.source_time_zone = Some(zone);
             }
             "lock_aim_ms" => self.lock_aim_ms = Some(entry.number(value, 1, 1000)?),
-            "keyless_mb_max" => self.keyless_mb_max = Some(entry.number(value, 0, 1_000_000)?),
+            "keyless_bytes_max" => self.keyless_bytes_max = Some(entry.number(value, 0, 1 << 40)?),
             "shrink_share" => self.shrink_share = Some(entry.share(value)?),
             "staging_memory_mb" => self.staging_memory_mb = Some(entry.number(value, 1, 65_536)?),
             "staging_dir" => {
@@ -148,12 +148,16 @@ impl Entry<'_> {
         }
     }
 
-    fn number(&self, value: &Spanned<DeValue<'_>>, min: u32, max: u32) -> Result<u32, SettingsError> {
+    fn number<N>(&self, value: &Spanned<DeValue<'_>>, min: u64, max: u64) -> Result<N, SettingsError>
+    where
+        N: TryFrom<u64>,
+    {
         value
             .get_ref()
             .as_integer()
-            .and_then(|number| u32::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok())
+            .and_then(|number| u64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok())
             .filter(|number| (min..=max).contains(number))
+            .and_then(|number| N::try_from(number).ok())
             .ok_or_else(|| self.wrong(format!("a whole number from {min} to {max} is wanted")))
     }
 
@@ -286,7 +290,7 @@ mod tests {
             type_policy = "numeric"
             source_time_zone = "America/Chicago"
             lock_aim_ms = 5
-            keyless_mb_max = 100
+            keyless_bytes_max = 100_000_000
             shrink_share = 0.25
             staging_memory_mb = 128
             staging_dir = "/var/tmp/bicuspid"

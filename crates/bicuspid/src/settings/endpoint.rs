@@ -21,6 +21,34 @@ pub(super) struct Variables<'a> {
     pub(super) file: Option<&'a EnvFile>,
     pub(super) process: &'a ProcessEnvironment,
     pub(super) allow_plaintext: bool,
+    /// What the command line says instead.
+    pub(super) flags: Option<&'a Overrides>,
+}
+
+/// What flags say of the demo's server. There is no flag here for its database.
+#[derive(Debug, Default)]
+pub(crate) struct Overrides {
+    /// `--db-host`
+    pub(crate) host: Option<String>,
+    /// `--db-port`
+    pub(crate) port: Option<u16>,
+    /// `--db-user`
+    pub(crate) user: Option<String>,
+    /// What `--password-stdin` read.
+    pub(crate) password: Option<Secret>,
+}
+
+impl Overrides {
+    fn say(&self, meaning: Meaning) -> Option<Said> {
+        let (name, value) = match meaning {
+            Meaning::Host => ("--db-host", self.host.clone()),
+            Meaning::Port => ("--db-port", self.port.map(|port| port.to_string())),
+            Meaning::User => ("--db-user", self.user.clone()),
+            Meaning::Password => ("--password-stdin", self.password.as_ref().map(|p| p.reveal().to_owned())),
+            Meaning::Database | Meaning::PasswordFile | Meaning::Tls => return None,
+        };
+        value.map(|value| Said { name: name.to_owned(), value })
+    }
 }
 
 /// One end as far as its variables say; checked, but perhaps not complete.
@@ -77,7 +105,18 @@ impl Variables<'_> {
     pub(super) fn draft(&self, end: End, notes: &mut Vec<String>) -> Result<Draft, SettingsError> {
         let mut said = BTreeMap::new();
         for meaning in Meaning::ALL {
-            if let Some(found) = self.say(end, meaning, notes)? {
+            let flag = self.flags.and_then(|flags| flags.say(meaning));
+            // A password on standard input takes the place of both ways in which a variable could give one.
+            let is_replaced =
+                meaning == Meaning::PasswordFile && self.flags.is_some_and(|flags| flags.password.is_some());
+            if is_replaced {
+                continue;
+            }
+            let found = match flag {
+                Some(flag) => Some(flag),
+                None => self.say(end, meaning, notes)?,
+            };
+            if let Some(found) = found {
                 said.insert(meaning, found);
             }
         }

@@ -181,7 +181,7 @@ impl Bench {
     }
 
     /// Exit code, standard output and standard error as one text, with what changes from run to run replaced.
-    pub(crate) fn shown(&self, ran: &Ran) -> String {
+    fn shown(ran: &Ran) -> String {
         let mut text = format!("exit {}\n", ran.code);
         for (name, stream) in [("stdout", &ran.stdout), ("stderr", &ran.stderr)] {
             if !stream.is_empty() {
@@ -217,7 +217,7 @@ impl Bench {
         ] {
             settings.add_filter(pattern, shown);
         }
-        settings.bind(|| insta::assert_snapshot!(name, self.shown(ran)));
+        settings.bind(|| insta::assert_snapshot!(name, Self::shown(ran)));
     }
 }
 

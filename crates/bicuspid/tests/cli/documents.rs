@@ -37,9 +37,9 @@ fn the_reference_is_the_help() {
         let ran = bench.run(&[command, &["--help"]].concat());
         assert_eq!(ran.code, 0);
         let title = [&["bicuspid"], command].concat().join(" ");
-        let lines: String =
-            ran.stdout.trim_end().lines().map(|line| format!("{}\n", line.trim_end())).collect();
-        write!(text, "\n## `{title}`\n\n```text\n{lines}```\n").unwrap();
+        let lines: Vec<&str> = ran.stdout.trim_end().lines().map(str::trim_end).collect();
+        let lines = lines.join("\n");
+        write!(text, "\n## `{title}`\n\n```text\n{lines}\n```\n").unwrap();
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
     let written = std::fs::read_to_string(&path).unwrap_or_default();
