@@ -5,7 +5,7 @@ use bicuspid_model::{Class, Side, Trouble};
 use bicuspid_practice::PracticeError;
 use bicuspid_target::TargetError;
 
-/// Why nothing was generated. In each case the database is as it was.
+/// Why nothing was generated. The database is as it was, or, if the connection was lost at the very end, whole and new.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
     /// The demo database.
@@ -37,7 +37,14 @@ impl GenerateError {
             Self::Unfit { what, .. } => fault("generate::unfit", self, what),
             Self::Stopped => fault("generate::stopped", self, "its thread is gone"),
         };
-        Trouble { state: "the demo database is as it was; no other was connected to".to_owned(), ..trouble }
+        let state = match self {
+            // A connection that ends at the commit leaves its outcome to the server.
+            Self::Target(TargetError::Lost) => {
+                "the demo database shows all of the old rows or all of the new ones; no other was connected to"
+            }
+            _ => "the demo database is as it was; no other was connected to",
+        };
+        Trouble { state: state.to_owned(), ..trouble }
     }
 }
 

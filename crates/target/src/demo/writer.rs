@@ -166,7 +166,8 @@ impl DemoWriter {
         let tidy = format!("VACUUM (ANALYZE, SKIP_LOCKED) {}", inspect::quoted(filled));
         let _ = link.client.batch_execute(&tidy).await;
         let names: Vec<String> = self.tables.iter().map(|t| t.name.in_target().to_string()).collect();
-        let rows = inspect::count(link, names.iter()).await?;
+        // The rows are published: whatever goes wrong from here on must not say that they are not.
+        let rows = inspect::count(link, names.iter()).await.map_err(|_| TargetError::Lost)?;
         Ok(Published { rows, replaced: self.before.rows() })
     }
 }
