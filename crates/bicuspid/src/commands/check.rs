@@ -4,7 +4,7 @@ use bicuspid_guard::grants::judge_grants;
 use bicuspid_guard::identity::{self, Standing};
 use bicuspid_model::{Class, Endpoint, Environment, Side, Trouble};
 use bicuspid_source::{Pace, Source};
-use bicuspid_target::Analytics;
+use bicuspid_target::{Analytics, Demo, ServerFacts};
 use serde::Serialize;
 
 use super::ends;
@@ -83,7 +83,7 @@ impl Found<'_> {
     async fn environment(&mut self, settings: &Settings) -> Result<(), Stop> {
         if settings.environment == Environment::Demo {
             let target = settings.target()?;
-            return self.target(settings, &target).await;
+            return self.demo(settings, &target).await;
         }
         let (source, target) = settings.both()?;
         if let Err(refusal) = identity::distinct(&source, &target) {
@@ -181,28 +181,70 @@ impl Found<'_> {
     }
 
     async fn target(&mut self, settings: &Settings, at: &Endpoint) -> Result<(), Stop> {
-        let side = if settings.environment == Environment::Demo { Side::Demo } else { Side::Target };
         let look = match Analytics::connect(at).await {
             Ok(look) => look,
             Err(error) => {
-                self.refuse("connection", side, ends::in_environment(error.trouble(), settings));
+                self.refuse("connection", Side::Target, ends::in_environment(error.trouble(), settings));
                 return Ok(());
             }
         };
-        let facts = look.facts();
-        self.tell("connection", side, Verdict::Ok, banner::target_text(facts), "");
-        self.tls(side, facts.tls, at);
         let known = KnownDatabases::read(&settings.state_dir)?.find(settings.environment, at);
         let standing = known::judge(settings.environment, at, &look, known.as_ref()).await;
+        self.database(settings, at, look.facts(), standing);
+        Ok(())
+    }
+
+    async fn demo(&mut self, settings: &Settings, at: &Endpoint) -> Result<(), Stop> {
+        let demo = match Demo::connect(&ends::demo_endpoint(at)).await {
+            Ok(demo) => demo,
+            Err(error) => {
+                self.refuse("connection", Side::Demo, ends::in_environment(error.trouble(), settings));
+                return Ok(());
+            }
+        };
+        let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, at);
+        let standing = demo.judge(&at.user, known.as_ref()).await.map_err(Stop::from);
+        self.database(settings, at, demo.facts(), standing);
+        match demo.inspect(&ends::demo_tables()).await {
+            Ok(state) => {
+                let detail = match &state.generation {
+                    Some(generation) => format!(
+                        "{} of a practice of {}, generated",
+                        counted(state.rows(), "row"),
+                        counted(u64::from(generation.patients), "patient")
+                    ),
+                    None => "nothing was generated yet, and nothing else is in it".to_owned(),
+                };
+                self.tell("contents", Side::Demo, Verdict::Ok, detail, "");
+            }
+            Err(error) => {
+                self.refuse("contents", Side::Demo, ends::in_environment(error.trouble(), settings));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells of a PostgreSQL database: the connection, its protection, the account, and whether it is known.
+    fn database(
+        &mut self,
+        settings: &Settings,
+        at: &Endpoint,
+        facts: &ServerFacts,
+        standing: Result<Standing, Stop>,
+    ) {
+        let environment = settings.environment;
+        let side = if environment == Environment::Demo { Side::Demo } else { Side::Target };
+        self.tell("connection", side, Verdict::Ok, banner::target_text(facts), "");
+        self.tls(side, facts.tls, at);
         let is_new = matches!(standing, Ok(Standing::New));
         if facts.superuser {
             let detail = "the account is a superuser: no right of the server holds it back".to_owned();
-            let remedy = format!("`bicuspid grants --env {}` prints a lesser one", settings.environment);
+            let remedy = format!("`bicuspid grants --env {environment}` prints a lesser one");
             self.tell("privileges", side, Verdict::Warn, detail, &remedy);
         } else if is_new && !facts.may_create {
             let detail =
                 "the account may not create schemas in the database, and it was never enrolled".to_owned();
-            let remedy = format!("`bicuspid grants --env {}` prints what it needs", settings.environment);
+            let remedy = format!("`bicuspid grants --env {environment}` prints what it needs");
             self.tell("privileges", side, Verdict::Warn, detail, &remedy);
         } else {
             self.tell(
@@ -213,25 +255,18 @@ impl Found<'_> {
                 "",
             );
         }
-        let (verdict, detail) = match standing {
-            Ok(Standing::Known) => {
-                (Verdict::Ok, "the database is the one that was enrolled from this machine")
-            }
-            Ok(Standing::NewHere) => {
-                (Verdict::Ok, "the database is enrolled; this machine meets it for the first time")
-            }
-            Ok(Standing::New) => {
-                (Verdict::Ok, "the database was never enrolled; the first write will offer to")
-            }
+        let detail = match standing {
+            Ok(Standing::Known) => "the database is the one that was enrolled from this machine",
+            Ok(Standing::NewHere) => "the database is enrolled; this machine meets it for the first time",
+            Ok(Standing::New) => "the database was never enrolled; the first write will offer to",
             Err(Stop(stopped)) => {
                 for trouble in stopped.troubles() {
                     self.refuse("identity", side, ends::in_environment(trouble.clone(), settings));
                 }
-                return Ok(());
+                return;
             }
         };
-        self.tell("identity", side, verdict, detail.to_owned(), "");
-        Ok(())
+        self.tell("identity", side, Verdict::Ok, detail.to_owned(), "");
     }
 
     fn tls(&mut self, side: Side, encrypted: bool, at: &Endpoint) {

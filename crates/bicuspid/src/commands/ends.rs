@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use bicuspid_guard::session::SessionLimits;
-use bicuspid_model::{Endpoint, Side, Trouble};
+use bicuspid_model::{Endpoint, Side, Table, Trouble};
+use bicuspid_opendental::{TypePolicy, facts, model_table};
 use bicuspid_source::{Pace, Source, SourceOptions};
 use bicuspid_sync::SyncSettings;
+use bicuspid_target::DemoEndpoint;
 
 use crate::cli::VERSION;
 use crate::report::Stop;
@@ -22,6 +24,22 @@ pub(crate) fn source_options(settings: &Settings, pace: Pace) -> SourceOptions {
 /// Connects to the source, which refuses an account that may do more than read it.
 pub(crate) async fn open_source(at: &Endpoint, settings: &Settings, pace: Pace) -> Result<Source, Stop> {
     Ok(Source::connect(at, source_options(settings, pace)).await?)
+}
+
+/// The demo's endpoint without the name of its database, which is not a setting.
+pub(crate) fn demo_endpoint(at: &Endpoint) -> DemoEndpoint {
+    DemoEndpoint {
+        host: at.host.clone(),
+        user: at.user.clone(),
+        password: at.password.clone(),
+        tls: at.tls.clone(),
+    }
+}
+
+/// The tables that the demo database may hold: those of a stock Open Dental.
+pub(crate) fn demo_tables() -> Vec<Table> {
+    let stock = facts().tables().iter().filter(|table| table.stock);
+    stock.filter_map(|table| model_table(table.name, TypePolicy::Dbt)).collect()
 }
 
 /// What a run is told, from bicuspid.toml.

@@ -1,7 +1,7 @@
 //! `bicuspid status`: what the copy shows, per table.
 
 use bicuspid_model::Environment;
-use bicuspid_target::{Analytics, HeldState, TableState};
+use bicuspid_target::{Analytics, Demo, HeldState, TableState};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -73,7 +73,13 @@ async fn look(environment: Environment, may_be_missing: bool, app: &App) -> Resu
         return Ok(Vec::new());
     }
     banner::environment(&settings);
-    let tables = tables(&settings).await.map_err(|stop| ends::stop_in_environment(stop, &settings))?;
+    let looked = async {
+        match environment {
+            Environment::Demo => demo_tables(&settings).await,
+            Environment::Clinic | Environment::Test => tables(&settings).await,
+        }
+    };
+    let tables = looked.await.map_err(|stop| ends::stop_in_environment(stop, &settings))?;
     show(app.printer, environment, &tables);
     Ok(tables)
 }
@@ -90,6 +96,35 @@ async fn tables(settings: &Settings) -> Result<Vec<Shown>, Stop> {
     }
     let now = clock::now();
     Ok(look.tables().await?.into_iter().map(|table| shown(settings.environment, table, now)).collect())
+}
+
+/// The demo's tables: what the last generation wrote, counted now.
+async fn demo_tables(settings: &Settings) -> Result<Vec<Shown>, Stop> {
+    let at = settings.target()?;
+    let demo = Demo::connect(&ends::demo_endpoint(&at)).await?;
+    banner::target(demo.facts());
+    let known = KnownDatabases::read(&settings.state_dir)?.find(settings.environment, &at);
+    demo.judge(&at.user, known.as_ref()).await?;
+    let state = demo.inspect(&ends::demo_tables()).await?;
+    let Some(generation) = state.generation else {
+        Printer::note("  nothing was generated into the database yet");
+        return Ok(Vec::new());
+    };
+    let at = generation.started_at;
+    let shown = |(name, rows)| Shown {
+        env: settings.environment.name(),
+        name,
+        rows,
+        last_checked_at: at.clone(),
+        last_changed_at: at.clone(),
+        proved_at: at.clone(),
+        // There is no source that could move on.
+        next_due_at: None,
+        stamp_trust: "unused",
+        state: State::Fresh,
+        held: None,
+    };
+    Ok(state.tables.into_iter().map(shown).collect())
 }
 
 fn shown(environment: Environment, table: TableState, now: OffsetDateTime) -> Shown {

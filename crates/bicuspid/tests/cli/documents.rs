@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::bench::Bench;
 
 /// Commands, in the order of the help.
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 16] = [
     &["init"],
     &["grants"],
     &["check"],
@@ -15,6 +15,7 @@ const COMMANDS: [&[&str]; 15] = [
     &["sync"],
     &["verify"],
     &["status"],
+    &["generate"],
     &["audit"],
     &["guard"],
     &["sandbox"],

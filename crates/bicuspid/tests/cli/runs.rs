@@ -112,7 +112,7 @@ fn names_are_told_when_a_table_is_not_there() {
 }
 
 #[test]
-fn the_demo_database_is_looked_at_and_no_more() {
+fn the_demo_database_shows_what_was_generated_and_nothing_else() {
     let bench = Bench::new();
     let demo = testing::servers().postgres().named_database("opendental_demo", "demo_user");
     let bicuspid_model::Host::Tcp { host, port } = &demo.endpoint.host else { panic!() };
@@ -128,4 +128,14 @@ fn the_demo_database_is_looked_at_and_no_more() {
     assert!(json["checks"].as_array().unwrap().iter().all(|check| check["side"] == "demo"));
     let status = bench.json(&["status", "--env", "demo"]);
     assert_eq!(status["tables"].as_array().unwrap().len(), 0);
+    let generated = bench.json(&["generate", "--patients", "20", "--end-date", "2026-01-05", "--yes"]);
+    assert_eq!(generated["outcome"], "done", "{generated}");
+    let status = bench.json(&["status", "--env", "demo"]);
+    let shown = status["tables"].as_array().unwrap();
+    let patients = shown.iter().find(|table| table["name"] == "patient").unwrap();
+    assert!(patients["rows"].as_u64().unwrap() >= 20, "{patients}");
+    // What no generation accounts for is told of.
+    demo.admin("DELETE FROM raw.patient WHERE \"PatNum\" = (SELECT max(\"PatNum\") FROM raw.patient)");
+    let json = bench.json(&["check", "--env", "demo"]);
+    assert_eq!((json["outcome"].as_str(), &json["exit_code"]), (Some("refused"), &3.into()), "{json}");
 }
