@@ -11,6 +11,8 @@ use crate::report::{Ended, Stop};
 /// takes no statement and no waiting, so a second interrupt finds nothing left to stop.
 pub(crate) async fn unless_interrupted(printer: Printer, command: impl Future<Output = Ended>) -> Ended {
     tokio::select! {
+        // The command first: one that reads a pipe before it ever waits is then ended by the system's own Ctrl-C.
+        biased;
         ended = command => ended,
         () = interrupted() => {
             if printer.is_watched() {

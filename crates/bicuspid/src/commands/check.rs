@@ -45,8 +45,13 @@ struct Check {
 }
 
 pub(crate) async fn run(args: &CheckArgs, app: &App) -> Ended {
-    let mut found =
-        Found { app, environment: Environment::Clinic, checks: Vec::new(), report: Report::new() };
+    let mut found = Found {
+        app,
+        several: args.env == OneOrAll::All,
+        environment: Environment::Clinic,
+        checks: Vec::new(),
+        report: Report::new(),
+    };
     for environment in args.env.environments() {
         found.environment = *environment;
         let settings = match Settings::load(*environment, &app.globals, &app.process) {
@@ -74,6 +79,7 @@ pub(crate) async fn run(args: &CheckArgs, app: &App) -> Ended {
 
 struct Found<'a> {
     app: &'a App,
+    several: bool,
     environment: Environment,
     checks: Vec<Check>,
     report: Report,
@@ -299,7 +305,7 @@ impl Found<'_> {
             Verdict::Unreachable => "UNREACHABLE",
         };
         let printer = self.app.printer;
-        printer.data(&format!("{word:<12}{:<7} {name:<11} {}", side.name(), plain(&detail)));
+        printer.data(&self.line(word, name, side, &detail));
         if !remedy.is_empty() && verdict == Verdict::Warn {
             printer.data(&format!("{:<32}{}", "", plain(remedy)));
         }
@@ -328,9 +334,16 @@ impl Found<'_> {
         } else {
             format!("{}: {}", trouble.what, trouble.why)
         };
-        self.app.printer.data(&format!("{word:<12}{:<7} {name:<11} {}", side.name(), plain(&detail)));
+        self.app.printer.data(&self.line(word, name, side, &detail));
         self.push(name, side, verdict, detail, &trouble.hint);
         self.report.add(trouble);
+    }
+
+    /// A thing that was looked at, in one line; with its environment where several are looked at.
+    fn line(&self, word: &str, name: &str, side: Side, detail: &str) -> String {
+        let environment =
+            if self.several { format!("{:<8}", self.environment.name()) } else { String::new() };
+        format!("{environment}{word:<12}{:<7} {name:<11} {}", side.name(), plain(detail))
     }
 
     fn push(&mut self, name: &'static str, side: Side, verdict: Verdict, detail: String, remedy: &str) {

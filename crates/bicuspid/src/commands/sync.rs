@@ -122,11 +122,10 @@ fn expected(identity: &bicuspid_guard::Identity) -> Identity {
 
 fn ended(synced: SyncReport) -> Report {
     let mut report = Report::new();
-    let troubled: Vec<String> = synced.troubles.iter().map(|trouble| trouble.code.clone()).collect();
     for table in &synced.tables {
         // Tables that were held by the plan have no trouble of their own yet.
         if let Some(held) = &table.held
-            && !troubled.contains(&held.rule)
+            && !synced.troubles.iter().any(|told| told.code == held.rule && told.what.contains(&table.name))
         {
             report.add(held_trouble(table, held));
         }

@@ -145,6 +145,26 @@ impl Bench {
         self.ended(child)
     }
 
+    /// Runs the program on a terminal of its own, on which `typed` is typed.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn run_on_terminal(&self, args: &[&str], typed: &str) -> Ran {
+        let program = format!("{} {}", env!("CARGO_BIN_EXE_bicuspid"), args.join(" "));
+        let mut command = Command::new("script");
+        command
+            .args(["--quiet", "--return", "--command", &program, "/dev/null"])
+            .current_dir(self.dir.path());
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.dir.path());
+        command.env("SHELL", "/bin/sh").env("TERM", "xterm");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(typed.as_bytes()).unwrap();
+        // The pipe stays open: its end would be typed as the end of the input.
+        let stdin = child.stdin.take();
+        let output = child.wait_with_output().unwrap();
+        drop(stdin);
+        self.told(output)
+    }
+
     /// Waits for a program that was started.
     pub(crate) fn ended(&self, child: Child) -> Ran {
         self.told(child.wait_with_output().unwrap())

@@ -34,6 +34,29 @@ fn production_asks_and_a_pipe_is_no_answer() {
     assert!(!is_untouched(&target));
 }
 
+/// `script` gives a program a terminal of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_person_answers_on_a_terminal() {
+    if std::process::Command::new("script").arg("--version").output().is_err() {
+        eprintln!("NOT RUN: consent on a terminal (needs `script` of util-linux)");
+        return;
+    }
+    let source = testing::servers().mariadb_database("clinic");
+    let target = testing::servers().postgres_database("analytics");
+    source.admin(TABLE);
+    let mut bench = Bench::new();
+    bench.env_file(".env_clinic", "", &source.endpoint, &target.endpoint, "");
+    for (answer, code) in [("y\n", 3), ("no\n", 3), ("yes please\n", 3), ("yes\n", 0)] {
+        assert!(is_untouched(&target));
+        let ran = bench.run_on_terminal(&["sync", "--env", "clinic"], answer);
+        assert_eq!(ran.code, code, "{answer}: {}", ran.stdout);
+        assert!(ran.stdout.contains("Continue? (yes/no)"), "{}", ran.stdout);
+        assert!(ran.stdout.contains("real patients, production"), "{}", ran.stdout);
+    }
+    assert!(!is_untouched(&target));
+}
+
 #[test]
 fn development_asks_for_what_destroys() {
     let (bench, source, target) = Bench::fresh();
