@@ -62,7 +62,7 @@ fn the_other_family_and_the_test_prefix_mean_the_same() {
         .replace("TARGET_DB_", "POSTGRES_ANALYTICS_");
     assert_eq!(clinic(&other).unwrap().both().unwrap(), clinic(CLINIC).unwrap().both().unwrap());
     for text in [CLINIC, &other] {
-        let prefixed: String = text.lines().map(|line| format!("TEST_{line}\n")).collect();
+        let prefixed = format!("TEST_{}", text.trim_end().replace('\n', "\nTEST_"));
         let test = load(Environment::Test, &prefixed, &[]).unwrap().both().unwrap();
         assert_eq!(test, clinic(CLINIC).unwrap().both().unwrap());
     }
