@@ -292,7 +292,8 @@ fn first_loads_together_or_one_by_one() {
         pair.clinic.admin(
             "CREATE TABLE a1 (id INT PRIMARY KEY); INSERT INTO a1 VALUES (1); CREATE TABLE a2 (id INT PRIMARY KEY, v VARCHAR(9)); INSERT INTO a2 VALUES (1, 'x'), (2, NULL);
              CREATE TABLE a3 (v INT); INSERT INTO a3 VALUES (1), (1); CREATE TABLE a4 (k DATE PRIMARY KEY); INSERT INTO a4 VALUES ('0000-00-00');
-             CREATE TABLE a5 (id INT PRIMARY KEY) ENGINE=InnoDB; INSERT INTO a5 VALUES (1);",
+             CREATE TABLE a5 (id INT PRIMARY KEY) ENGINE=InnoDB; INSERT INTO a5 VALUES (1);
+             CREATE TABLE a6 (id INT PRIMARY KEY); INSERT INTO a6 SELECT seq FROM seq_1_to_100000;",
         );
         let database = pair.target.name().to_owned();
         let (loads, seen_before, seen_after) =
@@ -306,9 +307,10 @@ fn first_loads_together_or_one_by_one() {
             };
             match event {
                 Event::Border(Border::LoadFilled) => {
-                    // Whatever is seen before it is published was published before.
+                    // Nothing is seen of a table before it is done; small ones may come some at a time.
                     let done = if atomic { 0 } else { of_loads.load(Ordering::SeqCst) };
-                    assert_eq!(seen(), done);
+                    let seen = seen();
+                    assert!(seen <= done, "{seen} tables are visible, {done} are done");
                 }
                 Event::Border(Border::LoadPublished) => {
                     of_loads.fetch_add(1, Ordering::SeqCst);
@@ -325,7 +327,8 @@ fn first_loads_together_or_one_by_one() {
             seen_before.load(Ordering::SeqCst),
             seen_after.load(Ordering::SeqCst),
         );
-        assert_eq!(all, (4, if atomic { 0 } else { 4 }, 4), "atomic: {atomic}");
+        // The large one let nobody wait: it and those before it were there before the run was published.
+        assert_eq!(all, (5, if atomic { 0 } else { 4 }, 5), "atomic: {atomic}");
         pair.watch = None;
         assert_eq!(held(&pair.sync()).len(), 1);
         assert_same(&pair, "a2", &[("id", Plain), ("v", Text)]);
