@@ -2,6 +2,12 @@
 //!
 //! Read from `cargo metadata`, so that it sees what cargo builds and not what somebody meant. Normal and build edges
 //! count; tests may use the sandbox besides what their crate uses.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "what cargo says of itself is in the form it documents, or the test has nothing to say"
+)]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
