@@ -9,6 +9,7 @@
 
 mod bench;
 mod documents;
+mod generate;
 mod guard;
 mod interrupt;
 mod offline;

@@ -126,11 +126,10 @@ impl DemoWriter {
     /// `generation` says what was to be written; its counts must be those that were sent.
     pub async fn publish(self, mut generation: Generation) -> Result<Published, TargetError> {
         let link = &self.demo.link;
-        let is_new = |table: &Table| !self.before.tables.contains_key(table.name.in_target().as_str());
-        for table in self.tables.iter().filter(|table| is_new(table)) {
-            if let Some(sql) = ddl::primary_key(table) {
-                link.client.batch_execute(&sql).await.map_err(|e| load_fault(&e, table.name.as_str()))?;
-            }
+        self.add_keys().await?;
+        let sent: u64 = self.sent.iter().map(|sent| sent.rows).sum();
+        if sent != generation.rows() {
+            return Err(TargetError::Protocol { what: "the tables of the generation" });
         }
         for (table, sent) in self.tables.iter().zip(&self.sent) {
             let name = table.name.in_target();
@@ -160,15 +159,51 @@ impl DemoWriter {
         };
         state::record_run(link, &run).await?;
         link.run("COMMIT", "commit").await?;
-        let filled =
-            self.tables.iter().zip(&self.sent).filter(|(_, sent)| sent.rows > 0).map(|(table, _)| table);
-        // The room of the old rows, and statistics for whoever queries next. What is published does not depend on it.
-        let tidy = format!("VACUUM (ANALYZE, SKIP_LOCKED) {}", inspect::quoted(filled));
-        let _ = link.client.batch_execute(&tidy).await;
+        self.tidy().await;
         let names: Vec<String> = self.tables.iter().map(|t| t.name.in_target().to_string()).collect();
         // The rows are published: whatever goes wrong from here on must not say that they are not.
         let rows = inspect::count(link, names.iter()).await.map_err(|_| TargetError::Lost)?;
         Ok(Published { rows, replaced: self.before.rows() })
+    }
+
+    /// Rows of a table before, `None` if it did not exist.
+    fn rows_before(&self, table: &Table) -> Option<u64> {
+        self.before.tables.get(table.name.in_target().as_str()).copied()
+    }
+
+    /// Gives the tables that were made in this run their keys: after the rows, which is faster than with them.
+    async fn add_keys(&self) -> Result<(), TargetError> {
+        let link = &self.demo.link;
+        let mut of_empty = String::new();
+        for (table, sent) in self.tables.iter().zip(&self.sent) {
+            match ddl::primary_key(table) {
+                Some(sql) if self.rows_before(table).is_none() && sent.rows == 0 => {
+                    of_empty.push_str(&sql);
+                    of_empty.push(';');
+                }
+                Some(sql) if self.rows_before(table).is_none() => {
+                    link.client.batch_execute(&sql).await.map_err(|e| load_fault(&e, table.name.as_str()))?;
+                }
+                _ => {}
+            }
+        }
+        link.run(&of_empty, "give empty tables their keys").await
+    }
+
+    /// Gives whoever queries next statistics, and the room of the old rows back. What is published does not depend on
+    /// it: the server's own housekeeping would come to it later.
+    async fn tidy(&self) {
+        for (statement, is_replaced) in [("ANALYZE", false), ("VACUUM (ANALYZE)", true)] {
+            let filled = self.tables.iter().zip(&self.sent).filter(|(_, sent)| sent.rows > 0);
+            let names = inspect::quoted(
+                filled
+                    .map(|(table, _)| table)
+                    .filter(|table| self.rows_before(table).is_some_and(|rows| rows > 0) == is_replaced),
+            );
+            if !names.is_empty() {
+                let _ = self.demo.link.client.batch_execute(&format!("{statement} {names}")).await;
+            }
+        }
     }
 }
 
