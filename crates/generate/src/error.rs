@@ -80,7 +80,11 @@ fn of_target(error: &TargetError) -> Trouble {
                 .clone_into(&mut trouble.hint);
         }
         // Nothing is published table by table here: what would hold one table elsewhere stops all of it.
-        TargetError::Held { .. } | TargetError::TableLocked { .. } => trouble.class = Class::Failed,
+        TargetError::Held { .. } => trouble.class = Class::Failed,
+        TargetError::TableLocked { .. } => {
+            trouble.class = Class::Failed;
+            "a table of the demo database is locked by another session".clone_into(&mut trouble.what);
+        }
         TargetError::Refused(Refusal::Identity(_)) => {
             "check host and port; a database that was enrolled for something else, restored from a copy or made anew \
              is not written. If it holds nothing that matters, an administrator drops and makes it anew, and the \

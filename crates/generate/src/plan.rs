@@ -89,7 +89,10 @@ impl Plan {
             tokio::task::spawn_blocking(move || practice.run(&mut |_: &'static str, _: &[Value]| Ok(())))
                 .await
                 .map_err(|_| GenerateError::Stopped)??;
-        Ok(GenerateReport::new(self.target(), &self.settings, &summary, began.elapsed()))
+        let mut report = GenerateReport::new(self.target(), &self.settings, &summary, began.elapsed());
+        let filled = report.tables.iter().filter(|table| table.rows > 0).count();
+        report.tables_empty = u64::try_from(self.tables.len().saturating_sub(filled)).unwrap_or(u64::MAX);
+        Ok(report)
     }
 
     pub(crate) fn target(&self) -> DemoTarget {

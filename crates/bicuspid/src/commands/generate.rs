@@ -148,7 +148,7 @@ async fn generate(
         counted(u64::from(report.patients), "patient"),
         counted(report.rows, "row"),
         report.target.database,
-        plan_place(&report),
+        place(&report),
         counted(report.rows_replaced, "row"),
         counted(report.tables_empty, "table"),
     ));
@@ -161,7 +161,8 @@ fn ended(report: &GenerateReport) -> Report {
     Report::new().with_all(report).with("peak_memory_bytes", memory::peak_bytes())
 }
 
-fn plan_place(report: &GenerateReport) -> String {
+/// Host and port as people write them.
+fn place(report: &GenerateReport) -> String {
     bicuspid_model::Host::new(&report.target.host, report.target.port).to_string()
 }
 

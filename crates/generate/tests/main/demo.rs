@@ -1,8 +1,9 @@
 //! The demo database of one test. Its name is a constant, so tests take turns on the one server.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bicuspid_generate::{GenerateError, GenerateReport, GenerateSettings, Plan, RunInfo, plan};
+use bicuspid_generate::{GenerateError, GenerateReport, GenerateSettings, Listener, Plan, RunInfo, plan};
 use bicuspid_guard::Identity;
 use bicuspid_model::{Date, FingerprintKey};
 use bicuspid_practice::Settings;
@@ -14,7 +15,7 @@ static TURN: Mutex<u32> = Mutex::new(0);
 pub(crate) struct DemoDatabase {
     pub(crate) database: PostgresDatabase,
     runtime: tokio::runtime::Runtime,
-    runs: std::cell::Cell<u32>,
+    runs: AtomicU32,
     turn: MutexGuard<'static, u32>,
 }
 
@@ -28,7 +29,7 @@ impl DemoDatabase {
         let database = servers.postgres().named_database("opendental_demo", &format!("demo_user_{turn}"));
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        Self { database, runtime, runs: std::cell::Cell::new(0), turn }
+        Self { database, runtime, runs: AtomicU32::new(0), turn }
     }
 
     pub(crate) fn settings(&self, patients: u32, seed: u64) -> GenerateSettings {
@@ -54,15 +55,22 @@ impl DemoDatabase {
     }
 
     pub(crate) fn run(&self, plan: Plan) -> Result<GenerateReport, GenerateError> {
-        let run = self.runs.get() + 1;
-        self.runs.set(run);
+        self.run_heard(plan, &|_| {})
+    }
+
+    pub(crate) fn run_heard(
+        &self,
+        plan: Plan,
+        listener: &Listener<'_>,
+    ) -> Result<GenerateReport, GenerateError> {
+        let run = self.runs.fetch_add(1, Ordering::Relaxed) + 1;
         let info = RunInfo {
             run_id: format!("run-{run}"),
             started_at: "2026-01-01T00:00:00Z".into(),
             tool_version: "0.0.0-test".into(),
             key: FingerprintKey::new([7; 16]),
         };
-        self.runtime.block_on(plan.run(info, &|_| {}))
+        self.runtime.block_on(plan.run(info, listener))
     }
 
     pub(crate) fn generate(&self, patients: u32, seed: u64) -> Result<GenerateReport, GenerateError> {

@@ -1,6 +1,7 @@
 //! What a generation leaves behind.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use bicuspid_generate::Event;
 use bicuspid_model::{FingerprintKey, Host, Value};
@@ -45,6 +46,7 @@ fn the_practice_arrives_whole_and_a_second_one_replaces_it() {
         expected.tables.iter().map(|t| (t.table.to_owned(), t.rows, format!("{:032x}", t.digest))).collect();
     assert_eq!(told, made);
     assert_eq!(report.tables, rehearsed.tables, "the dry run is the run");
+    assert_eq!(report.tables_empty, rehearsed.tables_empty);
     assert_eq!((report.rows, report.rows_replaced), (expected.rows(), 0));
     assert_eq!(report.target.database, "opendental_demo");
     let Host::Tcp { host, port } = &demo.database.endpoint.host else { panic!() };
@@ -79,6 +81,10 @@ fn the_practice_arrives_whole_and_a_second_one_replaces_it() {
     let line = format!("run-1 60 5 2023-03-02 2026-03-02 0.0.0-test {}", expected.rows());
     assert_eq!(demo.cell(ledger).unwrap(), line);
 
+    // Every row can be traced to the generation that wrote it.
+    let strangers = "SELECT count(*) FROM raw.procedurelog WHERE \"_loaded_at\" NOT IN (SELECT generated_at FROM bicuspid.generation)";
+    assert_eq!(demo.cell(strangers).unwrap(), "0");
+
     // Something of a person's own hangs on the rows.
     demo.admin(
         "CREATE SCHEMA mart; CREATE VIEW mart.patients AS SELECT count(*) AS n, min(\"_loaded_at\") AS at FROM raw.patient;
@@ -101,6 +107,54 @@ fn the_practice_arrives_whole_and_a_second_one_replaces_it() {
     // The same settings give the same rows again.
     let third = demo.generate(60, 5).unwrap();
     assert_eq!(third.tables, report.tables);
+}
+
+#[test]
+fn readers_see_the_old_rows_until_the_new_ones_are_whole() {
+    let demo = DemoDatabase::new();
+    demo.generate(30, 1).unwrap();
+    let plan = demo.plan(demo.settings(40, 2)).unwrap();
+    let seen = Mutex::new(Vec::new());
+    let report = demo.run_heard(plan, &|event| {
+        if !matches!(event, Event::Rows { .. }) {
+            // Another session, which neither waits nor sees a table empty or half full.
+            let rows = demo.database.query("SELECT count(*) FROM raw.patient");
+            seen.lock().unwrap().push((event, rows[0][0].clone().unwrap()));
+        }
+    });
+    assert_eq!(report.unwrap().patients, 40);
+    let seen = seen.into_inner().unwrap();
+    assert_eq!(seen, [(Event::Begun, "30".to_owned()), (Event::Proving, "30".to_owned())]);
+    assert_eq!(demo.cell("SELECT count(*) FROM raw.patient").unwrap(), "40");
+}
+
+#[test]
+fn a_long_reader_does_not_stop_a_generation() {
+    let demo = DemoDatabase::new();
+    demo.generate(30, 1).unwrap();
+    let plan = demo.plan(demo.settings(40, 2)).unwrap();
+    let (told, ready) = std::sync::mpsc::channel();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let endpoint = demo.database.endpoint.clone();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                let look = bicuspid_target::Analytics::connect(&endpoint).await.unwrap();
+                look.begin_view().await.unwrap();
+                let patient =
+                    bicuspid_opendental::model_table("patient", bicuspid_opendental::TypePolicy::Dbt);
+                let rows = look.read(&patient.unwrap(), None).await.unwrap();
+                told.send(()).unwrap();
+                let _ = held.recv();
+                drop(rows);
+            });
+        });
+        ready.recv().unwrap();
+        // A long reader is no hindrance, and none to it.
+        assert_eq!(demo.run(plan).unwrap().patients, 40);
+        drop(release);
+    });
 }
 
 #[test]
