@@ -229,7 +229,12 @@ impl SourceError {
 
 /// The kind of an input or output error in a few words; the operating system's text may hold names and paths.
 fn reason_of(cause: &std::io::Error) -> String {
-    cause.kind().to_string()
+    match cause.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file or socket".into(),
+        std::io::ErrorKind::PermissionDenied => "access was not allowed".into(),
+        std::io::ErrorKind::TimedOut => "no answer came in time".into(),
+        kind => kind.to_string(),
+    }
 }
 
 /// Turns a driver's error into ours. `what` names the table or the thing asked for.

@@ -205,7 +205,7 @@ fn check_names(discovered: &Discovered, settings: &SyncSettings) -> Result<(), S
                 .iter()
                 .map(|t| (distance(wanted, t.name.as_str()), t.name.to_string()))
                 .min()
-                .filter(|(d, _)| *d <= 3)
+                .filter(|(d, _)| *d <= wanted.chars().count().div_ceil(4))
                 .map(|(_, name)| name);
             return Err(SyncError::NoSuchTable { name: wanted.clone(), nearest });
         }

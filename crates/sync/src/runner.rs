@@ -443,11 +443,9 @@ fn check(planned: &Planned, extracted: &Extracted, settings: &SyncSettings) -> R
         let accepted = names(&settings.accept_shrink, planned.shaped.found.name.as_str());
         if !accepted && lost >= SHRINK_ROWS_MIN && share(lost) > share(before) * settings.shrink_share {
             return Err(bicuspid_target::TargetError::Held {
-                table: table.clone(),
+                table,
                 rule: "shrink",
-                detail: format!(
-                    "it had {before} rows and now has {rows}; if that is right, run again with --accept-shrink {table}"
-                ),
+                detail: format!("it had {before} rows and now has {rows}"),
             }
             .into());
         }

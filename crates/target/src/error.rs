@@ -191,7 +191,11 @@ impl TargetError {
                 "check TARGET_DB_NAME; `bicuspid grants` prints how to create it; Bicuspid never creates a database".into(),
             ),
             Self::PasswordFile(cause) => (
-                cause.kind().to_string(),
+                match cause.kind() {
+                    std::io::ErrorKind::NotFound => "there is no such file".into(),
+                    std::io::ErrorKind::PermissionDenied => "access was not allowed".into(),
+                    kind => kind.to_string(),
+                },
                 "check the path in TARGET_DB_PASSWORD_FILE and who may read it".into(),
             ),
             Self::Denied { .. } => (
@@ -212,6 +216,10 @@ impl TargetError {
             Self::Locked => (
                 "a run of Bicuspid is at work on it".into(),
                 "wait until it is done; `bicuspid status` shows its progress".into(),
+            ),
+            Self::Held { table, rule: "shrink", detail } => (
+                detail.clone(),
+                format!("if the rows are meant to be gone, run again with --accept-shrink {table}"),
             ),
             Self::Held { detail, .. } => {
                 (detail.clone(), "run again; if it stays, look at the table on the source".into())
