@@ -176,6 +176,32 @@ fn variables_of_others_have_no_say() {
     assert_eq!(demo.cell("SELECT count(*) FROM raw.patient").unwrap(), "20");
 }
 
+#[cfg(unix)]
+#[test]
+fn an_interrupt_or_a_kill_leaves_nothing_and_the_next_run_goes_on() {
+    use std::io::{BufRead as _, BufReader};
+    let demo = Demo::new();
+    for name in ["INT", "KILL"] {
+        let many = ["generate", "--patients", "5000", "--end-date", "2026-01-05", "--yes"];
+        let mut child = demo.bench.command(&many).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.starts_with("Writing") {
+            line.clear();
+            assert!(lines.read_line(&mut line).unwrap() > 0, "the run ended before it wrote anything");
+        }
+        child.stderr = Some(lines.into_inner());
+        let pid = child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        let ran = demo.bench.ended(child);
+        assert_eq!(ran.code, if name == "INT" { 130 } else { -1 }, "{}", ran.stderr);
+        // The server notices by itself, and rolls back.
+        assert!(demo.is_untouched());
+    }
+    assert_eq!(demo.bench.run(&[&GENERATE[..], &["--yes"]].concat()).code, 0);
+    assert_eq!(demo.cell("SELECT count(*) FROM raw.patient").unwrap(), "20");
+}
+
 #[test]
 fn no_other_database_of_the_server_is_connected_to() {
     let demo = Demo::new();
