@@ -120,6 +120,12 @@ fn readers_see_the_old_rows_until_the_new_ones_are_whole() {
             // Another session, which neither waits nor sees a table empty or half full.
             let rows = demo.database.query("SELECT count(*) FROM raw.patient");
             seen.lock().unwrap().push((event, rows[0][0].clone().unwrap()));
+            // Whoever would write into a table after its rows were judged has to wait.
+            let locks = demo.database.query(
+                "SELECT count(*) FROM pg_locks WHERE mode = 'ShareRowExclusiveLock' AND granted \
+                 AND relation IN ('raw.patient'::regclass, 'raw.account'::regclass)",
+            );
+            assert_eq!(locks, [[Some("2".to_owned())]]);
         }
     });
     assert_eq!(report.unwrap().patients, 40);
