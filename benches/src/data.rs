@@ -37,7 +37,8 @@ pub(crate) fn wide(clinic: &MariaDbDatabase, rows: u64, engine: &str) {
         (0..59).map(|n| format!("c{n} {}", KINDS.get(n % 10).copied().unwrap_or_default())).collect();
     let values: Vec<String> = (0..59).map(|n| value(n % 10, n)).collect();
     clinic.admin(&format!(
-        "CREATE TABLE wide (id bigint NOT NULL PRIMARY KEY, {}) ENGINE={engine};
+        "DROP TABLE IF EXISTS wide;
+         CREATE TABLE wide (id bigint NOT NULL PRIMARY KEY, {}) ENGINE={engine};
          INSERT INTO wide SELECT seq, {} FROM seq_1_to_{rows}",
         columns.join(", "),
         values.join(", ")
@@ -47,7 +48,8 @@ pub(crate) fn wide(clinic: &MariaDbDatabase, rows: u64, engine: &str) {
 /// Fills `narrow` with 10 columns.
 pub(crate) fn narrow(clinic: &MariaDbDatabase, rows: u64, engine: &str) {
     clinic.admin(&format!(
-        "CREATE TABLE narrow (id bigint NOT NULL PRIMARY KEY, PermType tinyint(3) unsigned NOT NULL,
+        "DROP TABLE IF EXISTS narrow;
+         CREATE TABLE narrow (id bigint NOT NULL PRIMARY KEY, PermType tinyint(3) unsigned NOT NULL,
              UserNum bigint NOT NULL, LogDateTime datetime NOT NULL, LogText varchar(255), PatNum bigint NOT NULL,
              CompName varchar(255) NOT NULL, FKey bigint NOT NULL, LogSource tinyint NOT NULL, DefNum bigint NOT NULL)
              ENGINE={engine};

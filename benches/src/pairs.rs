@@ -1,14 +1,62 @@
 //! A clinic and a target, and the flow between them.
 
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER};
 use bicuspid_model::{Column, Endpoint, Environment, FingerprintKey, Table, TargetType};
-use bicuspid_source::{Pace, Source, SourceOptions, Walk};
+use bicuspid_source::{FoundTable, Pace, Source, SourceOptions, Walk};
 use bicuspid_sync::{RunInfo, SyncReport, SyncSettings};
 use bicuspid_target::Analytics;
 
 pub(crate) type Fault = Box<dyn std::error::Error>;
+
+/// A table as the general rule shapes it.
+async fn shape(source: &mut Source, name: &str) -> Result<(FoundTable, Table), Fault> {
+    let discovered = source.discover().await?;
+    let found = discovered.tables.into_iter().find(|t| t.name.as_str() == name).ok_or("no such table")?;
+    let columns = found.columns.iter().map(|c| {
+        let source = c.source.clone().ok_or("an unknown type")?;
+        let target = TargetType::of(&source);
+        Ok(Column { name: c.name.clone(), source, target, nullable: c.nullable, withheld: false })
+    });
+    let columns = columns.collect::<Result<Vec<_>, &str>>()?;
+    let table = Table { name: found.name.clone(), columns, primary_key: found.primary_key.clone() };
+    Ok((found, table))
+}
+
+/// Loads the rows of a `COPY` file into a table that is made for it, key and all, and takes everything back.
+pub(crate) async fn load(
+    clinic: &Endpoint,
+    target: &Endpoint,
+    name: &str,
+    file: &Path,
+) -> Result<Duration, Fault> {
+    let mut source = Source::connect(clinic, SourceOptions::default()).await?;
+    let (_, table) = shape(&mut source, name).await?;
+    source.close().await;
+    let look = Analytics::connect(target).await?;
+    let identity = look.enrol(Environment::Test, FingerprintKey::new([7; 16]), "dbt", "bench").await?;
+    let mut writer = look.into_writer(identity).await?;
+    let mut file = File::open(file)?;
+    file.seek(SeekFrom::Start(u64::try_from(COPY_HEADER.len())?))?;
+    let length = file.metadata()?.len() - u64::try_from(COPY_HEADER.len() + COPY_TRAILER.len())?;
+    let mut rows = file.take(length);
+    let began = Instant::now();
+    let mut load = writer.first_load(&table).await?;
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        let read = rows.read(&mut piece)?;
+        if read == 0 {
+            break;
+        }
+        load.send(piece.get(..read).unwrap_or_default()).await?;
+    }
+    load.fill().await?;
+    Ok(began.elapsed())
+}
 
 /// Reads a table and throws its rows away; rows and bytes.
 pub(crate) async fn extract(
@@ -17,15 +65,7 @@ pub(crate) async fn extract(
     pace: Pace,
 ) -> Result<(u64, u64, Duration), Fault> {
     let mut source = Source::connect(clinic, SourceOptions { pace, ..SourceOptions::default() }).await?;
-    let discovered = source.discover().await?;
-    let found = discovered.tables.into_iter().find(|t| t.name.as_str() == name).ok_or("no such table")?;
-    let columns = found.columns.iter().map(|c| {
-        let source = c.source.clone().ok_or("an unknown type")?;
-        let target = TargetType::of(&source);
-        Ok(Column { name: c.name.clone(), source, target, nullable: true, withheld: false })
-    });
-    let columns = columns.collect::<Result<Vec<_>, &str>>()?;
-    let table = Table { name: found.name.clone(), columns, primary_key: found.primary_key.clone() };
+    let (found, table) = shape(&mut source, name).await?;
     let walk = Walk::of(&found, &table);
     let began = Instant::now();
     source.enter(&found.engine).await?;

@@ -66,7 +66,7 @@ impl SyncSettings {
             shrink_share: 0.1,
             accept_shrink: BTreeSet::new(),
             keyless_bytes_max: 10 * 1024 * 1024,
-            staging_memory_bytes: 8 * 1024 * 1024,
+            staging_memory_bytes: 4 * 1024 * 1024,
             staging_dir,
             reader_role: None,
             tool_version: tool_version.to_owned(),
