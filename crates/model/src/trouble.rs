@@ -63,6 +63,23 @@ impl Class {
     }
 }
 
+/// An input or output error in a few words. The operating system's own text may hold names and paths, and is not used.
+#[must_use]
+pub fn reason_of_io(cause: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match cause.kind() {
+        ErrorKind::NotFound => "there is no such file or socket".into(),
+        ErrorKind::PermissionDenied => "access was not allowed".into(),
+        ErrorKind::TimedOut => "no answer came in time".into(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "the disk is full".into(),
+        kind => match kind.to_string().as_str() {
+            // What a failed look-up of a host's name is called; the kind itself cannot be named yet.
+            "uncategorized error" | "other error" => "the host's name could not be found".into(),
+            known => known.to_owned(),
+        },
+    }
+}
+
 /// One trouble, complete enough to act on without a log. No field ever holds a cell value, a key or a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {

@@ -58,6 +58,9 @@ pub(crate) struct Wire {
     pub(crate) database: DatabaseName,
     /// Hashes of the statements that are prepared on this connection.
     prepared: HashSet<u64>,
+    /// An answer was not read to its end, because whoever waited for it went away. What comes next on the connection
+    /// could be taken for the answer to another question: it must not be used again.
+    interrupted: bool,
     /// Longest wait for an answer to be complete: beyond what the server allows itself, so that a server or network
     /// that fell silent ends the run instead of hanging it.
     patience: Duration,
@@ -88,6 +91,7 @@ impl Wire {
             flavour: unknown,
             database: endpoint.database.clone(),
             prepared: HashSet::new(),
+            interrupted: false,
             patience,
         };
         let facts = wire.prepare(endpoint, limits).await?;
@@ -150,6 +154,11 @@ impl Wire {
         self.prepared.len() >= PREPARED_RENEW
     }
 
+    /// Whether the connection may hold the rest of an answer that nobody read.
+    pub(crate) const fn is_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
     /// Sends one of the fixed statements that are not SELECTs.
     pub(crate) async fn command(&mut self, statement: &SessionStatement) -> Result<(), SourceError> {
         #[expect(
@@ -158,10 +167,22 @@ impl Wire {
         )]
         let query = sqlx::raw_sql(AssertSqlSafe(statement.sql().to_owned()));
         let lost = || SourceError::Lost { table: "the session".to_owned() };
+        self.begin_answer()?;
         let done = tokio::time::timeout(self.patience, query.execute(&mut self.connection))
             .await
             .map_err(|_| lost())?;
+        self.interrupted = false;
         done.map_err(|e| of_driver(&e, "the session"))?;
+        Ok(())
+    }
+
+    /// The connection counts as interrupted until the answer is complete: a future that is dropped meanwhile has no
+    /// other way to say so.
+    fn begin_answer(&mut self) -> Result<(), SourceError> {
+        if self.interrupted {
+            return Err(SourceError::Protocol { what: "the rest of an interrupted answer" });
+        }
+        self.interrupted = true;
         Ok(())
     }
 
@@ -194,6 +215,7 @@ impl Wire {
                 Value::Time(v) => query.bind(time_text(*v)),
             };
         }
+        self.begin_answer()?;
         let drain = async {
             let mut rows = query.fetch(&mut self.connection);
             let mut outcome = Ok(());
@@ -206,9 +228,9 @@ impl Wire {
             }
             outcome
         };
-        tokio::time::timeout(self.patience, drain)
-            .await
-            .unwrap_or_else(|_| Err(SourceError::Lost { table: what.to_owned() }))
+        let answered = tokio::time::timeout(self.patience, drain).await;
+        self.interrupted = answered.is_err();
+        answered.unwrap_or_else(|_| Err(SourceError::Lost { table: what.to_owned() }))
     }
 
     /// Sends a reading statement and collects its rows as texts.

@@ -1,6 +1,7 @@
 //! What can go wrong on the source's side.
 
 use bicuspid_guard::Refusal;
+use bicuspid_model::trouble::reason_of_io;
 use bicuspid_model::{Class, Side, Trouble};
 
 /// An error of the source. It never holds a value, a secret, or the server's own text.
@@ -157,7 +158,7 @@ impl SourceError {
         };
         let (why, hint): (String, &str) = match self {
             Self::Unreachable { cause, .. } => (
-                reason_of(cause),
+                reason_of_io(cause),
                 "check SOURCE_DB_HOST and SOURCE_DB_PORT, and that the server listens there and no firewall is between",
             ),
             Self::Tls { reason, .. } => (
@@ -181,7 +182,7 @@ impl SourceError {
                 "a server or proxy that ignores session settings cannot be read safely; connect to the server itself",
             ),
             Self::PasswordFile(cause) => {
-                (reason_of(cause), "check the path in SOURCE_DB_READONLY_PASSWORD_FILE and who may read it")
+                (reason_of_io(cause), "check the path in SOURCE_DB_READONLY_PASSWORD_FILE and who may read it")
             }
             Self::TimeLimit { .. } => (
                 "the server is busy, or the table is wider than was estimated".into(),
@@ -224,16 +225,6 @@ impl SourceError {
                 .into(),
             hint: hint.into(),
         }
-    }
-}
-
-/// The kind of an input or output error in a few words; the operating system's text may hold names and paths.
-fn reason_of(cause: &std::io::Error) -> String {
-    match cause.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file or socket".into(),
-        std::io::ErrorKind::PermissionDenied => "access was not allowed".into(),
-        std::io::ErrorKind::TimedOut => "no answer came in time".into(),
-        kind => kind.to_string(),
     }
 }
 

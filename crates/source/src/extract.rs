@@ -217,7 +217,7 @@ impl Source {
     /// Prepares to read a table of this engine, on a new connection if the old one has prepared many statements: InnoDB tables are read in a snapshot, others outside of any
     /// transaction, so that no metadata lock outlives a statement.
     pub async fn enter(&mut self, engine: &Engine) -> Result<(), SourceError> {
-        if self.wire.is_worn() {
+        if self.wire.is_worn() || self.wire.is_interrupted() {
             self.renew().await?;
         }
         let young = self.snapshot.is_some_and(|at| at.elapsed() < SNAPSHOT_AGE_MAX);
@@ -234,8 +234,12 @@ impl Source {
         Ok(())
     }
 
-    /// Gives the metadata lock of the table back and keeps the snapshot.
+    /// Gives the metadata lock of the table back and keeps the snapshot. A connection on which a read was cut short
+    /// is given up, and the snapshot and the lock with it.
     pub async fn leave(&mut self) -> Result<(), SourceError> {
+        if self.wire.is_interrupted() {
+            return self.renew().await;
+        }
         if self.snapshot.is_some() {
             self.wire.command(&session::rollback_to_savepoint()).await?;
         }
@@ -244,6 +248,10 @@ impl Source {
 
     /// Exchanges the connection for a new one to the same server, which is looked at as the first one was.
     async fn renew(&mut self) -> Result<(), SourceError> {
+        if self.wire.is_interrupted() {
+            // Its snapshot ends with the connection.
+            self.snapshot = None;
+        }
         self.end_snapshot().await?;
         let (wire, facts) = judged(&self.endpoint, &self.options.limits).await?;
         if (&facts.hostname, &facts.version) != (&self.facts.hostname, &self.facts.version) {

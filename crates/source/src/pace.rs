@@ -73,11 +73,11 @@ impl Pacer {
         } else {
             u128::from(self.rows)
         };
-        self.rows = self.within(round(u64::try_from(next).unwrap_or(ROWS_MAX)));
+        self.rows = self.within(u64::try_from(next).unwrap_or(ROWS_MAX));
     }
 
     fn within(&self, rows: u64) -> u64 {
-        rows.min(BYTES_AIM / self.row_bytes).clamp(1, ROWS_MAX)
+        round(rows.min(BYTES_AIM / self.row_bytes).min(ROWS_MAX))
     }
 
     /// How long to leave the server alone after a statement that took `elapsed`.

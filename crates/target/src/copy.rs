@@ -73,6 +73,11 @@ pub(crate) fn load_fault(error: &tokio_postgres::Error, table: &str) -> TargetEr
         Some("54000" | "54001" | "54011") => {
             held("postgres_limit", "a row or a key of it is larger than PostgreSQL can hold")
         }
+        // A data exception (class 22): an index over an expression that cannot be computed for a row, a character that
+        // the database's encoding lacks.
+        Some(code) if code.starts_with("22") => {
+            held("value_refused", "PostgreSQL refuses a value, or an index or rule added on the target does")
+        }
         _ => of_driver(error, &format!("load table {table}")),
     }
 }

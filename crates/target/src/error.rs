@@ -1,5 +1,6 @@
 //! What can go wrong on the target's side.
 
+use bicuspid_model::trouble::reason_of_io;
 use bicuspid_model::{Class, Side, Trouble};
 use tokio_postgres::error::SqlState;
 
@@ -191,11 +192,7 @@ impl TargetError {
                 "check TARGET_DB_NAME; `bicuspid grants` prints how to create it; Bicuspid never creates a database".into(),
             ),
             Self::PasswordFile(cause) => (
-                match cause.kind() {
-                    std::io::ErrorKind::NotFound => "there is no such file".into(),
-                    std::io::ErrorKind::PermissionDenied => "access was not allowed".into(),
-                    kind => kind.to_string(),
-                },
+                reason_of_io(cause),
                 "check the path in TARGET_DB_PASSWORD_FILE and who may read it".into(),
             ),
             Self::Denied { .. } => (

@@ -22,11 +22,14 @@ use crate::error::{TargetError, of_driver};
 const CONNECT_SECONDS_MAX: u64 = 10;
 
 /// The session of every connection: values mean the same on every server, nothing resolves through a search path,
-/// and no statement waits for a lock for long (a waiting DDL would stop every later reader).
+/// and no statement waits for a lock for long (a waiting DDL would stop every later reader). The server's limits for
+/// idle sessions do not hold: a session is idle for as long as the source is read (not every version knows each limit).
 const SESSION: &str = "SET search_path = pg_catalog; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; \
      SET IntervalStyle = 'postgres'; SET standard_conforming_strings = on; SET lock_timeout = '5s'; \
      SET statement_timeout = 0; SET row_security = off; SET default_transaction_isolation = 'read committed'; \
-     SET client_min_messages = 'error'; SET synchronous_commit = on";
+     SET client_min_messages = 'error'; SET synchronous_commit = on; \
+     SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_in_transaction_session_timeout', \
+     'idle_session_timeout', 'transaction_timeout')";
 
 /// A connection and the task that drives it.
 #[derive(Debug)]
@@ -46,6 +49,18 @@ impl Drop for Link {
 impl Link {
     /// Connects and sets the session up.
     pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Self, TargetError> {
+        // The driver's own limit ends with the socket's handshake: a tunnel or pooler may take the connection and
+        // never answer on it.
+        let limit = std::time::Duration::from_secs(2 * CONNECT_SECONDS_MAX);
+        tokio::time::timeout(limit, Self::connect_patiently(endpoint)).await.unwrap_or_else(|_| {
+            Err(TargetError::Unreachable {
+                host: endpoint.host.to_string(),
+                reason: "it took the connection and did not answer on it".into(),
+            })
+        })
+    }
+
+    async fn connect_patiently(endpoint: &Endpoint) -> Result<Self, TargetError> {
         let host = endpoint.host.to_string();
         let config = config(endpoint)?;
         let fault = |e: &tokio_postgres::Error| connect_fault(e, endpoint);
@@ -180,7 +195,7 @@ fn connect_fault(error: &tokio_postgres::Error, endpoint: &Endpoint) -> TargetEr
             if let Some(tls) = io.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
                 return TargetError::Tls { host, reason: tls.to_string() };
             }
-            return TargetError::Unreachable { host, reason: io.kind().to_string() };
+            return TargetError::Unreachable { host, reason: bicuspid_model::trouble::reason_of_io(io) };
         }
         cause = inner.source();
     }

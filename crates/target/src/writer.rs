@@ -171,17 +171,18 @@ impl Writer {
         if self.open {
             self.abandon().await?;
         } else {
-            self.link().run("BEGIN", "begin to write").await?;
+            // Told before it is sent, here and below: a future that is dropped while it waits for the answer has sent
+            // the statement all the same.
             self.open = true;
+            self.link().run("BEGIN", "begin to write").await?;
         }
         identity::prove(self.link(), &self.identity).await
     }
 
     async fn commit(&mut self) -> Result<(), TargetError> {
-        self.link().run("COMMIT", "commit").await?;
         self.open = false;
         self.pending = (0, 0);
-        Ok(())
+        self.link().run("COMMIT", "commit").await
     }
 
     /// Ends a first load. Small ones are committed some at a time, because each commit waits for the disk.
@@ -206,16 +207,16 @@ impl Writer {
     /// Marks the point of the transaction to which a table that is held goes back.
     async fn mark(&mut self) -> Result<(), TargetError> {
         if self.open {
-            self.link().run("SAVEPOINT first_load", "begin a table").await?;
             self.marked = true;
+            self.link().run("SAVEPOINT first_load", "begin a table").await?;
         }
         Ok(())
     }
 
     async fn unmark(&mut self) -> Result<(), TargetError> {
         if self.marked {
-            self.link().run("RELEASE SAVEPOINT first_load", "end a table").await?;
             self.marked = false;
+            self.link().run("RELEASE SAVEPOINT first_load", "end a table").await?;
         }
         Ok(())
     }
@@ -316,7 +317,10 @@ impl Writer {
         for one in publication.held {
             state::record_held(self.link(), one.table, &one.held).await?;
         }
-        let run = RunRecord { record: finish(&applied), ..run.clone() };
+        let mut run = RunRecord { record: finish(&applied), ..run.clone() };
+        if applied.iter().any(|one| one.held.is_some()) {
+            "held".clone_into(&mut run.outcome);
+        }
         state::record_run(self.link(), &run).await?;
         self.commit().await?;
         Ok(applied)
