@@ -83,6 +83,11 @@ impl<'a> Cutter<'a> {
         Ok(piece)
     }
 
+    /// Whether rows came after a chunk was full. Rows of one chunk that was cut before never do that.
+    fn is_past_a_cut(&self) -> bool {
+        self.done.len() > 1 || (self.done.len() == 1 && self.open.rows > 0)
+    }
+
     fn cut(&mut self, upper: Option<KeyBound>) {
         self.done.push(ChunkState { upper, fingerprint: std::mem::take(&mut self.open) });
         self.open_bytes = 0;
@@ -188,9 +193,10 @@ pub(crate) async fn differences(
             if staging.is_some() && !piece.batch.is_empty() {
                 waiting.push(piece.batch.into_bytes());
             }
-            // More rows than were recorded: it differs for sure, and need not be kept in memory to the end.
-            differs =
-                differs || now.rows > chunk.fingerprint.rows || (piece.is_last && now != chunk.fingerprint);
+            // More rows than were recorded, or more bytes than a chunk holds: it differs for sure, and need not be
+            // kept in memory to the end.
+            let has_grown = now.rows > chunk.fingerprint.rows || cutter.is_past_a_cut();
+            differs = differs || has_grown || (piece.is_last && now != chunk.fingerprint);
             if let (true, Some(staging)) = (differs, staging) {
                 for rows in waiting.drain(..) {
                     staging.push(rows)?;

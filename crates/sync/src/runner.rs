@@ -178,6 +178,8 @@ impl Flow<'_> {
     /// Reads a table that was loaded before, and stages what differs.
     async fn compare<'p>(&mut self, planned: &'p Planned) -> Result<Done<'p>, SyncError> {
         let shaped = &planned.shaped;
+        // Nothing may lie in an open transaction for as long as a comparison can take.
+        self.writer.settle().await?;
         let before = planned.state.as_ref().map(|s| s.fingerprint).unwrap_or_default();
         let chunks = self.writer.look().chunks(&shaped.table.name).await?;
         // Chunks that do not make up the table prove nothing.

@@ -143,7 +143,8 @@ async fn one_table(
     look.begin_view().await?;
     let compared = if !is_loaded {
         not_loaded(source, shaped, listener).await?
-    } else if shaped.goes_by_ranges() {
+    } else if shaped.goes_by_ranges() && !shaped.table.primary_key.is_empty() {
+        // Only a primary key keeps NULLs out of the target: a row without a key lies in no range.
         by_ranges(source, look, shaped, key, listener).await?
     } else {
         by_buckets(source, look, shaped, key, listener).await?
@@ -200,7 +201,6 @@ async fn by_ranges(
     listener: Listener<'_>,
 ) -> Result<Compared, SyncError> {
     let walk = shaped.walk.positions();
-    // Without a primary key the rows are a bag, even where another key says in which order they are read.
     let names = &shaped.table.primary_key;
     let mut compared = Compared::default();
     let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk);

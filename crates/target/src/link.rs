@@ -51,7 +51,7 @@ impl Link {
     pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Self, TargetError> {
         // The driver's own limit ends with the socket's handshake: a tunnel or pooler may take the connection and
         // never answer on it.
-        let limit = std::time::Duration::from_secs(2 * CONNECT_SECONDS_MAX);
+        let limit = std::time::Duration::from_secs(CONNECT_SECONDS_MAX);
         tokio::time::timeout(limit, Self::connect_patiently(endpoint)).await.unwrap_or_else(|_| {
             Err(TargetError::Unreachable {
                 host: endpoint.host.to_string(),

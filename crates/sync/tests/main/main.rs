@@ -15,4 +15,5 @@ mod flow;
 mod pair;
 mod random;
 mod render;
+mod review;
 mod torture;

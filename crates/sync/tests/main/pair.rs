@@ -90,6 +90,11 @@ impl Pair {
             .unwrap()
     }
 
+    /// Runs what a test does with the crates themselves.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
     /// One cell of the target, as text.
     pub(crate) fn cell(&self, sql: &str) -> Option<String> {
         self.target.query(sql).into_iter().next().and_then(|row| row.into_iter().next()).flatten()

@@ -1,0 +1,174 @@
+//! Faults that a hostile reader looked for: each test failed before what it holds was put right.
+
+use std::pin::pin;
+
+use bicuspid_model::{Column, Host, Table, TargetType};
+use bicuspid_sandbox::testing;
+use bicuspid_source::{FoundTable, Source, Walk};
+use bicuspid_sync::{Event, TableOutcome};
+use bicuspid_target::{Analytics, TargetError};
+
+use crate::pair::{Pair, difference, table, verified};
+
+fn plain(found: &FoundTable) -> Table {
+    let column = |c: &bicuspid_source::FoundColumn| {
+        let source = c.source.clone().unwrap();
+        let target = TargetType::of(&source);
+        Column { name: c.name.clone(), source, target, nullable: c.nullable, withheld: false }
+    };
+    Table {
+        name: found.name.clone(),
+        columns: found.columns.iter().map(column).collect(),
+        primary_key: found.primary_key.clone(),
+    }
+}
+
+/// Lets the other side of a socket get on with its work, this many times.
+async fn yields(times: u32) {
+    for _ in 0..times {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Two tables of one shape: an answer about the one must never pass for an answer about the other.
+#[test]
+fn a_read_that_was_dropped_leaves_no_answer_for_the_next() {
+    let pair = Pair::new("dropped");
+    pair.clinic.admin(
+        "CREATE TABLE a (id INT NOT NULL PRIMARY KEY, v VARCHAR(2000) NOT NULL) ENGINE=MyISAM;
+         CREATE TABLE b LIKE a; CREATE TABLE c LIKE a; ALTER TABLE c ENGINE=InnoDB;
+         INSERT INTO a SELECT seq, REPEAT('a', 2000) FROM seq_1_to_500;
+         INSERT INTO b SELECT seq + 1000000, REPEAT('b', 2000) FROM seq_1_to_500;
+         INSERT INTO c SELECT seq + 2000000, REPEAT('c', 2000) FROM seq_1_to_500",
+    );
+    pair.block_on(async {
+        let mut source = Source::connect(&pair.clinic.endpoint, pair.options.clone()).await.unwrap();
+        let found = source.discover().await.unwrap().tables;
+        let tables: Vec<(&FoundTable, Table)> = found.iter().map(|f| (f, plain(f))).collect();
+        let mut dropped = 0;
+        for round in 0..120_u32 {
+            let (one, next) = (round as usize % 3, (round as usize + 1) % 3);
+            let (found, table) = &tables[one];
+            let walk = Walk::of(found, table);
+            source.enter(&found.engine).await.unwrap();
+            {
+                let mut reader = source.reader(found, table, &walk);
+                let reading = async { while !reader.next(None).await.unwrap().is_last {} };
+                tokio::select! {
+                    biased;
+                    () = async { pin!(yields(round * 7)).await } => dropped += 1,
+                    () = reading => {}
+                }
+            }
+            source.leave().await.unwrap();
+            let (found, table) = &tables[next];
+            let walk = Walk::of(found, table);
+            source.enter(&found.engine).await.unwrap();
+            let mut reader = source.reader(found, table, &walk);
+            let (mut rows, mut is_last) = (0, false);
+            while !is_last {
+                let piece = reader.next(None).await.unwrap();
+                is_last = piece.is_last;
+                rows += piece.batch.len();
+                let letter = found.name.as_str().as_bytes()[0];
+                assert!(piece.batch.rows().all(|row| row.last() == Some(&letter)), "{}", found.name);
+            }
+            assert_eq!(rows, 500, "{} after {round}", found.name);
+            source.leave().await.unwrap();
+        }
+        assert!(dropped > 20, "{dropped} reads were dropped");
+    });
+}
+
+/// The target refuses rows while the source still sends them: the table is held and the others go on.
+#[test]
+fn rows_that_the_target_refuses_on_the_way_hold_their_table_alone() {
+    let pair = Pair::new("refused");
+    let columns: Vec<String> = (0..1300).map(|i| format!("c{i} BIGINT NOT NULL DEFAULT {i}")).collect();
+    for i in 0..6 {
+        pair.clinic.admin(&format!(
+            "CREATE TABLE wide{i} (id INT NOT NULL PRIMARY KEY, {}) ENGINE=MyISAM; INSERT INTO wide{i} (id) SELECT seq FROM seq_1_to_400;
+             CREATE TABLE z{i} (id INT NOT NULL PRIMARY KEY, v VARCHAR(5000)) ENGINE=MyISAM; INSERT INTO z{i} SELECT seq, REPEAT('{i}', 5000) FROM seq_1_to_{}",
+            columns.join(", "),
+            900 + i
+        ));
+    }
+    let run = pair.sync();
+    for i in 0..6_u64 {
+        let wide = table(&run, &format!("wide{i}"));
+        assert_eq!(wide.held.as_ref().unwrap().rule, "validate::postgres_limit");
+        let other = table(&run, &format!("z{i}"));
+        assert_eq!((other.outcome, other.inserted), (TableOutcome::Published, 900 + i));
+    }
+    let verify = pair.verify();
+    assert!((0..6).all(|i| verified(&verify, &format!("z{i}")).equal));
+}
+
+/// Without a primary key nothing on the target keeps a NULL out of the columns by which the table is walked.
+#[test]
+fn a_row_without_a_walk_key_is_seen_by_the_proof() {
+    let pair = Pair::new("nullwalk");
+    pair.clinic.admin(
+        "CREATE TABLE t (d DATETIME NOT NULL, v INT NOT NULL, UNIQUE (d));
+         INSERT INTO t SELECT '2024-01-01' + INTERVAL seq SECOND, seq FROM seq_1_to_40000",
+    );
+    assert!(!pair.sync().any_held());
+    assert!(pair.verify().equal);
+    pair.target.admin("INSERT INTO raw.t (d, v) VALUES (NULL, 1)");
+    assert_eq!(difference(&pair.verify(), "t"), (0, 1, 0));
+}
+
+/// What an index over an expression cannot compute is trouble of one table, not of the run.
+#[test]
+fn a_value_that_the_target_refuses_holds_its_table_alone() {
+    let pair = Pair::new("value");
+    pair.clinic.admin(
+        "CREATE TABLE t (id INT NOT NULL PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1), (2, 2);
+         CREATE TABLE u (id INT NOT NULL PRIMARY KEY, v INT); INSERT INTO u VALUES (1, 1)",
+    );
+    assert!(!pair.sync().any_held());
+    pair.target.admin("CREATE INDEX shares ON raw.t ((100 / v))");
+    pair.clinic.admin("UPDATE t SET v = 0 WHERE id = 1; UPDATE u SET v = 7");
+    let run = pair.sync();
+    assert_eq!(table(&run, "t").held.as_ref().unwrap().rule, "validate::value_refused");
+    assert_eq!(pair.cell("SELECT v::text FROM raw.t WHERE id = 1").unwrap(), "1");
+    assert_eq!(pair.cell("SELECT v::text FROM raw.u").unwrap(), "7", "the other table was published");
+    let outcome = format!("SELECT outcome FROM bicuspid.run WHERE run_id = '{}'", run.run_id);
+    assert_eq!(pair.cell(&outcome).unwrap(), "held", "the record of the run says so too");
+}
+
+/// Nothing is open on the target while a table is only compared.
+#[test]
+fn a_comparison_holds_no_transaction_open() {
+    let mut pair = Pair::new("open");
+    pair.clinic.admin("CREATE TABLE t (id INT NOT NULL PRIMARY KEY); INSERT INTO t VALUES (1)");
+    pair.sync();
+    pair.clinic.admin("CREATE TABLE fresh (id INT NOT NULL PRIMARY KEY); INSERT INTO fresh VALUES (1)");
+    let database = pair.target.endpoint.database.to_string();
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = std::sync::Arc::clone(&seen);
+    let rows = std::sync::atomic::AtomicU32::new(0);
+    pair.watch = Some(Box::new(move |event| {
+        if matches!(event, Event::Rows { .. }) && rows.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1
+        {
+            let sql = "SELECT count(*)::text FROM pg_stat_activity WHERE application_name = 'bicuspid' \
+                       AND datname = current_database() AND state = 'idle in transaction'";
+            let found = testing::servers().postgres_query(&database, sql);
+            noted.lock().unwrap().push(found[0][0].clone().unwrap());
+        }
+    }));
+    pair.sync();
+    assert_eq!(*seen.lock().unwrap(), ["0"]);
+}
+
+/// A tunnel or pooler that takes connections and never answers must not hang a run for ever.
+#[test]
+fn a_target_that_never_answers_is_given_up() {
+    let pair = Pair::new("mute");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut endpoint = pair.target.endpoint.clone();
+    endpoint.host = Host::new("127.0.0.1", listener.local_addr().unwrap().port());
+    let limit = std::time::Duration::from_mins(1);
+    let connected = pair.block_on(async { tokio::time::timeout(limit, Analytics::connect(&endpoint)).await });
+    assert!(matches!(connected, Ok(Err(TargetError::Unreachable { .. }))));
+}
