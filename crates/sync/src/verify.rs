@@ -66,7 +66,11 @@ pub async fn verify(
         let compared = match compared {
             Ok(compared) => compared,
             Err(error) => {
-                let of_table = matches!(&error, SyncError::Source(e) if e.is_of_table());
+                let of_table = match &error {
+                    SyncError::Source(error) => error.is_of_table(),
+                    SyncError::Target(error) => error.is_of_table(),
+                    _ => false,
+                };
                 if !of_table {
                     return Err(error);
                 }

@@ -28,7 +28,7 @@ impl CopyIn {
             .client
             .copy_in(&ddl::copy_in(into, table))
             .await
-            .map_err(|e| of_driver(&e, &format!("load table {}", table.name)))?;
+            .map_err(|e| load_fault(&e, table.name.as_str()))?;
         let mut pending = BytesMut::with_capacity(MESSAGE_BYTES + 4096);
         pending.extend_from_slice(COPY_HEADER);
         Ok(Self { sink: Box::pin(sink), table: table.name.to_string(), pending })
@@ -78,7 +78,15 @@ pub(crate) fn load_fault(error: &tokio_postgres::Error, table: &str) -> TargetEr
         Some(code) if code.starts_with("22") => {
             held("value_refused", "PostgreSQL refuses a value, or an index or rule added on the target does")
         }
-        _ => of_driver(error, &format!("load table {table}")),
+        _ => table_fault(error, "load", table),
+    }
+}
+
+/// A lock that was not granted is trouble of the table.
+fn table_fault(error: &tokio_postgres::Error, action: &str, table: &str) -> TargetError {
+    match of_driver(error, &format!("{action} table {table}")) {
+        TargetError::TableLocked { .. } => TargetError::TableLocked { table: table.into() },
+        other => other,
     }
 }
 
@@ -103,7 +111,7 @@ impl CopyOut {
             .client
             .copy_out(&ddl::copy_out(table, condition))
             .await
-            .map_err(|e| of_driver(&e, &format!("read table {}", table.name)))?;
+            .map_err(|e| table_fault(&e, "read", table.name.as_str()))?;
         Ok(Self {
             stream: Box::pin(stream),
             table: table.name.to_string(),
@@ -119,7 +127,7 @@ impl CopyOut {
         while !self.ended && self.buffer.len() < bytes_max.max(1) {
             match self.stream.next().await {
                 Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),
-                Some(Err(e)) => return Err(of_driver(&e, &format!("read table {}", self.table))),
+                Some(Err(e)) => return Err(table_fault(&e, "read", &self.table)),
                 None => self.ended = true,
             }
         }
@@ -145,7 +153,7 @@ impl CopyOut {
             }
             match self.stream.next().await {
                 Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),
-                Some(Err(e)) => return Err(of_driver(&e, &format!("read table {}", self.table))),
+                Some(Err(e)) => return Err(table_fault(&e, "read", &self.table)),
                 None => self.ended = true,
             }
         }

@@ -93,6 +93,9 @@ pub enum TargetError {
         /// Table.
         table: String,
     },
+    /// A lock on the load status or on schema `bicuspid` was not granted in time.
+    #[error("the load status or the state of the copy is locked by another session of the target")]
+    StateLocked,
     /// The server reported an error that Bicuspid does not know.
     #[error("the target reported SQLSTATE {code} at: {action}")]
     Server {
@@ -153,6 +156,7 @@ impl TargetError {
             Self::Lost => "target::lost".into(),
             Self::Full => "target::full".into(),
             Self::TableLocked { .. } => "target::table_locked".into(),
+            Self::StateLocked => "target::state_locked".into(),
             Self::Server { .. } => "target::server".into(),
             Self::Refused(refusal) => refusal.code().into(),
             Self::DemoUnfit { rule, .. } => format!("demo::{rule}"),
@@ -229,6 +233,10 @@ impl TargetError {
             Self::TableLocked { .. } => (
                 "a session of the target held a lock on it for longer than Bicuspid waits".into(),
                 "end long transactions on `raw` (a dashboard, a dbt run) and run again".into(),
+            ),
+            Self::StateLocked => (
+                "a session of the target held a lock on it for longer than Bicuspid waits".into(),
+                "end long transactions on `raw.etl_load_status` and on schema `bicuspid`, and run again".into(),
             ),
             Self::Server { code, .. } => {
                 (format!("SQLSTATE {code}"), "look the code up in the PostgreSQL manual, appendix A".into())

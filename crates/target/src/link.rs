@@ -31,6 +31,11 @@ const SESSION: &str = "SET search_path = pg_catalog; SET TimeZone = 'UTC'; SET D
      SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_in_transaction_session_timeout', \
      'idle_session_timeout', 'transaction_timeout')";
 
+/// Makes the server look once a second whether we are still there while it works on a long statement: it must not go
+/// on for a run that was stopped, with its locks and the lock of the run in hand.
+const NOTICE: &str = "SELECT set_config(name, '1000', false) FROM pg_settings \
+     WHERE name = 'client_connection_check_interval'";
+
 /// A connection and the task that drives it.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -75,6 +80,8 @@ impl Link {
         };
         let link = Self { client, driver, host, tls };
         link.run(SESSION, "set the session up").await?;
+        // Servers before version 14 have no such setting and those on Windows refuse it; they notice later.
+        let _ = link.run(NOTICE, "set the session up").await;
         Ok(link)
     }
 

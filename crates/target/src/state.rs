@@ -111,6 +111,14 @@ pub struct ProofSettings {
     pub type_policy: String,
 }
 
+/// A lock on the state keeps the whole run back, not one table of it.
+fn of_state(error: &tokio_postgres::Error, action: &str) -> TargetError {
+    match of_driver(error, action) {
+        TargetError::TableLocked { .. } => TargetError::StateLocked,
+        other => other,
+    }
+}
+
 fn unreadable() -> TargetError {
     TargetError::Protocol { what: "the state in schema bicuspid" }
 }
@@ -203,7 +211,7 @@ pub(crate) async fn record_table(
     changed: bool,
 ) -> Result<(), TargetError> {
     let action = "write the state of a table";
-    let fault = |e: tokio_postgres::Error| of_driver(&e, action);
+    let fault = |e: tokio_postgres::Error| of_state(&e, action);
     let name = table.in_target();
     let name = name.as_str();
     let fingerprint = record.fingerprint();
@@ -259,7 +267,7 @@ pub(crate) async fn record_unchanged(
     tables: &[TableName],
     run_id: &str,
 ) -> Result<(), TargetError> {
-    let fault = |e: tokio_postgres::Error| of_driver(&e, "write the state of unchanged tables");
+    let fault = |e: tokio_postgres::Error| of_state(&e, "write the state of unchanged tables");
     let names: Vec<String> = tables.iter().map(|t| t.in_target().to_string()).collect();
     link.client
         .execute(
@@ -290,7 +298,7 @@ pub(crate) async fn record_chunks(
 }
 
 async fn write_chunks(link: &Link, name: &str, chunks: &[ChunkState]) -> Result<(), TargetError> {
-    let fault = |e: tokio_postgres::Error| of_driver(&e, "write the chunks of a table");
+    let fault = |e: tokio_postgres::Error| of_state(&e, "write the chunks of a table");
     link.client.execute("DELETE FROM bicuspid.chunk WHERE table_name = $1", &[&name]).await.map_err(fault)?;
     // A thousand at a time: one statement each would cost a round trip each.
     for (part, piece) in chunks.chunks(1000).enumerate() {
@@ -318,7 +326,7 @@ async fn write_chunks(link: &Link, name: &str, chunks: &[ChunkState]) -> Result<
 
 /// Remembers why a table is held; its data and its proof stay as they were.
 pub(crate) async fn record_held(link: &Link, table: &TableName, held: &HeldState) -> Result<(), TargetError> {
-    let fault = |e: tokio_postgres::Error| of_driver(&e, "write why a table is held");
+    let fault = |e: tokio_postgres::Error| of_state(&e, "write why a table is held");
     let name = table.in_target();
     let name = name.as_str();
     let text = serde_json::to_string(held).map_err(|_| unreadable())?;
@@ -350,6 +358,6 @@ pub(crate) async fn record_run(link: &Link, run: &RunRecord) -> Result<(), Targe
             &[&run.run_id, &run.started_at, &run.outcome, &record],
         )
         .await
-        .map_err(|e| of_driver(&e, "write the record of the run"))?;
+        .map_err(|e| of_state(&e, "write the record of the run"))?;
     Ok(())
 }

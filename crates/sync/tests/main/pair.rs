@@ -53,27 +53,30 @@ impl Pair {
     }
 
     pub(crate) fn try_sync(&self) -> Result<SyncReport, SyncError> {
+        self.runtime.block_on(self.syncing())
+    }
+
+    /// A run that has not begun.
+    pub(crate) async fn syncing(&self) -> Result<SyncReport, SyncError> {
         let run_id = {
             let mut runs = self.runs.lock().unwrap();
             *runs += 1;
             format!("run-{runs}")
         };
-        self.runtime.block_on(async {
-            let look = Analytics::connect(&self.target.endpoint).await?;
-            let key = FingerprintKey::new([42; 16]);
-            let policy = self.settings.type_policy.name();
-            let identity = look.enrol(Environment::Test, key, policy, "0.0.0-test").await?;
-            let writer = look.into_writer(identity).await?;
-            let source = Source::connect(&self.clinic.endpoint, self.options.clone()).await?;
-            let run = RunInfo { run_id, started_at: "2026-01-01T00:00:00Z".into() };
-            let listener = |event| {
-                if let Some(watch) = &self.watch {
-                    watch(&event);
-                }
-                self.events.lock().unwrap().push(event);
-            };
-            bicuspid_sync::sync(source, writer, &self.settings, &run, &listener).await
-        })
+        let look = Analytics::connect(&self.target.endpoint).await?;
+        let key = FingerprintKey::new([42; 16]);
+        let policy = self.settings.type_policy.name();
+        let identity = look.enrol(Environment::Test, key, policy, "0.0.0-test").await?;
+        let writer = look.into_writer(identity).await?;
+        let source = Source::connect(&self.clinic.endpoint, self.options.clone()).await?;
+        let run = RunInfo { run_id, started_at: "2026-01-01T00:00:00Z".into() };
+        let listener = |event| {
+            if let Some(watch) = &self.watch {
+                watch(&event);
+            }
+            self.events.lock().unwrap().push(event);
+        };
+        bicuspid_sync::sync(source, writer, &self.settings, &run, &listener).await
     }
 
     pub(crate) fn sync(&self) -> SyncReport {

@@ -1,8 +1,9 @@
 //! Faults that a hostile reader looked for: each test failed before what it holds was put right.
 
 use std::pin::pin;
+use std::time::Duration;
 
-use bicuspid_model::{Column, Host, Table, TargetType};
+use bicuspid_model::{Class, Column, Host, Table, TargetType};
 use bicuspid_sandbox::testing;
 use bicuspid_source::{FoundTable, Source, Walk};
 use bicuspid_sync::{Event, TableOutcome};
@@ -171,4 +172,112 @@ fn a_target_that_never_answers_is_given_up() {
     let limit = std::time::Duration::from_mins(1);
     let connected = pair.block_on(async { tokio::time::timeout(limit, Analytics::connect(&endpoint)).await });
     assert!(matches!(connected, Ok(Err(TargetError::Unreachable { .. }))));
+}
+
+/// Holds locks on the target in a session of its own until it is dropped.
+struct Blocker<'a>(&'a Pair, std::process::Child);
+
+impl<'a> Blocker<'a> {
+    fn new(pair: &'a Pair, statement: &str) -> Self {
+        let database = pair.target.endpoint.database.to_string();
+        let servers = testing::servers();
+        let script = format!("BEGIN; {statement}; SELECT pg_sleep(600);");
+        let child = std::process::Command::new("psql")
+            .args(["-X", "-q", "-h"])
+            .arg(servers.postgres().socket_folder())
+            .args([
+                "-p",
+                &servers.postgres().port().to_string(),
+                "-U",
+                "postgres",
+                "-d",
+                &database,
+                "-c",
+                &script,
+            ])
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        assert!(testing::wait_until(LIMIT, || sleeping(pair, "psql") == 1), "the other session has its lock");
+        Self(pair, child)
+    }
+}
+
+impl Drop for Blocker<'_> {
+    fn drop(&mut self) {
+        let sql = "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'psql' AND wait_event = 'PgSleep'";
+        let ended = testing::servers().postgres_query(self.0.target.endpoint.database.as_str(), sql);
+        assert_eq!(ended.len(), 1);
+        self.1.wait().unwrap();
+    }
+}
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Sessions of a program that sleep in the target's database.
+fn sleeping(pair: &Pair, program: &str) -> usize {
+    let sql = format!(
+        "SELECT 1::text FROM pg_stat_activity WHERE datname = current_database() AND application_name = '{program}' \
+         AND wait_event = 'PgSleep'"
+    );
+    testing::servers().postgres_query(pair.target.endpoint.database.as_str(), &sql).len()
+}
+
+#[test]
+fn a_lock_on_the_state_stops_the_run_and_one_on_a_table_holds_the_table() {
+    let pair = Pair::new("locks");
+    pair.clinic.admin(
+        "CREATE TABLE t (id INT NOT NULL PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1);
+         CREATE TABLE u (id INT NOT NULL PRIMARY KEY, v INT); INSERT INTO u VALUES (1, 1)",
+    );
+    pair.sync();
+    pair.clinic.admin("UPDATE t SET v = 2; UPDATE u SET v = 2");
+    {
+        let _held = Blocker::new(&pair, "SELECT 1 FROM raw.etl_load_status FOR UPDATE");
+        let trouble = pair.try_sync().unwrap_err().trouble();
+        assert_eq!((trouble.code.as_str(), trouble.class), ("target::state_locked", Class::Failed));
+        assert_eq!(pair.cell("SELECT v::text FROM raw.u").unwrap(), "1", "nothing was published");
+    }
+    {
+        let _held = Blocker::new(&pair, "LOCK TABLE raw.t IN ACCESS EXCLUSIVE MODE");
+        let run = pair.sync();
+        assert_eq!(table(&run, "t").held.as_ref().unwrap().rule, "target::table_locked");
+        assert_eq!(pair.cell("SELECT v::text FROM raw.u").unwrap(), "2", "the other table was published");
+        let verify = pair.verify();
+        assert!(!verified(&verify, "t").equal && verified(&verify, "u").equal);
+    }
+    pair.sync();
+    assert!(pair.verify().equal);
+}
+
+/// A run that is stopped while the server works on a long statement leaves nothing at work behind it.
+#[test]
+fn a_stopped_run_gives_the_target_back() {
+    let pair = Pair::new("stopped");
+    pair.clinic.admin("CREATE TABLE t (id INT NOT NULL PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1)");
+    pair.sync();
+    pair.target.admin(
+        "CREATE FUNCTION public.dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(300); RETURN NEW; END $$;
+         CREATE TRIGGER dawdle BEFORE UPDATE ON raw.t FOR EACH ROW EXECUTE FUNCTION public.dawdle()",
+    );
+    pair.clinic.admin("UPDATE t SET v = 2");
+    pair.block_on(async {
+        let stuck = async {
+            while !tokio::task::block_in_place(|| sleeping(&pair, "bicuspid") == 1) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::select! {
+            run = pair.syncing() => panic!("the run ended: {run:?}"),
+            () = stuck => {}
+        }
+    });
+    assert!(
+        testing::wait_until(LIMIT, || sleeping(&pair, "bicuspid") == 0),
+        "the server is still at work for nobody"
+    );
+    pair.target.admin("DROP TRIGGER dawdle ON raw.t");
+    assert_eq!(table(&pair.sync(), "t").updated, 1);
 }
