@@ -69,6 +69,12 @@ pub enum SourceError {
         /// Table.
         table: String,
     },
+    /// The server could not read its own files of the table, as after a crash under MyISAM.
+    #[error("the source could not read its files of table {table}")]
+    Damaged {
+        /// Table.
+        table: String,
+    },
     /// A value has no exact form in the target.
     #[error("column {column} of table {table} holds a value without an exact form: {rule}")]
     Misfit {
@@ -116,6 +122,7 @@ impl SourceError {
             Self::TimeLimit { .. }
                 | Self::Drifted { .. }
                 | Self::Denied { .. }
+                | Self::Damaged { .. }
                 | Self::Misfit { .. }
                 | Self::Key { .. }
         )
@@ -136,6 +143,7 @@ impl SourceError {
             Self::TimeLimit { .. } => "source::time_limit".into(),
             Self::Drifted { .. } => "source::drifted".into(),
             Self::Denied { .. } => "source::denied".into(),
+            Self::Damaged { .. } => "source::damaged".into(),
             Self::Misfit { rule, .. } => format!("validate::{rule}"),
             Self::Key { .. } => "validate::key".into(),
             Self::Lost { .. } => "source::lost".into(),
@@ -195,6 +203,10 @@ impl SourceError {
                 "SELECT on it is not granted to the account".into(),
                 "grant SELECT on the table, or exclude it in bicuspid.toml",
             ),
+            Self::Damaged { .. } => (
+                "the server calls the table crashed, or a read of its files failed".into(),
+                "let the server's administrator check the table with CHECK TABLE, and look at the disk",
+            ),
             Self::Misfit { column, rule, .. } => (
                 format!("column `{column}` broke the rule `{rule}`"),
                 "choose another type for the column in bicuspid.toml, or exclude the column",
@@ -241,6 +253,7 @@ pub(crate) fn of_driver(error: &sqlx::Error, what: &str) -> SourceError {
                 1969 | 3024 | 1205 => SourceError::TimeLimit { table },
                 1146 | 1054 | 1412 | 1051 => SourceError::Drifted { table },
                 1142 | 1143 | 1370 => SourceError::Denied { table },
+                1016 | 1017 | 1030 | 1032 | 1034 | 1035 | 1194 | 1195 => SourceError::Damaged { table },
                 1040 | 1203 | 1226 => SourceError::Busy,
                 1053 | 1317 | 1927 | 4031 => SourceError::Lost { table },
                 code => SourceError::Server { code, table },

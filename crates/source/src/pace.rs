@@ -136,6 +136,18 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_few_however_the_width_of_rows_varies() {
+        let mut pacer = Pacer::new(Pace::Full, Duration::from_millis(10), 100);
+        let mut limits = std::collections::BTreeSet::new();
+        for width in (0..2000).map(|i| 1000 + i * 7 % 1500) {
+            let rows = pacer.rows();
+            limits.insert(rows);
+            pacer.learn(rows, rows * width, Duration::from_millis(1));
+        }
+        assert!(limits.len() <= 12, "{limits:?}");
+    }
+
+    #[test]
     fn strain_lengthens_the_pauses_and_passes() {
         let mut pacer = Pacer::new(Pace::Kind, Duration::from_millis(10), 100);
         let took = Duration::from_millis(5);

@@ -293,6 +293,17 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_one_chunk_never_go_past_a_cut() {
+        let mut cutter = Cutter::new(&KEY, &[0]);
+        cutter.add(&rows(0..8192)).unwrap();
+        assert!(!cutter.is_past_a_cut(), "a chunk that is just full is one chunk");
+        cutter.add(&rows(8192..8193)).unwrap();
+        assert!(cutter.is_past_a_cut());
+        cutter.add(&rows(8193..16384)).unwrap();
+        assert!(cutter.is_past_a_cut());
+    }
+
+    #[test]
     fn an_empty_range_leaves_no_chunk_but_the_last() {
         let upper = KeyBound::of_row(rows(7..8).last().unwrap(), &[0]);
         assert!(Cutter::new(&KEY, &[0]).end(upper).is_empty());

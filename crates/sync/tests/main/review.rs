@@ -281,3 +281,28 @@ fn a_stopped_run_gives_the_target_back() {
     pair.target.admin("DROP TRIGGER dawdle ON raw.t");
     assert_eq!(table(&pair.sync(), "t").updated, 1);
 }
+
+/// A table whose files are broken is held; a clinic with one such table is copied all the same.
+#[test]
+fn a_damaged_table_is_held_alone() {
+    let pair = Pair::new("damaged");
+    pair.clinic.admin(
+        "CREATE TABLE t (id INT NOT NULL PRIMARY KEY, v VARCHAR(300)) ENGINE=MyISAM; INSERT INTO t SELECT seq, REPEAT('x', 300) FROM seq_1_to_3000;
+         CREATE TABLE u (id INT NOT NULL PRIMARY KEY, v INT) ENGINE=MyISAM; INSERT INTO u VALUES (1, 1)",
+    );
+    pair.sync();
+    pair.clinic.admin("UPDATE u SET v = 2; FLUSH TABLES");
+    let folder = pair.clinic.query("SELECT @@datadir")[0][0].clone().unwrap();
+    let folder = std::path::PathBuf::from(String::from_utf8(folder).unwrap());
+    let data = folder.join(pair.clinic.name()).join("t.MYD");
+    let mut bytes = std::fs::read(&data).unwrap();
+    let half = bytes.len() / 2;
+    bytes[half..].fill(0xee);
+    std::fs::write(&data, bytes).unwrap();
+    let run = pair.sync();
+    assert_eq!(table(&run, "t").held.as_ref().unwrap().rule, "source::damaged");
+    assert_eq!(pair.cell("SELECT count(*)::text FROM raw.t").unwrap(), "3000");
+    assert_eq!(table(&run, "u").updated, 1);
+    let verify = pair.verify();
+    assert!(!verified(&verify, "t").equal && verified(&verify, "u").equal);
+}
