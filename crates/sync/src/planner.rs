@@ -313,6 +313,9 @@ async fn against_target(
         shaped.walk_names().iter().map(ColumnName::as_str).eq(state.walk.iter().map(String::as_str));
     let (mode, why) = if settings.full {
         (Mode::Full, "asked for".to_owned())
+    } else if state.fingerprint.rows > 0 && !look.has_rows(&shaped.table.name).await? {
+        // Somebody emptied it, perhaps to have it loaded anew: its fingerprints speak of rows that are gone.
+        (Mode::Full, "it was emptied on the target".to_owned())
     } else if state.shape != signature {
         (Mode::Full, "its columns changed".to_owned())
     } else if !same_walk {

@@ -136,6 +136,16 @@ impl Analytics {
         columns(&self.link, table).await
     }
 
+    /// Whether `raw.table` holds a row. One that is locked by somebody else is taken to hold some.
+    pub async fn has_rows(&self, table: &TableName) -> Result<bool, TargetError> {
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM raw.{})", table.in_target().postgres());
+        let asked = self.link.client.query_one(&sql, &[]).await.and_then(|row| row.try_get(0));
+        match asked.map_err(|e| of_driver(&e, "look into a table")) {
+            Err(TargetError::TableLocked { .. }) => Ok(true),
+            answer => answer,
+        }
+    }
+
     /// The server's clock, RFC 3339 UTC.
     pub async fn now(&self) -> Result<String, TargetError> {
         self.link

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bicuspid_model::{Class, Column, Host, Table, TargetType};
 use bicuspid_sandbox::testing;
 use bicuspid_source::{FoundTable, Source, Walk};
-use bicuspid_sync::{Event, TableOutcome};
+use bicuspid_sync::{Event, Mode, TableOutcome};
 use bicuspid_target::{Analytics, TargetError};
 
 use crate::pair::{Pair, difference, table, verified};
@@ -305,4 +305,23 @@ fn a_damaged_table_is_held_alone() {
     assert_eq!(table(&run, "u").updated, 1);
     let verify = pair.verify();
     assert!(!verified(&verify, "t").equal && verified(&verify, "u").equal);
+}
+
+/// Fingerprints of rows that are gone prove nothing: a table that was emptied on the target is filled again.
+#[test]
+fn a_table_that_was_emptied_on_the_target_is_filled_again() {
+    let pair = Pair::new("emptied");
+    pair.clinic.admin(
+        "CREATE TABLE t (id INT NOT NULL PRIMARY KEY, v INT); INSERT INTO t SELECT seq, seq FROM seq_1_to_100;
+         CREATE TABLE none (id INT NOT NULL PRIMARY KEY)",
+    );
+    pair.sync();
+    for emptied in ["TRUNCATE raw.t", "DELETE FROM raw.t"] {
+        pair.target.admin(emptied);
+        let run = pair.sync();
+        assert_eq!((table(&run, "t").mode, table(&run, "t").inserted), (Mode::Full, 100), "{emptied}");
+        assert_eq!(table(&run, "none").outcome, TableOutcome::Unchanged);
+        assert!(pair.verify().equal);
+    }
+    assert_eq!(table(&pair.sync(), "t").mode, Mode::Proof);
 }
