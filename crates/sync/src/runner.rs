@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use bicuspid_model::{Fingerprint, FingerprintKey, TableName};
-use bicuspid_source::{Source, Walk};
+use bicuspid_source::{Engine, Source, Walk};
 use bicuspid_target::{
     Applied, Change, ChunkState, HeldBack, HeldState, Publication, RunRecord, Scope, Staged, TableRecord,
-    TableState, Writer,
+    TableState, TargetError, Writer,
 };
 
 use crate::error::SyncError;
@@ -22,6 +22,9 @@ const SHRINK_ROWS_MIN: u64 = 10;
 
 /// Rows of a first load for which the small ones before it do not wait.
 const LARGE_ROWS: u64 = 100_000;
+
+/// How often a table is read again whose rows and counts did not agree because it was being written.
+const COUNT_RETRIES: u32 = 2;
 
 /// Names a run.
 #[derive(Debug, Clone)]
@@ -79,10 +82,14 @@ pub async fn sync(
             mode: planned.mode,
             rows_estimate: planned.shaped.found.rows_estimate,
         });
-        let outcome = match planned.mode {
-            Mode::First => flow.first_load(planned).await,
-            Mode::Proof | Mode::Full => flow.compare(planned).await,
-        };
+        let mut outcome = flow.table(planned).await;
+        let mut again = COUNT_RETRIES;
+        while again > 0 && matches!(&outcome, Err(error) if is_moving(planned, error)) {
+            again -= 1;
+            flow.source.leave().await?;
+            flow.writer.abandon().await?;
+            outcome = flow.table(planned).await;
+        }
         let outcome = match outcome {
             Ok(Done::Prepared(change)) => {
                 listener(Event::Border(Border::Staged));
@@ -142,6 +149,13 @@ struct Flow<'s> {
 impl Flow<'_> {
     fn staging(&self) -> Result<Staging, SyncError> {
         Staging::new(self.settings.staging_memory_bytes, &self.settings.staging_dir)
+    }
+
+    async fn table<'p>(&mut self, planned: &'p Planned) -> Result<Done<'p>, SyncError> {
+        match planned.mode {
+            Mode::First => self.first_load(planned).await,
+            Mode::Proof | Mode::Full => self.compare(planned).await,
+        }
     }
 
     /// Reads a table that the target does not have, straight into it.
@@ -425,13 +439,20 @@ fn record(planned: &Planned, extracted: &Extracted) -> TableRecord {
     }
 }
 
+/// Whether rows and counts disagree in a table without snapshots. As many rows may have come as went while it was read:
+/// then the counts agree with each other and not with the rows, and reading it again tells whether that was so.
+fn is_moving(planned: &Planned, error: &SyncError) -> bool {
+    matches!(planned.shaped.found.engine, Engine::TableLock(_))
+        && matches!(error, SyncError::Target(TargetError::Held { rule: "row_count", .. }))
+}
+
 /// The rules of a table, before anything of it becomes visible.
 fn check(planned: &Planned, extracted: &Extracted, settings: &SyncSettings) -> Result<(), SyncError> {
     let table = planned.shaped.found.name.to_string();
     let rows = extracted.fingerprint().rows;
     if !extracted.count_agrees() {
         let (before, after) = extracted.counted.unwrap_or_default();
-        return Err(bicuspid_target::TargetError::Held {
+        return Err(TargetError::Held {
             table,
             rule: "row_count",
             detail: format!("{rows} rows arrived, the source counted {before} before and {after} after"),
@@ -444,7 +465,7 @@ fn check(planned: &Planned, extracted: &Extracted, settings: &SyncSettings) -> R
         let share = |n: u64| f64::from(u32::try_from(n.min(u64::from(u32::MAX))).unwrap_or(u32::MAX));
         let accepted = names(&settings.accept_shrink, planned.shaped.found.name.as_str());
         if !accepted && lost >= SHRINK_ROWS_MIN && share(lost) > share(before) * settings.shrink_share {
-            return Err(bicuspid_target::TargetError::Held {
+            return Err(TargetError::Held {
                 table,
                 rule: "shrink",
                 detail: format!("it had {before} rows and now has {rows}"),

@@ -1,6 +1,8 @@
 //! Faults that a hostile reader looked for: each test failed before what it holds was put right.
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bicuspid_model::{Class, Column, Host, Table, TargetType};
@@ -146,12 +148,11 @@ fn a_comparison_holds_no_transaction_open() {
     pair.sync();
     pair.clinic.admin("CREATE TABLE fresh (id INT NOT NULL PRIMARY KEY); INSERT INTO fresh VALUES (1)");
     let database = pair.target.endpoint.database.to_string();
-    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let noted = std::sync::Arc::clone(&seen);
-    let rows = std::sync::atomic::AtomicU32::new(0);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let rows = AtomicU32::new(0);
     pair.watch = Some(Box::new(move |event| {
-        if matches!(event, Event::Rows { .. }) && rows.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1
-        {
+        if matches!(event, Event::Rows { .. }) && rows.fetch_add(1, Ordering::Relaxed) == 1 {
             let sql = "SELECT count(*)::text FROM pg_stat_activity WHERE application_name = 'bicuspid' \
                        AND datname = current_database() AND state = 'idle in transaction'";
             let found = testing::servers().postgres_query(&database, sql);
@@ -324,4 +325,39 @@ fn a_table_that_was_emptied_on_the_target_is_filled_again() {
         assert!(pair.verify().equal);
     }
     assert_eq!(table(&pair.sync(), "t").mode, Mode::Proof);
+}
+
+/// The front desk deletes as many rows as it adds while a table without snapshots is read.
+#[test]
+fn a_table_that_moved_while_it_was_read_is_read_again() {
+    let mut pair = Pair::new("moving");
+    pair.clinic.admin(
+        "CREATE TABLE t (id INT NOT NULL PRIMARY KEY, v INT) ENGINE=MyISAM; INSERT INTO t SELECT seq, seq FROM seq_1_to_20000",
+    );
+    let name = pair.clinic.name().to_owned();
+    let begun = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&begun);
+    let moved = AtomicU32::new(0);
+    pair.watch = Some(Box::new(move |event| match event {
+        Event::TableBegun { .. } => {
+            seen.fetch_add(1, Ordering::Relaxed);
+        }
+        Event::Rows { .. } => {
+            let run = seen.load(Ordering::Relaxed);
+            if moved.swap(run, Ordering::Relaxed) < run {
+                let from = 20_000 - run * 50;
+                testing::servers().mariadb_admin(&format!(
+                    "DELETE FROM `{name}`.t WHERE id > {from}; INSERT INTO `{name}`.t SELECT -seq - {from}, seq FROM `{name}`.seq_1_to_50"
+                ));
+            }
+        }
+        _ => {}
+    }));
+    for mode in [Mode::First, Mode::Proof] {
+        let run = pair.sync();
+        assert_eq!((table(&run, "t").mode, table(&run, "t").outcome), (mode, TableOutcome::Published));
+        assert_eq!(table(&run, "t").rows_source, 20_000);
+        assert_eq!(run.tables.iter().filter(|t| t.name == "t").count(), 1);
+        assert!(pair.verify().equal);
+    }
 }
