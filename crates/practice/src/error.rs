@@ -13,6 +13,12 @@ pub enum PracticeError {
         /// Number asked for.
         patients: u32,
     },
+    /// The number of locations is zero or above [`crate::LOCATIONS_MAX`].
+    #[error("a practice has between 1 and {max} locations, not {locations}", max = crate::LOCATIONS_MAX)]
+    Locations {
+        /// Number asked for.
+        locations: u32,
+    },
     /// The history would be shorter than a month or longer than [`crate::YEARS_MAX`] years.
     #[error("the history must be between a month and {max} years long, not {days} days", max = crate::YEARS_MAX)]
     Span {
@@ -44,6 +50,13 @@ impl PracticeError {
                 Class::Usage,
                 "the simulation follows each patient by itself".to_owned(),
                 "choose another number of patients",
+            ),
+            Self::Locations { .. } => (
+                "practice::locations",
+                Side::Local,
+                Class::Usage,
+                "each location has staff, chairs and patients of its own".to_owned(),
+                "choose another number of locations",
             ),
             Self::Span { .. } => (
                 "practice::span",

@@ -43,7 +43,7 @@ impl World<'_> {
     /// Makes every family of the history. Those that were there before bring their records along; the others call when
     /// their day comes.
     pub(crate) fn settle_families(&mut self, draw: &mut Draw) -> Result<(), PracticeError> {
-        let crate::settings::Settings { patients, seed, start_date, end_date } = self.settings;
+        let crate::settings::Settings { patients, seed, start_date, end_date, .. } = self.settings;
         for arrival in people::arrivals(patients, start_date, end_date, draw) {
             let id = u64::try_from(self.families.next_key().num()).unwrap_or_default();
             let mut draw = Draw::new(seed, Stream::Family, id, 0);

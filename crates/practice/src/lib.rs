@@ -56,7 +56,7 @@ mod world;
 
 pub use emit::{TableSummary, tables};
 pub use error::PracticeError;
-pub use settings::{PATIENTS_MAX, Settings, YEARS_MAX};
+pub use settings::{LOCATIONS_MAX, PATIENTS_MAX, Preset, Receivables, Settings, YEARS_MAX};
 pub use sink::{RowSink, SinkError};
 
 /// A practice that has not begun.
@@ -84,7 +84,7 @@ impl Practice {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`PracticeError::Patients`] and [`PracticeError::Span`] for settings out of bounds.
+    /// [`PracticeError::Patients`], [`PracticeError::Locations`] and [`PracticeError::Span`] for settings out of bounds.
     pub fn new(settings: Settings) -> Result<Self, PracticeError> {
         settings.check()?;
         Ok(Self { settings })

@@ -57,7 +57,7 @@ pub(crate) struct World<'s> {
 impl<'s> World<'s> {
     /// The practice on the morning of its first day, with the families that it has brought along.
     pub(crate) fn new(settings: Settings, sink: &'s mut dyn RowSink) -> Result<Self, PracticeError> {
-        let Settings { patients, seed, start_date, end_date } = settings;
+        let Settings { patients, seed, start_date, end_date, .. } = settings;
         let mut draw = Draw::new(seed, Stream::Office, 0, 0);
         let office = Office::new(patients, &mut draw);
         let fees = Fees::new(start_date, end_date, &mut draw);

@@ -54,7 +54,7 @@ fn any_size_and_span_runs() {
         (7, day(2020, 2, 29), day(2024, 2, 29)),
         (150, day(1995, 6, 1), day(1999, 12, 31)),
     ] {
-        let settings = Settings { patients, seed: 9, start_date: start, end_date: end };
+        let settings = Settings { start_date: start, ..Settings::new(patients, 9, end) };
         let made = Made::new(settings);
         assert_eq!(made.rows("patient").count(), usize::try_from(patients).unwrap());
         assert!(made.rows("patient").all(|r| r.date("SecDateEntry") < Some(end)));
