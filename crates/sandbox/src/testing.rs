@@ -13,6 +13,8 @@
 //! // `clinic.endpoint` holds an account that may only read.
 //! ```
 
+#[cfg(feature = "certificates")]
+mod certificates;
 mod mariadb_server;
 mod postgres_server;
 
@@ -21,6 +23,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+#[cfg(feature = "certificates")]
+pub use certificates::{Authority, ServerCertificate};
 pub use mariadb_server::{MariaDbDatabase, MariaDbServer};
 pub use postgres_server::{PostgresDatabase, PostgresServer};
 

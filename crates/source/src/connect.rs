@@ -12,6 +12,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySql, Row as _, ValueRef as _};
 
 use crate::error::{SourceError, of_driver};
+use crate::tls;
 
 /// Statements that the driver and the server keep prepared. It is never reached: a statement that is pushed out is
 /// closed by a packet that the server does not answer, and the next packet then waits for the network's delayed
@@ -329,12 +330,18 @@ fn options(endpoint: &Endpoint) -> Result<MySqlConnectOptions, SourceError> {
     Ok(match &endpoint.tls {
         Tls::Off => options.ssl_mode(MySqlSslMode::Disabled),
         Tls::Require => options.ssl_mode(MySqlSslMode::VerifyIdentity),
-        Tls::Ca(path) => options.ssl_mode(MySqlSslMode::VerifyIdentity).ssl_ca(path),
+        Tls::Ca(path) => {
+            let authority = tls::authority(path)?;
+            options.ssl_mode(MySqlSslMode::VerifyIdentity).ssl_ca_from_pem(authority)
+        }
     })
 }
 
 fn connect_fault(error: &sqlx::Error, endpoint: &Endpoint) -> SourceError {
     let host = endpoint.host.to_string();
+    if let Some(fault) = tls::fault(error, &host) {
+        return fault;
+    }
     match error {
         sqlx::Error::Database(database) => {
             let number = database
@@ -350,7 +357,6 @@ fn connect_fault(error: &sqlx::Error, endpoint: &Endpoint) -> SourceError {
                 code => SourceError::Server { code, table: "the connection".into() },
             }
         }
-        sqlx::Error::Tls(reason) => SourceError::Tls { host, reason: reason.to_string() },
         sqlx::Error::Io(cause) => SourceError::Unreachable { host, cause: cause.kind().into() },
         _ => SourceError::Protocol { what: "the server's greeting" },
     }

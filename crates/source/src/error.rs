@@ -1,8 +1,12 @@
 //! What can go wrong on the source's side.
 
+use std::path::PathBuf;
+
 use bicuspid_guard::Refusal;
 use bicuspid_model::trouble::reason_of_io;
 use bicuspid_model::{Class, Side, Trouble};
+
+use crate::tls;
 
 /// An error of the source. It never holds a value, a secret, or the server's own text.
 #[derive(Debug, thiserror::Error)]
@@ -21,8 +25,18 @@ pub enum SourceError {
     Tls {
         /// Host and port.
         host: String,
-        /// The reason in the TLS library's words, which name no secret.
+        /// The reason, in our own words.
         reason: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// The file of the private authority could not be used.
+    #[error("the authority's file {} could not be used", path.display())]
+    AuthorityFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
     },
     /// The server refused the account or its password.
     #[error("the source refused the account {user}")]
@@ -134,6 +148,7 @@ impl SourceError {
         match self {
             Self::Unreachable { .. } => "source::unreachable".into(),
             Self::Tls { .. } => "source::tls".into(),
+            Self::AuthorityFile { .. } => "source::authority_file".into(),
             Self::Login { .. } => "source::login".into(),
             Self::Database { .. } => "source::database".into(),
             Self::Busy => "source::busy".into(),
@@ -159,7 +174,7 @@ impl SourceError {
             return refusal.trouble();
         }
         let class = match self {
-            Self::PasswordFile(_) => Class::Usage,
+            Self::PasswordFile(_) | Self::AuthorityFile { .. } => Class::Usage,
             Self::Setting { .. } => Class::Refused,
             error if error.is_of_table() => Class::Held,
             _ => Class::Failed,
@@ -169,10 +184,8 @@ impl SourceError {
                 reason_of_io(cause),
                 "check SOURCE_DB_HOST and SOURCE_DB_PORT, and that the server listens there and no firewall is between",
             ),
-            Self::Tls { reason, .. } => (
-                reason.clone(),
-                "give the clinic's own authority with SOURCE_DB_TLS=ca:FILE; servers older than TLS 1.2 need an SSH tunnel",
-            ),
+            Self::Tls { reason, remedy, .. } => (reason.clone(), remedy),
+            Self::AuthorityFile { why, .. } => (why.clone(), tls::AUTHORITY_REMEDY),
             Self::Login { .. } => (
                 "the account does not exist for this client's address, or the password is not the one the server knows".into(),
                 "check SOURCE_DB_READONLY_USER and SOURCE_DB_READONLY_PASSWORD; `bicuspid grants` prints the account to ask the administrator for",

@@ -10,6 +10,7 @@ mod error;
 mod extract;
 mod meter;
 mod pace;
+mod tls;
 
 pub use connect::SourceFacts;
 pub use decode::Conversions;

@@ -11,6 +11,8 @@ use std::sync::Mutex;
 
 use bicuspid_model::{DatabaseName, Endpoint, Host, Password, Secret, Tls};
 
+#[cfg(feature = "certificates")]
+use super::certificates::{self, ServerCertificate};
 use super::{GONE_LIMIT, next_number, test_home};
 use crate::account::Account;
 use crate::error::{SandboxError, Server};
@@ -49,7 +51,41 @@ impl MariaDbServer {
     fn try_start(options: MariaDbOptions) -> Result<Self, SandboxError> {
         let account = Account::of_servers()?;
         let home = test_home("mariadb", account)?;
+        Self::start_in(home, options, account, |_| ())
+    }
+
+    /// Starts a server that encrypts with this certificate; clients may still ask for plain text.
+    #[cfg(feature = "certificates")]
+    #[must_use]
+    pub fn start_encrypted(mut options: MariaDbOptions, certificate: &ServerCertificate) -> Self {
+        let account = Account::of_servers().expect("an account for the server");
+        let home = test_home("mariadb", account).expect("a folder for the server");
+        options.arguments.extend([
+            format!("--ssl-cert={}", certificates::certificate_file(&home).display()),
+            format!("--ssl-key={}", certificates::key_file(&home).display()),
+        ]);
+        Self::start_in(home, options, account, |home| certificate.write(home, account))
+            .expect("a private MariaDB server that encrypts")
+    }
+
+    /// Changes the certificate of a server that encrypts; new connections see it.
+    #[cfg(feature = "certificates")]
+    pub fn present(&self, certificate: &ServerCertificate) {
+        certificate.write(&self.home, self.account);
+        let version = self.query("SELECT LOWER(VERSION())");
+        let is_mariadb = version.iter().flatten().flatten().any(|v| v.windows(7).any(|w| w == b"mariadb"));
+        self.admin(if is_mariadb { "FLUSH SSL" } else { "ALTER INSTANCE RELOAD TLS" });
+    }
+
+    /// Starts a server in this home; `furnish` puts into it what its options name.
+    fn start_in(
+        home: Home,
+        options: MariaDbOptions,
+        account: Account,
+        furnish: impl FnOnce(&Home),
+    ) -> Result<Self, SandboxError> {
         let started = mariadb::prepare(&home, &options, account)
+            .map(|()| furnish(&home))
             .and_then(|()| mariadb::start(&home, &options, account, Tether::Kept, None, |_| Ok(())));
         match started {
             Ok(server) => {

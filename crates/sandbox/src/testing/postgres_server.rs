@@ -11,6 +11,10 @@ use std::sync::Mutex;
 
 use bicuspid_model::{DatabaseName, Endpoint, Host, Password, Secret, Tls};
 
+#[cfg(feature = "certificates")]
+use super::certificates::{self, ServerCertificate};
+#[cfg(feature = "certificates")]
+use super::wait_until;
 use super::{GONE_LIMIT, next_number, test_home};
 use crate::account::Account;
 use crate::error::{SandboxError, Server};
@@ -50,7 +54,43 @@ impl PostgresServer {
     fn try_start(options: PostgresOptions) -> Result<Self, SandboxError> {
         let account = Account::of_servers()?;
         let home = test_home("postgres", account)?;
+        Self::start_in(home, options, account, |_| ())
+    }
+
+    /// Starts a server that encrypts with this certificate; clients may still ask for plain text.
+    #[cfg(feature = "certificates")]
+    #[must_use]
+    pub fn start_encrypted(mut options: PostgresOptions, certificate: &ServerCertificate) -> Self {
+        let account = Account::of_servers().expect("an account for the server");
+        let home = test_home("postgres", account).expect("a folder for the server");
+        options.settings.extend([
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", certificates::certificate_file(&home).display()),
+            format!("ssl_key_file={}", certificates::key_file(&home).display()),
+        ]);
+        Self::start_in(home, options, account, |home| certificate.write(home, account))
+            .expect("a private PostgreSQL server that encrypts")
+    }
+
+    /// Changes the certificate of a server that encrypts, and returns when new connections see it.
+    #[cfg(feature = "certificates")]
+    pub fn present(&self, certificate: &ServerCertificate) {
+        certificate.write(&self.home, self.account);
+        let loaded = || self.query("postgres", "SELECT pg_conf_load_time()");
+        let before = loaded();
+        self.admin("postgres", "SELECT pg_reload_conf()");
+        assert!(wait_until(GONE_LIMIT, || loaded() != before), "the server did not reload its settings");
+    }
+
+    /// Starts a server in this home; `furnish` puts into it what its options name.
+    fn start_in(
+        home: Home,
+        options: PostgresOptions,
+        account: Account,
+        furnish: impl FnOnce(&Home),
+    ) -> Result<Self, SandboxError> {
         let started = postgres::prepare(&home, &options, account)
+            .map(|()| furnish(&home))
             .and_then(|()| postgres::start(&home, &options, account, Tether::Kept, None, |_| Ok(())));
         match started {
             Ok(server) => {

@@ -1,0 +1,5 @@
+//! The clinic's side against real servers.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failed test")]
+
+mod tls;
