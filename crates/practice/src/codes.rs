@@ -159,6 +159,7 @@ pub(crate) const CODES: &[Service] = &[
     code("D9944", "night guard", "Guard", 600, Work::Other, TreatmentArea::Mouth),
     code("D9986", "missed visit", "Missed", 0, Work::Admin, TreatmentArea::Mouth),
     code("D9987", "visit cancelled late", "LateCx", 0, Work::Admin, TreatmentArea::Mouth),
+    code("~GRP~", "note for several procedures", "Group", 0, Work::Admin, TreatmentArea::None),
 ];
 
 /// Stands in for a code that does not exist; none of ours does.

@@ -50,6 +50,12 @@ definitions! {
     REMINDED = 20, ApptConfirmed, "Reminded", "";
     /// The patient said yes.
     CONFIRMED = 21, ApptConfirmed, "Confirmed", "";
+    /// The patient waits.
+    WAITING = 25, ApptConfirmed, "In the waiting room", "";
+    /// The patient sits in the chair.
+    SEATED = 26, ApptConfirmed, "In the chair", "";
+    /// The patient is at the desk again.
+    CHECKING_OUT = 28, ApptConfirmed, "At check-out", "";
     /// The patient came.
     SHOWED = 22, ApptConfirmed, "Came", "";
     /// The patient did not come.
@@ -104,6 +110,18 @@ definitions! {
     DIAGNOSIS_GUM = 113, Diagnosis, "Gum disease", "G";
     /// Tooth that cannot be kept.
     DIAGNOSIS_LOST = 114, Diagnosis, "Tooth beyond repair", "L";
+    /// Bitewings.
+    IMAGES_BITEWINGS = 133, ImageCats, "Bitewings", "X";
+    /// Full X-ray sets and whole-jaw pictures.
+    IMAGES_FULL = 134, ImageCats, "Full X-ray sets", "X";
+    /// Single X-rays.
+    IMAGES_SINGLE = 135, ImageCats, "Single X-rays", "X";
+    /// Photos.
+    IMAGES_PHOTO = 136, ImageCats, "Photos", "P";
+    /// Insurance cards.
+    IMAGES_CARD = 138, ImageCats, "Insurance cards", "";
+    /// Letters.
+    IMAGES_LETTER = 139, ImageCats, "Letters", "";
     /// First things first.
     PRIORITY_URGENT = 120, TxPriorities, "Urgent", "";
     /// Soon.

@@ -15,6 +15,18 @@ pub(crate) enum Stream {
     Payer = 3,
     /// A day at the front desk.
     Day = 4,
+    /// The people who work here.
+    Staff = 20,
+    /// What the program keeps of appointments.
+    Book = 21,
+    /// A form that somebody filled in.
+    Forms = 22,
+    /// A message on its way.
+    Post = 23,
+    /// The chart of a visit.
+    Chart = 24,
+    /// Health of a patient.
+    Health = 25,
 }
 
 impl Stream {
@@ -24,6 +36,12 @@ impl Stream {
             Self::Office => 2,
             Self::Payer => 3,
             Self::Day => 4,
+            Self::Staff => 20,
+            Self::Book => 21,
+            Self::Forms => 22,
+            Self::Post => 23,
+            Self::Chart => 24,
+            Self::Health => 25,
         }
     }
 }

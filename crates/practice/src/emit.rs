@@ -19,45 +19,178 @@ macro_rules! tables {
         }
 
         impl Rows {
+            /// In the order of declaration, which is that of the names.
             const ALL: &'static [(Self, &'static str)] = &[$((Self::$variant, $name)),+];
+
+            /// Position in [`Self::ALL`].
+            #[expect(clippy::as_conversions, reason = "members of an enumeration are numbered from 0")]
+            const fn position(self) -> usize {
+                self as usize
+            }
+
+            /// The table of that name, if the practice fills it.
+            pub(crate) fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().find(|(_, known)| *known == name).map(|(rows, _)| *rows)
+            }
         }
     };
 }
 
 tables! {
+    Account = "account",
     Adjustment = "adjustment",
+    AlertCategory = "alertcategory",
+    AlertCategoryLink = "alertcategorylink",
+    AlertItem = "alertitem",
+    AlertRead = "alertread",
+    AlertSub = "alertsub",
+    Allergy = "allergy",
+    AllergyDef = "allergydef",
     Appointment = "appointment",
+    AppointmentRule = "appointmentrule",
+    AppointmentType = "appointmenttype",
+    ApptField = "apptfield",
+    ApptFieldDef = "apptfielddef",
+    ApptNewPatThankYouSent = "apptnewpatthankyousent",
+    ApptReminderRule = "apptreminderrule",
+    ApptReminderSent = "apptremindersent",
+    ApptView = "apptview",
+    ApptViewItem = "apptviewitem",
+    AutoCode = "autocode",
+    AutoCodeCond = "autocodecond",
+    AutoCodeItem = "autocodeitem",
+    Automation = "automation",
+    AutoNote = "autonote",
+    AutoNoteControl = "autonotecontrol",
     Benefit = "benefit",
     Carrier = "carrier",
+    Cert = "cert",
+    CertEmployee = "certemployee",
+    ChartView = "chartview",
     Claim = "claim",
+    ClaimForm = "claimform",
+    ClaimFormItem = "claimformitem",
     ClaimPayment = "claimpayment",
     ClaimProc = "claimproc",
+    Clearinghouse = "clearinghouse",
     Clinic = "clinic",
+    CodeGroup = "codegroup",
     CommLog = "commlog",
+    Computer = "computer",
+    ComputerPref = "computerpref",
+    ConfirmationRequest = "confirmationrequest",
+    Contact = "contact",
     CovCat = "covcat",
     CovSpan = "covspan",
     Definition = "definition",
+    Disease = "disease",
+    DiseaseDef = "diseasedef",
+    DisplayField = "displayfield",
+    DisplayReport = "displayreport",
+    Document = "document",
+    ElectId = "electid",
+    EmailAddress = "emailaddress",
+    EmailAutograph = "emailautograph",
+    EmailMessage = "emailmessage",
+    EmailTemplate = "emailtemplate",
     Employee = "employee",
+    EntryLog = "entrylog",
+    Equipment = "equipment",
+    ErxLog = "erxlog",
+    EServiceLog = "eservicelog",
     Fee = "fee",
     FeeSched = "feesched",
+    GroupPermission = "grouppermission",
+    HistAppointment = "histappointment",
+    ImagingDevice = "imagingdevice",
+    InsBlueBookRule = "insbluebookrule",
+    InsFilingCode = "insfilingcode",
     InsPlan = "insplan",
     InsSub = "inssub",
+    LabCase = "labcase",
+    Laboratory = "laboratory",
+    LabTurnaround = "labturnaround",
+    Language = "language",
+    Letter = "letter",
+    Medication = "medication",
+    MedicationPat = "medicationpat",
+    MobileAppDevice = "mobileappdevice",
+    Mount = "mount",
+    MountDef = "mountdef",
+    MountItem = "mountitem",
+    MountItemDef = "mountitemdef",
     Operatory = "operatory",
-    PatPlan = "patplan",
+    PatFieldDef = "patfielddef",
+    PatFieldPickItem = "patfieldpickitem",
     Patient = "patient",
     PatientNote = "patientnote",
+    PatPlan = "patplan",
     Payment = "payment",
+    PayPeriod = "payperiod",
     PaySplit = "paysplit",
+    PayTerminal = "payterminal",
+    PerioExam = "perioexam",
+    PerioMeasure = "periomeasure",
+    Pharmacy = "pharmacy",
+    PharmClinic = "pharmclinic",
+    Preference = "preference",
+    Printer = "printer",
+    ProcApptColor = "procapptcolor",
+    ProcButton = "procbutton",
+    ProcButtonItem = "procbuttonitem",
+    ProcButtonQuick = "procbuttonquick",
+    ProcCodeNote = "proccodenote",
     ProcedureCode = "procedurecode",
     ProcedureLog = "procedurelog",
+    ProcGroupItem = "procgroupitem",
+    ProcMultiVisit = "procmultivisit",
+    ProcNote = "procnote",
+    Program = "program",
+    ProgramProperty = "programproperty",
     Provider = "provider",
+    ProviderErx = "providererx",
+    ProviderIdent = "providerident",
+    QuickPasteCat = "quickpastecat",
+    QuickPasteNote = "quickpastenote",
     Recall = "recall",
     RecallTrigger = "recalltrigger",
     RecallType = "recalltype",
+    Referral = "referral",
+    RequiredField = "requiredfield",
+    RxAlert = "rxalert",
+    RxDef = "rxdef",
+    RxPat = "rxpat",
     Schedule = "schedule",
+    ScheduledProcess = "scheduledprocess",
     ScheduleOp = "scheduleop",
     SecurityLog = "securitylog",
+    Sheet = "sheet",
+    SheetDef = "sheetdef",
+    SheetField = "sheetfield",
+    SheetFieldDef = "sheetfielddef",
+    SigButDef = "sigbutdef",
+    SigElementDef = "sigelementdef",
+    SmsFromMobile = "smsfrommobile",
+    SmsPhone = "smsphone",
+    SmsToMobile = "smstomobile",
+    StateAbbr = "stateabbr",
+    SubstitutionLink = "substitutionlink",
+    Supplier = "supplier",
+    Supply = "supply",
+    TaskList = "tasklist",
+    TimeCardRule = "timecardrule",
+    ToolButItem = "toolbutitem",
+    ToothInitial = "toothinitial",
+    UpdateHistory = "updatehistory",
+    UserGroup = "usergroup",
+    UserGroupAttach = "usergroupattach",
     UserOd = "userod",
+    UserOdApptView = "userodapptview",
+    UserOdPref = "userodpref",
+    UserQuery = "userquery",
+    VitalSign = "vitalsign",
+    WikiPage = "wikipage",
+    ZipCode = "zipcode",
 }
 
 /// Names of the tables that the practice fills, sorted.
@@ -80,6 +213,8 @@ pub struct TableSummary {
 struct Form {
     table: &'static str,
     columns: Vec<&'static str>,
+    /// Position of the key.
+    key: usize,
     /// Positions of the columns that the server would stamp.
     stamps: Vec<usize>,
     empty: Vec<Value>,
@@ -136,8 +271,38 @@ impl<'s> Emitter<'s> {
         stamp: DateTime,
         fill: impl FnOnce(&mut Row<'_>),
     ) -> Result<(), PracticeError> {
-        let position = Rows::ALL.iter().position(|(r, _)| *r == rows);
-        let form = position.and_then(|p| self.forms.get_mut(p)).ok_or(PracticeError::Fault("table"))?;
+        self.fill(rows, stamp, |_, row| fill(row)).map(|_| ())
+    }
+
+    /// Hands out one row under the next key of its table, and returns the key. Only for tables whose rows are all numbered
+    /// here.
+    pub(crate) fn add(
+        &mut self,
+        rows: Rows,
+        stamp: DateTime,
+        fill: impl FnOnce(&mut Row<'_>),
+    ) -> Result<i64, PracticeError> {
+        self.fill(rows, stamp, |key, row| {
+            if let Some(cell) = row.values.get_mut(key.0) {
+                *cell = Value::Int(key.1);
+            }
+            fill(row);
+        })
+    }
+
+    /// The key that [`Self::add`] will give next.
+    pub(crate) fn next_key(&self, rows: Rows) -> i64 {
+        self.forms.get(rows.position()).map_or(1, Form::next_key)
+    }
+
+    fn fill(
+        &mut self,
+        rows: Rows,
+        stamp: DateTime,
+        fill: impl FnOnce((usize, i64), &mut Row<'_>),
+    ) -> Result<i64, PracticeError> {
+        let form = self.forms.get_mut(rows.position()).ok_or(PracticeError::Fault("table"))?;
+        let number = form.next_key();
         form.row.clone_from(&form.empty);
         for position in &form.stamps {
             if let Some(cell) = form.row.get_mut(*position) {
@@ -145,7 +310,7 @@ impl<'s> Emitter<'s> {
             }
         }
         let mut row = Row { columns: &form.columns, values: &mut form.row, cursor: 0, unknown: None };
-        fill(&mut row);
+        fill((form.key, number), &mut row);
         if let Some(column) = row.unknown {
             return Err(PracticeError::Fault(column));
         }
@@ -156,7 +321,8 @@ impl<'s> Emitter<'s> {
         form.digest = form.digest.wrapping_add(hasher.finish128().as_u128());
         form.rows += 1;
         let table = form.table;
-        self.sink.row(table, &form.row).map_err(|source| PracticeError::Sink { table, source })
+        self.sink.row(table, &form.row).map_err(|source| PracticeError::Sink { table, source })?;
+        Ok(number)
     }
 
     /// What was handed out, by table.
@@ -172,12 +338,17 @@ impl Form {
         Self {
             table: table.name,
             columns: table.columns.iter().map(|c| c.name).collect(),
+            key: table.columns.iter().position(|c| c.primary_key).unwrap_or_default(),
             stamps: table.columns.iter().enumerate().filter(|(_, c)| c.on_update).map(|(i, _)| i).collect(),
             row: empty.clone(),
             empty,
             rows: 0,
             digest: 0,
         }
+    }
+
+    fn next_key(&self) -> i64 {
+        i64::try_from(self.rows).unwrap_or(i64::MAX).saturating_add(1)
     }
 }
 

@@ -273,6 +273,8 @@ impl World<'_> {
             self.procedures.take(num)?;
             self.emit_procedure(num, &procedure, ProcStat::EC, None)?;
         }
+        self.chart_teeth(key, first.at_seconds(11 * 3600 + 300))?;
+        self.take_history(key, first.at_seconds(11 * 3600))?;
         let person = self.patients.get_mut(key)?;
         person.first_visit = Some(first);
         person.stamp = last.at_seconds(15 * 3600);
@@ -399,7 +401,7 @@ impl World<'_> {
         let billing =
             if account.collection { Definition::COLLECTION_BILLING } else { Definition::STANDARD_BILLING };
         let slow = if account.purse == Purse::Never { "D" } else { "" };
-        let email = format!("{}.{}{}@example.com", person.first, person.last, key.num()).to_lowercase();
+        let email = names::mailbox(person.first, person.last, key.num());
         // Children have no telephone of their own.
         let mobile = if person.position == PatientPosition::Child { "" } else { person.phone.as_str() };
         self.out.row(Rows::Patient, person.stamp, |r| {

@@ -17,6 +17,7 @@ use crate::ledger::{About, Open};
 use crate::messages::{Log, Talk};
 use crate::money::Cents;
 use crate::mouth::Gums;
+use crate::office_life::Change;
 use crate::people::{Habit, Waiting};
 use crate::recall::{Kind, Recall};
 use crate::treatment::{self, Finding, Item, Reason};
@@ -47,11 +48,16 @@ impl World<'_> {
         }
         let procedures = std::mem::take(&mut visit.procedures);
         let done = self.complete(&visit, procedures)?;
+        let user = self.desk(draw);
+        let presence = Presence { arrived, seated, dismissed };
+        self.note_presence(key, &mut visit, presence, user)?;
         visit.status = ApptStatus::Complete;
         visit.confirmed = Definition::SHOWED;
         visit.stamp = dismissed;
-        self.emit_visit(key, &visit, Some(Presence { arrived, seated, dismissed }))?;
-        let user = self.desk(draw);
+        let closed = dismissed.plus_seconds(45);
+        self.keep_history(key, &visit, Change::Changed, closed, user, Some(presence))?;
+        self.emit_visit(key, &visit, Some(presence))?;
+        self.chart(key, &visit, &done, seated)?;
         let text = format!("Appointment {} completed", key.num());
         self.log(Log { permission: Permission::AppointmentEdit, patient, key: key.num(), user, text })?;
         self.claim(patient, &done, &visit, draw)?;

@@ -41,9 +41,10 @@ impl World<'_> {
 
     /// Notes a message of this moment.
     pub(crate) fn talk(&mut self, talk: Talk) -> Result<(), PracticeError> {
-        let Talk { patient, about, mode, direction, user, note } = talk;
         let now = self.now;
         let key = self.keys.talk.next();
+        self.carry(&talk, key)?;
+        let Talk { patient, about, mode, direction, user, note } = talk;
         let source = if user == 0 { CommItemSource::ApptReminder } else { CommItemSource::User };
         self.out.row(Rows::CommLog, now, |r| {
             r.set("CommlogNum", key)

@@ -21,6 +21,29 @@ impl Tooth {
     /// No tooth.
     pub(crate) const NONE: Self = Self(0);
 
+    /// The permanent teeth.
+    pub(crate) fn permanent() -> impl Iterator<Item = Self> {
+        (1..=32).map(Self)
+    }
+
+    /// The baby teeth that a child of that age has.
+    pub(crate) fn baby(years: i32) -> impl Iterator<Item = Self> {
+        // The four middle ones of each jaw are changed first, at six to eight; the others at nine to twelve.
+        let gone: fn(u8) -> bool = match years {
+            ..2 => |_| true,
+            2..7 => |_| false,
+            7..10 => |n| matches!(n, 36..=39 | 46..=49),
+            10..12 => |n| matches!(n, 34..=41 | 44..=51),
+            _ => |_| true,
+        };
+        (33..=52).filter(move |n| !gone(*n)).map(Self)
+    }
+
+    /// Its number: 1 to 32 for a permanent tooth, above for a baby tooth, 0 for none.
+    pub(crate) fn number(self) -> i64 {
+        i64::from(self.0)
+    }
+
     fn bit(self) -> u64 {
         1_u64.checked_shl(u32::from(self.0)).unwrap_or_default()
     }

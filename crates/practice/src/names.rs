@@ -170,6 +170,11 @@ pub(crate) fn phone(draw: &mut Draw) -> String {
     format!("({area})555-01{:02}", draw.below(100))
 }
 
+/// A mailbox that cannot exist: the domain is kept for examples.
+pub(crate) fn mailbox(first: &str, last: &str, number: i64) -> String {
+    format!("{first}.{last}{number}@example.com").to_lowercase()
+}
+
 /// An employer.
 pub(crate) fn employer(draw: &mut Draw) -> &'static str {
     draw.pick(EMPLOYERS)

@@ -25,7 +25,7 @@ pub(crate) struct Provider {
     off: [u8; 2],
     first: &'static str,
     last: &'static str,
-    npi: String,
+    pub(crate) npi: String,
 }
 
 impl Provider {

@@ -15,6 +15,7 @@ use crate::emit::Rows;
 use crate::error::PracticeError;
 use crate::events::Event;
 use crate::messages::{Log, Talk};
+use crate::office_life::{Answer, Change, kind_of};
 use crate::people::Waiting;
 use crate::treatment::{self, Item, Reason};
 use crate::world::World;
@@ -33,6 +34,19 @@ pub(crate) struct Visit {
     pub(crate) booked: DateTime,
     pub(crate) user: i64,
     pub(crate) stamp: DateTime,
+}
+
+impl Visit {
+    /// What the appointment is for, as the schedule shows it.
+    pub(crate) const fn described(&self) -> &'static str {
+        match self.reason {
+            Reason::First => "First exam",
+            Reason::Recall => "Check-up",
+            Reason::Emergency => "Pain",
+            Reason::Treatment => "Treatment",
+            Reason::Hygiene => "Hygiene treatment",
+        }
+    }
 }
 
 /// When somebody came, was seated and left.
@@ -231,6 +245,7 @@ impl World<'_> {
             recall.stamp = now;
         }
         self.expect_visit(key, slot, draw);
+        self.note_booking(key, user)?;
         let text = format!("Appointment {} made", key.num());
         self.log(Log { permission: Permission::AppointmentCreate, patient, key: key.num(), user, text })
     }
@@ -263,6 +278,7 @@ impl World<'_> {
         self.now = sent.plus_seconds(i64::from(draw.between(120, 20_000)));
         let user = self.desk(&mut draw);
         if draw.chance(chance) {
+            self.asked_to_confirm(key, start, sent, Answer::No)?;
             self.talk(Talk {
                 patient,
                 about: Definition::TALK_APPOINTMENT,
@@ -277,6 +293,8 @@ impl World<'_> {
         let visit = self.visits.get_mut(key)?;
         visit.confirmed = if answers { Definition::CONFIRMED } else { Definition::REMINDED };
         visit.stamp = self.now;
+        self.note_change(key, Change::Changed, self.now, 0)?;
+        self.asked_to_confirm(key, start, sent, if answers { Answer::Yes } else { Answer::None })?;
         if answers {
             self.talk(Talk {
                 patient,
@@ -322,6 +340,7 @@ impl World<'_> {
                     recall.stamp = now;
                 }
                 self.expect_visit(key, slot, draw);
+                self.note_change(key, Change::Changed, now, user)?;
                 let text = format!("Appointment {} moved", key.num());
                 return self.log(Log {
                     permission: Permission::AppointmentMove,
@@ -428,6 +447,8 @@ impl World<'_> {
             recall.scheduled = None;
             recall.stamp = self.now;
         }
+        let change = if visit.confirmed == Definition::FAILED { Change::Missed } else { Change::Cancelled };
+        self.keep_history(key, &visit, change, self.now, visit.user, None)?;
         self.emit_visit(key, &visit, None)
     }
 
@@ -450,13 +471,7 @@ impl World<'_> {
         let dentist = if hygiene { self.office.dentist_on(day, person.dentist) } else { visit.slot.provider };
         let listed = visit.status == ApptStatus::UnschedList;
         let pattern = pattern(visit.slot.minutes);
-        let described = match visit.reason {
-            Reason::First => "First exam",
-            Reason::Recall => "Check-up",
-            Reason::Emergency => "Pain",
-            Reason::Treatment => "Treatment",
-            Reason::Hygiene => "Hygiene treatment",
-        };
+        let kind = kind_of(visit, person);
         self.out.row(Rows::Appointment, visit.stamp, |r| {
             r.set("AptNum", key)
                 .set("PatNum", visit.patient)
@@ -472,7 +487,7 @@ impl World<'_> {
                     if listed { Definition::UNSCHEDULED_CALL } else { Definition::default() },
                 )
                 .set("IsNewPatient", visit.first)
-                .set("ProcDescript", described)
+                .set("ProcDescript", visit.described())
                 .set("IsHygiene", hygiene)
                 .set("DateTimeArrived", arrived)
                 .set("DateTimeSeated", seated)
@@ -480,6 +495,7 @@ impl World<'_> {
                 .set("InsPlan1", plan(0))
                 .set("InsPlan2", plan(1))
                 .set("DateTimeAskedToArrive", unset_time())
+                .set("AppointmentTypeNum", kind)
                 .set("SecUserNumEntry", visit.user)
                 .set("SecDateTEntry", visit.booked);
         })
@@ -487,7 +503,7 @@ impl World<'_> {
 }
 
 /// Provider time in the middle, ten minutes of assistant time at both ends: one character for five minutes.
-fn pattern(minutes: u32) -> String {
+pub(crate) fn pattern(minutes: u32) -> String {
     let length = usize::try_from(minutes / 5).unwrap_or_default();
     let ends = "/".repeat(2.min(length / 2));
     format!("{ends}{}{ends}", "X".repeat(length - 2 * ends.len()))

@@ -14,6 +14,7 @@ use crate::events::{Event, Queue};
 use crate::fees::Fees;
 use crate::messages::Log;
 use crate::office::Office;
+use crate::office_life::OfficeLife;
 use crate::payers::Payers;
 use crate::people::{Family, Patient};
 use crate::procedures::Procedure;
@@ -52,6 +53,7 @@ pub(crate) struct World<'s> {
     pub(crate) procedures: Arena<ProcedureKey, Procedure>,
     pub(crate) claims: Arena<ClaimKey, Claim>,
     pub(crate) keys: Keys,
+    pub(crate) life: OfficeLife,
 }
 
 impl<'s> World<'s> {
@@ -77,6 +79,7 @@ impl<'s> World<'s> {
             procedures: Arena::default(),
             claims: Arena::default(),
             keys: Keys::default(),
+            life: OfficeLife::default(),
         };
         world.set_up()?;
         world.settle_families(&mut draw)?;
@@ -91,6 +94,7 @@ impl<'s> World<'s> {
         self.payers.emit(&mut self.out, stamp, seed)?;
         crate::recall::emit_kinds(&mut self.out, stamp)?;
         self.diary.emit_hours(&mut self.out, &self.office, end_date)?;
+        self.furnish()?;
         let mut day = start_date;
         while day < end_date {
             if is_open(day) {

@@ -21,9 +21,14 @@ fn nothing_is_stamped_on_or_after_the_as_of_date() {
                 "SchedDate",
                 "DateDue",
                 "DateDueCalc",
+                "DateTimeDue",
                 "DateScheduled",
+                // Of requests to confirm, and of reminders.
+                "DateTimeConfirmExpire",
+                "ApptDateTime",
             ];
-            if ahead.contains(&column.name) {
+            // Pay periods are set up ahead.
+            if ahead.contains(&column.name) || *table == "payperiod" {
                 continue;
             }
             for row in rows {

@@ -9,6 +9,27 @@ fn settings(patients: u32, seed: u64) -> Settings {
     Settings::new(patients, seed, Date::from_ymd(2026, 3, 2).unwrap())
 }
 
+/// Lists, and what follows from dates and from the size of the office alone.
+#[rustfmt::skip]
+const SAME_FOR_EVERY_SEED: &[&str] = &[
+    "account", "alertcategory", "alertcategorylink", "alertitem", "alertread", "alertsub", "allergydef",
+    "appointmentrule", "appointmenttype", "apptfielddef", "apptreminderrule", "apptview", "apptviewitem",
+    "autocode", "autocodecond", "autocodeitem", "automation", "autonote", "autonotecontrol", "cert",
+    "chartview", "claimform", "claimformitem", "clearinghouse", "clinic", "codegroup", "computer",
+    "computerpref", "contact", "covcat", "covspan", "definition", "diseasedef", "displayfield",
+    "displayreport", "electid", "emailaddress", "emailautograph", "emailtemplate", "equipment", "feesched",
+    "grouppermission", "imagingdevice", "insbluebookrule", "insfilingcode", "laboratory", "labturnaround",
+    "language", "letter", "medication", "mobileappdevice", "mountdef", "mountitemdef", "operatory",
+    "patfielddef", "patfieldpickitem", "payperiod", "payterminal", "pharmacy", "pharmclinic", "preference",
+    "printer", "procapptcolor", "procbutton", "procbuttonitem", "procbuttonquick", "proccodenote",
+    "procedurecode", "program", "programproperty", "providerident", "quickpastecat", "quickpastenote",
+    "recalltrigger", "recalltype", "requiredfield", "rxalert", "rxdef", "schedule", "scheduledprocess",
+    "scheduleop", "sheetdef", "sheetfielddef", "sigbutdef", "sigelementdef", "smsphone", "stateabbr",
+    "substitutionlink", "supplier", "supply", "tasklist", "timecardrule", "toolbutitem", "updatehistory",
+    "usergroup", "usergroupattach", "userod", "userodapptview", "userodpref", "userquery", "wikipage",
+    "zipcode",
+];
+
 #[test]
 fn a_seed_repeats_itself_and_another_does_not() {
     let (first, again, other) =
@@ -17,18 +38,7 @@ fn a_seed_repeats_itself_and_another_does_not() {
     assert_eq!(first.tables, again.tables);
     for table in &first.summary.tables {
         let changed = other.summary.tables.iter().find(|t| t.table == table.table).unwrap();
-        let fixed = [
-            "clinic",
-            "covcat",
-            "covspan",
-            "definition",
-            "feesched",
-            "procedurecode",
-            "recalltrigger",
-            "recalltype",
-        ];
-        let fixed = fixed.contains(&table.table)
-            || ["operatory", "userod", "schedule", "scheduleop"].contains(&table.table);
+        let fixed = SAME_FOR_EVERY_SEED.contains(&table.table);
         assert_eq!(changed.digest == table.digest, fixed, "{}", table.table);
     }
 }
