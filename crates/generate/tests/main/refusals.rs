@@ -78,11 +78,10 @@ fn what_does_not_belong_into_raw_is_refused_and_passes_once_it_is_gone() {
             "notes",
         ),
         (
-            "INSERT INTO raw.account (\"AccountNum\", \"Description\", \"AcctType\", \"BankNumber\", \"Inactive\", \
-             \"AccountColor\", \"IsRetainedEarnings\") VALUES (1, '', 0, '', false, 0, false)",
-            "DELETE FROM raw.account",
+            "INSERT INTO raw.instructor (\"InstructorNum\", \"LName\", \"FName\", \"Suffix\") VALUES (1, '', '', '')",
+            "DELETE FROM raw.instructor",
             "demo::unaccounted_rows",
-            "account",
+            "instructor",
         ),
     ] {
         demo.admin(make);

@@ -123,7 +123,7 @@ fn readers_see_the_old_rows_until_the_new_ones_are_whole() {
             // Whoever would write into a table after its rows were judged has to wait.
             let locks = demo.database.query(
                 "SELECT count(*) FROM pg_locks WHERE mode = 'ShareRowExclusiveLock' AND granted \
-                 AND relation IN ('raw.patient'::regclass, 'raw.account'::regclass)",
+                 AND relation IN ('raw.patient'::regclass, 'raw.instructor'::regclass)",
             );
             assert_eq!(locks, [[Some("2".to_owned())]]);
         }

@@ -103,6 +103,10 @@ fn every_cell_fits_its_column() {
                     _ => false,
                 };
                 assert!(fits, "{table}.{}: {:?}", column.name, row[position]);
+                // What is read as a boolean must be one.
+                if let (Value::Int(v), true) = (&row[position], column.flag || column.dbt_boolean) {
+                    assert!(matches!(v, 0 | 1), "{table}.{} = {v}", column.name);
+                }
                 if let (Value::Int(v), Some(name)) = (&row[position], column.enumeration) {
                     let known = facts().enumeration(name).unwrap().member(&v.to_string()).is_some();
                     assert!(known || *v == 0, "{table}.{} = {v} of {name}", column.name);
