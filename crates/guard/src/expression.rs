@@ -19,11 +19,14 @@ const REPLACEMENT_BYTES_MAX: usize = 8;
 /// Longest pattern of a regular expression, in bytes, and the most repetitions in it.
 const PATTERN_BYTES_MAX: usize = 100;
 const PATTERN_REPEATS_MAX: usize = 3;
+/// Most groups in a pattern without repetitions.
+const PATTERN_GROUPS_MAX: usize = 3;
 
 impl Walk<'_> {
     pub(crate) fn expression(&mut self, expr: &Expr) -> Step {
+        self.burden.evaluate()?;
         match expr {
-            Expr::Identifier(_) => Ok(()),
+            Expr::Identifier(_) => self.burden.column(None),
             Expr::CompoundIdentifier(parts) => self.column(parts),
             Expr::Value(value) => literal(value),
             Expr::TypedString(typed) => typed_literal(typed),
@@ -41,9 +44,11 @@ impl Walk<'_> {
             | Expr::IsUnknown(inner)
             | Expr::IsNotUnknown(inner) => self.expression(inner),
             Expr::UnaryOp { op, expr } => match op {
-                UnaryOperator::Plus | UnaryOperator::Minus | UnaryOperator::Not | UnaryOperator::BangNot => {
-                    self.expression(expr)
-                }
+                UnaryOperator::Plus
+                | UnaryOperator::Minus
+                | UnaryOperator::Not
+                | UnaryOperator::BangNot
+                | UnaryOperator::BitwiseNot => self.expression(expr),
                 _ => refuse(Rule::Expression),
             },
             Expr::BinaryOp { left, op, right } => {
@@ -142,7 +147,7 @@ impl Walk<'_> {
             return refuse(Rule::Function);
         }
         match parts {
-            [_, _] => Ok(()),
+            [table, _] => self.burden.column(Some(&table.value)),
             [schema, _, _] => self.scope().schema(&schema.value),
             _ => refuse(Rule::Schema),
         }
@@ -321,6 +326,9 @@ fn operator(op: &BinaryOperator) -> Step {
         | BinaryOperator::And
         | BinaryOperator::Or
         | BinaryOperator::Xor
+        // An `or` to some sessions, a concatenation to others, and a reading to both.
+        | BinaryOperator::StringConcat
+        | BinaryOperator::BitwiseXor
         | BinaryOperator::BitwiseOr
         | BinaryOperator::BitwiseAnd
         | BinaryOperator::PGBitwiseShiftLeft
@@ -372,13 +380,16 @@ fn plain_name(name: &sqlparser::ast::ObjectName) -> Step {
     }
 }
 
-/// A regular expression that no engine can be made to think long about: short, without groups, with few repetitions.
+/// A regular expression that no engine can be made to think long about: short, with few repetitions, or with few groups
+/// and no repetition at all.
 fn regular(pattern: &Expr) -> Step {
     let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), span: _ }) = pattern else {
         return refuse(Rule::FunctionArguments);
     };
     let repeats = text.bytes().filter(|b| matches!(b, b'*' | b'+' | b'?' | b'{')).count();
-    if text.len() > PATTERN_BYTES_MAX || repeats > PATTERN_REPEATS_MAX || text.contains('(') {
+    let groups = text.matches('(').count();
+    let thinks = groups > PATTERN_GROUPS_MAX || (groups > 0 && repeats > 0);
+    if text.len() > PATTERN_BYTES_MAX || repeats > PATTERN_REPEATS_MAX || thinks {
         return refuse(Rule::FunctionArguments);
     }
     Ok(())

@@ -57,13 +57,22 @@ impl Context {
         // These replace the grammar. The other modes move the meaning of backslashes, double quotes, bars and blanks,
         // none of which the gate lets through where it matters.
         const GRAMMARS: [&str; 5] = ["ORACLE", "MSSQL", "DB2", "MAXDB", "POSTGRESQL"];
+        // Every byte stands for itself, or the character that holds it is no quote and no blank.
         const CHARSETS: [&str; 6] = ["utf8", "utf8mb3", "utf8mb4", "latin1", "ascii", "binary"];
+        // The bytes of ASCII stand for ASCII; the others are not vouched for.
+        const ASCII_CHARSETS: [&str; 31] = [
+            "armscii8", "big5", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "cp932",
+            "dec8", "eucjpms", "euckr", "gb18030", "gb2312", "gbk", "geostd8", "greek", "hebrew", "hp8",
+            "keybcs2", "koi8r", "koi8u", "latin2", "latin5", "latin7", "macce", "macroman", "sjis", "tis620",
+            "ujis",
+        ];
         let grammar = self.sql_mode.as_deref().unwrap_or_default();
         if grammar.split(',').any(|mode| functions::listed(&GRAMMARS, mode.trim())) {
             return Err(Refusal::rule(Rule::Session));
         }
         let charset = self.charset.as_deref().unwrap_or("utf8mb4");
-        if !sql.is_ascii() && !functions::listed(&CHARSETS, charset) {
+        let is_ascii = sql.is_ascii() && functions::listed(&ASCII_CHARSETS, charset);
+        if !is_ascii && !functions::listed(&CHARSETS, charset) {
             return Err(Refusal::rule(Rule::Session));
         }
         Ok(())
@@ -220,6 +229,10 @@ fn judge_word(
         if !of_part || previous.is_some_and(|t| t.is_word("VALUE")) {
             return refuse(Rule::LockingRead);
         }
+    }
+    // Some MySQL servers lift the session's time limit by it.
+    if token.is_word("MAX_STATEMENT_TIME") && previous.is_some_and(|t| t.is_word("SELECT")) {
+        return refuse(Rule::Clause);
     }
     // A sequence is advanced by reading it, in another grammar also as a column.
     if (token.is_word("NEXT") || token.is_word("PREVIOUS")) && next_is("VALUE") {

@@ -5,10 +5,10 @@ use sqlparser::ast::{
 };
 
 use crate::refusal::{Refusal, Rule};
-use crate::walk::{Step, refuse};
+use crate::walk::refuse;
 
-/// Requires that equalities of columns, in `ON`, `USING` or `WHERE`, connect all relations.
-pub(crate) fn connected(from: &[TableWithJoins], selection: Option<&Expr>) -> Step {
+/// Requires that equalities of columns, in `ON`, `USING` or `WHERE`, connect all relations, and counts these.
+pub(crate) fn connected(from: &[TableWithJoins], selection: Option<&Expr>) -> Result<usize, Refusal> {
     let mut ties = Ties { names: Vec::new(), parents: Vec::new() };
     for item in from {
         ties.item(item)?;
@@ -16,7 +16,7 @@ pub(crate) fn connected(from: &[TableWithJoins], selection: Option<&Expr>) -> St
     if let Some(condition) = selection {
         ties.condition(condition, None);
     }
-    if ties.is_one() { Ok(()) } else { refuse(Rule::CrossJoin) }
+    if ties.is_one() { Ok(ties.parents.len()) } else { refuse(Rule::CrossJoin) }
 }
 
 /// A forest over the relations of one `FROM`.

@@ -4,6 +4,7 @@
 //! `sql_mode`, and refuses all text for which there is more than one way. What parsers are known to read differently
 //! from servers (executable comments, `--` before Unicode blanks, backslashes, double quotes) never passes.
 
+use crate::functions;
 use crate::refusal::{Refusal, Rule};
 
 /// Longest text from outside, in bytes.
@@ -27,41 +28,6 @@ const WORDS_MAX: [(&str, usize); 9] = [
     ("WITH", 8),
     // The parser copies the whole left side of each.
     ("DIV", 32),
-];
-
-/// Functions whose name is a plain name when a blank stands before the parenthesis, under the `sql_mode` without
-/// `IGNORE_SPACE`: a stored function of that name would be called instead (MySQL 8.0 manual, "Function Name Parsing
-/// and Resolution").
-const GAP_SENSITIVE: [&str; 29] = [
-    "ADDDATE",
-    "BIT_AND",
-    "BIT_OR",
-    "BIT_XOR",
-    "CAST",
-    "COUNT",
-    "CURDATE",
-    "CURTIME",
-    "DATE_ADD",
-    "DATE_SUB",
-    "EXTRACT",
-    "GROUP_CONCAT",
-    "MAX",
-    "MID",
-    "MIN",
-    "NOW",
-    "POSITION",
-    "SESSION_USER",
-    "STD",
-    "STDDEV",
-    "STDDEV_POP",
-    "STDDEV_SAMP",
-    "SUBDATE",
-    "SUBSTR",
-    "SUBSTRING",
-    "SUM",
-    "SYSDATE",
-    "SYSTEM_USER",
-    "TRIM",
 ];
 
 /// Who wrote a text, and so how much its names may hold.
@@ -200,11 +166,11 @@ impl<'a> Scanner<'a> {
                     Kind::Placeholder
                 }
                 b'!' | b'%' | b'&' | b'(' | b')' | b'*' | b'+' | b',' | b'-' | b'.' | b'/' | b';' | b'<'
-                | b'=' | b'>' | b'|' => {
+                | b'=' | b'>' | b'^' | b'|' | b'~' => {
                     self.at += 1;
                     Kind::Sign
                 }
-                // $ [ ] ^ { } ~
+                // $ [ ] { }
                 _ => return self.refuse(Rule::Character),
             };
             tokens.push(Token { kind, text: self.slice(at)?, at, gap });
@@ -387,7 +353,7 @@ impl<'a> Scanner<'a> {
         }
         let name = self.slice(name_at)?.to_ascii_lowercase();
         let bare = name.strip_prefix("global.").or_else(|| name.strip_prefix("session.")).unwrap_or(&name);
-        if crate::functions::VARIABLES.contains(&bare) {
+        if functions::VARIABLES.contains(&bare) {
             Ok(Kind::Variable)
         } else {
             Err(Refusal::rule_at(Rule::Variable, start))
@@ -430,7 +396,7 @@ fn bounds(tokens: &[Token<'_>], origin: Origin) -> Result<(), Refusal> {
             (Kind::Sign, ".") => {}
             (Kind::Sign, sign) => {
                 operators += 1;
-                prefix = matches!(sign, "-" | "+" | "!");
+                prefix = matches!(sign, "-" | "+" | "!" | "~");
             }
             (Kind::Word, word) => {
                 let is = |name: &str| word.eq_ignore_ascii_case(name);
@@ -460,12 +426,18 @@ fn bounds(tokens: &[Token<'_>], origin: Origin) -> Result<(), Refusal> {
 }
 
 /// Looks at neighbours: a built-in function whose parenthesis stands apart from its name.
+///
+/// Under the `sql_mode` without `IGNORE_SPACE` many of them are then plain names, and a stored function of that name
+/// is called instead. Which ones differs from server to server (MySQL 8.0 manual, "Function Name Parsing and
+/// Resolution", names 30; MariaDB 10.11 has the window functions besides), so no function may stand apart.
 fn pairs(tokens: &[Token<'_>]) -> Result<(), Refusal> {
     for pair in tokens.windows(2) {
         if let [name, paren] = pair
             && paren.is_sign("(")
             && paren.gap
-            && GAP_SENSITIVE.iter().any(|f| name.is_word(f))
+            && name.kind == Kind::Word
+            && functions::is_function(name.text)
+            && !functions::listed(&functions::WORDS_BEFORE_PAREN, name.text)
         {
             return Err(Refusal::rule_at(Rule::FunctionGap, name.at));
         }

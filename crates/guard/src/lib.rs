@@ -12,6 +12,7 @@ pub mod grants;
 pub mod identity;
 pub mod session;
 
+mod burden;
 mod expression;
 mod filter;
 mod functions;

@@ -73,7 +73,8 @@ impl<'t, 'a> Rest<'t, 'a> {
         Ok(())
     }
 
-    /// `LIKE 'pattern'` or `WHERE` with comparisons of a name and literals, joined by `AND`; nothing else may follow.
+    /// `LIKE 'pattern'` or `WHERE` with comparisons of a name and literals, joined by `AND` and `OR`; nothing else may
+    /// follow.
     fn filter_and_end(mut self) -> Result<(), Refusal> {
         if self.word("LIKE") {
             if !self.literal() {
@@ -84,7 +85,7 @@ impl<'t, 'a> Rest<'t, 'a> {
                 if !self.comparison() {
                     return Err(Refusal::rule(Rule::ShowForm));
                 }
-                if !self.word("AND") {
+                if !self.one_of(&["AND", "OR"]) {
                     break;
                 }
             }
@@ -148,6 +149,11 @@ pub(crate) fn judge_show(tokens: &[Token<'_>], origin: Origin, scope: Scope<'_>)
         return grants(rest, origin);
     }
     if rest.word("CREATE") {
+        if rest.one_of(&["DATABASE", "SCHEMA"]) {
+            let schema = rest.name().ok_or(Refusal::rule(Rule::ShowForm))?;
+            scope.schema(&schema)?;
+            return rest.end();
+        }
         if !rest.one_of(&["TABLE", "VIEW"]) {
             return Err(Refusal::rule(Rule::ShowForm));
         }

@@ -12,6 +12,7 @@ use sqlparser::ast::{
     TableFactor, TableWithJoins, WildcardAdditionalOptions, With,
 };
 
+use crate::burden::Burden;
 use crate::functions;
 use crate::joins;
 use crate::refusal::{Refusal, Rule};
@@ -69,13 +70,14 @@ fn is_engine_made(name: &str) -> bool {
 pub(crate) struct Walk<'a> {
     scope: Scope<'a>,
     queries: usize,
+    pub(crate) burden: Burden,
     /// Whether a replacement that lengthens its text was met.
     grows: bool,
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) const fn new(scope: Scope<'a>) -> Self {
-        Self { scope, queries: 0, grows: false }
+    pub(crate) fn new(scope: Scope<'a>) -> Self {
+        Self { scope, queries: 0, burden: Burden::default(), grows: false }
     }
 
     /// How many queries were walked.
@@ -92,7 +94,20 @@ impl<'a> Walk<'a> {
         self.scope
     }
 
+    /// Walks a query within an expression, or the whole statement.
     pub(crate) fn query(&mut self, query: &Query) -> Step {
+        self.counted(query).map(|_| ())
+    }
+
+    /// Walks a query, and says how many evaluations the most expensive of its columns takes.
+    fn counted(&mut self, query: &Query) -> Result<u64, Refusal> {
+        let mark = self.burden.mark();
+        let evaluations = self.parts(query);
+        self.burden.leave(mark);
+        evaluations
+    }
+
+    fn parts(&mut self, query: &Query) -> Result<u64, Refusal> {
         self.queries += 1;
         let Query {
             with,
@@ -120,7 +135,7 @@ impl<'a> Walk<'a> {
         if let Some(with) = with {
             self.with(with)?;
         }
-        self.body(body)?;
+        let evaluations = self.body(body)?;
         if let Some(order_by) = order_by {
             let OrderBy { kind, interpolate } = order_by;
             let (OrderByKind::Expressions(list), None) = (kind, interpolate) else {
@@ -128,7 +143,8 @@ impl<'a> Walk<'a> {
             };
             list.iter().try_for_each(|item| self.order_by(item))?;
         }
-        limit_clause.as_ref().map_or(Ok(()), limit)
+        limit_clause.as_ref().map_or(Ok(()), limit)?;
+        Ok(evaluations)
     }
 
     fn with(&mut self, with: &With) -> Step {
@@ -142,15 +158,16 @@ impl<'a> Walk<'a> {
                 return refuse(Rule::Clause);
             }
             alias(Some(name))?;
-            self.query(query)?;
+            let evaluations = self.counted(query)?;
+            self.burden.common(&name.name.value, evaluations);
         }
         Ok(())
     }
 
-    fn body(&mut self, body: &SetExpr) -> Step {
+    fn body(&mut self, body: &SetExpr) -> Result<u64, Refusal> {
         match body {
             SetExpr::Select(select) => self.select(select),
-            SetExpr::Query(query) => self.query(query),
+            SetExpr::Query(query) => self.counted(query),
             SetExpr::SetOperation { left, op, set_quantifier, right } => {
                 if !matches!(op, SetOperator::Union | SetOperator::Except | SetOperator::Intersect)
                     || !matches!(
@@ -160,8 +177,7 @@ impl<'a> Walk<'a> {
                 {
                     return refuse(Rule::Clause);
                 }
-                self.body(left)?;
-                self.body(right)
+                Ok(self.body(left)?.max(self.body(right)?))
             }
             SetExpr::Values(_) | SetExpr::Table(_) => refuse(Rule::Clause),
             SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
@@ -170,7 +186,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn select(&mut self, select: &Select) -> Step {
+    fn select(&mut self, select: &Select) -> Result<u64, Refusal> {
         let Select {
             select_token: _,
             optimizer_hints,
@@ -231,8 +247,17 @@ impl<'a> Walk<'a> {
                 return refuse(Rule::Clause);
             }
         }
-        projection.iter().try_for_each(|item| self.item(item))?;
+        let mark = self.burden.mark();
         from.iter().try_for_each(|item| self.from(item))?;
+        let mut most = 1;
+        for item in projection {
+            let before = self.burden.so_far();
+            self.item(item)?;
+            most = most.max(self.burden.so_far() - before);
+            if matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)) {
+                most = most.max(self.burden.most_since(mark));
+            }
+        }
         for NamedWindowDefinition(_, window) in named_window {
             let NamedWindowExpr::WindowSpec(window) = window else { return refuse(Rule::Clause) };
             self.window(window)?;
@@ -249,7 +274,8 @@ impl<'a> Walk<'a> {
                 list.iter().try_for_each(|e| self.expression(e))?;
             }
         }
-        joins::connected(from, selection.as_ref())
+        self.burden.join(joins::connected(from, selection.as_ref())?)?;
+        Ok(most)
     }
 
     fn item(&mut self, item: &SelectItem) -> Step {
@@ -340,18 +366,30 @@ impl<'a> Walk<'a> {
                 }
                 alias(called.as_ref())?;
                 let parts = names(name)?;
-                match parts.as_slice() {
-                    [table] => self.scope.table(None, &table.value),
-                    [schema, table] => self.scope.table(Some(&schema.value), &table.value),
-                    _ => refuse(Rule::Schema),
-                }
+                let table = match parts.as_slice() {
+                    [table] => {
+                        self.scope.table(None, &table.value)?;
+                        table
+                    }
+                    [schema, table] => {
+                        self.scope.table(Some(&schema.value), &table.value)?;
+                        table
+                    }
+                    _ => return refuse(Rule::Schema),
+                };
+                let called = called.as_ref().map_or(&table.value, |alias| &alias.name.value);
+                self.burden.table(&table.value, called);
+                Ok(())
             }
             TableFactor::Derived { lateral, subquery, alias: named, sample } => {
                 if *lateral || sample.is_some() {
                     return refuse(Rule::Clause);
                 }
                 alias(named.as_ref())?;
-                self.query(subquery)
+                let evaluations = self.counted(subquery)?;
+                let called = named.as_ref().map_or("", |alias| &alias.name.value);
+                self.burden.derived(called, evaluations);
+                Ok(())
             }
             TableFactor::NestedJoin { table_with_joins, alias: named } => {
                 if named.is_some() {
