@@ -63,6 +63,19 @@ pub fn grant_pattern(database: &DatabaseName) -> String {
     pattern
 }
 
+/// Whether a database belongs to the server itself; none of them is anybody's source.
+#[must_use]
+pub fn is_system_database(name: &str) -> bool {
+    ["mysql", "information_schema", "performance_schema", "sys"].iter().any(|s| name.eq_ignore_ascii_case(s))
+}
+
+/// Whether a server or its installer makes an account of this name for itself.
+pub(crate) fn is_reserved(user: &str) -> bool {
+    let names =
+        ["mysql", "mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys", "debian-sys-maint"];
+    names.iter().any(|name| user.eq_ignore_ascii_case(name))
+}
+
 /// Creates the account that reads the source.
 pub fn source_account(user: &str, host: &str, password: &str) -> Result<String, Refusal> {
     Ok(format!(

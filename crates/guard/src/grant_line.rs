@@ -9,8 +9,8 @@ pub(crate) enum GrantLine {
     Grant(Grant),
     /// Membership in roles.
     Roles { roles: Vec<Named>, grantee: Grantee },
-    /// The role that is active after log-in.
-    DefaultRole { role: Named },
+    /// The role that is active after log-in, which a server may go on naming when the role itself was taken away.
+    DefaultRole { role: Named, grantee: Grantee },
     /// The right to act as another account.
     Proxy { on: Account, grantee: Grantee },
     /// A partial revocation.
@@ -20,12 +20,29 @@ pub(crate) enum GrantLine {
 /// Privileges on an object.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
-    /// Names in capitals, words between single blanks; column lists left out.
-    pub(crate) privileges: Vec<String>,
+    pub(crate) privileges: Vec<Privilege>,
     pub(crate) object: Object,
     pub(crate) grantee: Grantee,
     /// Whether the rights may be handed on.
     pub(crate) with_option: bool,
+}
+
+/// A privilege, and the columns that it is limited to, if it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Privilege {
+    /// In capitals, words between single blanks.
+    pub(crate) name: String,
+    columns: Vec<String>,
+}
+
+impl fmt::Display for Privilege {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        for (i, column) in self.columns.iter().enumerate() {
+            write!(f, "{}{}", if i == 0 { " (" } else { ", " }, Quoted(column, '`'))?;
+        }
+        if self.columns.is_empty() { Ok(()) } else { f.write_str(")") }
+    }
 }
 
 /// What privileges are on.
@@ -246,7 +263,11 @@ impl GrantLine {
         }
         if reader.word("SET") {
             reader.words(["DEFAULT", "ROLE"])?;
-            return Some(Self::DefaultRole { role: reader.named()? });
+            let role = reader.named()?;
+            reader.words(["FOR"])?;
+            let grantee = reader.grantee()?;
+            reader.end()?;
+            return Some(Self::DefaultRole { role, grantee });
         }
         reader.words(["GRANT"])?;
         if reader.word("PROXY") {
@@ -310,7 +331,7 @@ fn grant(mut reader: Reader<'_>) -> Option<GrantLine> {
 }
 
 /// A privilege: words, and perhaps a list of columns. A quoted word is a name, never a privilege.
-fn privilege(reader: &mut Reader<'_>) -> Option<String> {
+fn privilege(reader: &mut Reader<'_>) -> Option<Privilege> {
     let mut words: Vec<String> = Vec::new();
     while let Some(Token::Word(word)) = reader.0.first() {
         if word.eq_ignore_ascii_case("ON") {
@@ -319,9 +340,10 @@ fn privilege(reader: &mut Reader<'_>) -> Option<String> {
         words.push(word.to_ascii_uppercase());
         reader.next();
     }
+    let mut columns = Vec::new();
     if reader.sign('(') {
         loop {
-            reader.name()?;
+            columns.push(reader.name()?);
             if reader.sign(')') {
                 break;
             }
@@ -330,7 +352,7 @@ fn privilege(reader: &mut Reader<'_>) -> Option<String> {
             }
         }
     }
-    (!words.is_empty()).then(|| words.join(" "))
+    (!words.is_empty()).then(|| Privilege { name: words.join(" "), columns })
 }
 
 fn object(reader: &mut Reader<'_>) -> Option<Object> {

@@ -10,7 +10,7 @@ use std::fmt;
 use bicuspid_model::{Class, DatabaseName, Side, Trouble};
 
 use crate::accounts;
-use crate::grant_line::{Account, Grant, GrantLine, Grantee, Object};
+use crate::grant_line::{Account, Grant, GrantLine, Grantee, Object, Privilege};
 use crate::refusal::Refusal;
 
 /// One thing that an account must not hold. Names are shown, passwords and their hashes never.
@@ -25,8 +25,17 @@ pub enum Finding {
     },
     /// The administrator's own account.
     Root,
+    /// An account that the server or its installer made for itself.
+    Reserved {
+        /// Its name.
+        user: String,
+    },
     /// The account without a name, which anybody may be given at log-in.
     Anonymous,
+    /// The source is one of the server's own databases.
+    SystemDatabase,
+    /// The account may not read anything of the source.
+    CannotRead,
     /// Every privilege.
     Everything {
         /// On what.
@@ -75,6 +84,9 @@ impl Finding {
             Self::Empty => "grants::empty",
             Self::Unreadable { .. } => "grants::unreadable",
             Self::Root => "grants::root",
+            Self::Reserved { .. } => "grants::reserved",
+            Self::SystemDatabase => "grants::system_database",
+            Self::CannotRead => "grants::cannot_read",
             Self::Anonymous => "grants::anonymous",
             Self::Everything { .. } => "grants::everything",
             Self::Beyond { .. } => "grants::beyond_reading",
@@ -95,7 +107,12 @@ impl fmt::Display for Finding {
             Self::Empty => f.write_str("the server did not say what the account may do"),
             Self::Unreadable { line } => write!(f, "line {line} of its grants is not understood"),
             Self::Root => f.write_str("it is the administrator's account `root`"),
+            Self::Reserved { user } => write!(f, "`{user}` is an account of the server's own"),
             Self::Anonymous => f.write_str("it is the anonymous account"),
+            Self::SystemDatabase => {
+                f.write_str("the source that was named is a database of the server's own, which holds accounts and passwords")
+            }
+            Self::CannotRead => f.write_str("it may not read anything of the source"),
             Self::Everything { on } => write!(f, "it holds ALL PRIVILEGES on {on}"),
             Self::Beyond { privileges, on } => write!(f, "it holds {} on {on}", privileges.join(", ")),
             Self::ReadsEverything => {
@@ -133,7 +150,8 @@ impl GrantVerdict {
     #[must_use]
     pub fn code(&self) -> &'static str {
         let gravest = self.findings.iter().max_by_key(|finding| match finding {
-            Finding::Root | Finding::Everything { .. } => 3,
+            Finding::Root | Finding::Reserved { .. } | Finding::Everything { .. } => 4,
+            Finding::SystemDatabase => 3,
             Finding::Empty | Finding::Unreadable { .. } | Finding::Anonymous => 2,
             Finding::Beyond { .. } | Finding::GrantOption { .. } => 1,
             _ => 0,
@@ -146,16 +164,23 @@ impl GrantVerdict {
     pub fn trouble(&self) -> Trouble {
         let account = self.account.as_deref().unwrap_or("the account");
         let findings: Vec<String> = self.findings.iter().map(ToString::to_string).collect();
-        let hint = if self.mend.is_empty() {
+        let hint = if self.findings.contains(&Finding::SystemDatabase) {
+            "set SOURCE_DB_NAME to the practice's own database".to_owned()
+        } else if self.mend.is_empty() {
             "`bicuspid grants` prints the account to ask the administrator for".to_owned()
         } else {
             format!("ask the administrator to run: {}", self.mend.join("; "))
+        };
+        let what = match self.findings.as_slice() {
+            [Finding::CannotRead] => format!("{account} may not read the source"),
+            [Finding::Empty] => format!("nobody knows what {account} may do on the clinic server"),
+            _ => format!("{account} may do more on the clinic server than read the source"),
         };
         Trouble {
             code: self.code().to_owned(),
             side: Side::Source,
             class: Class::Refused,
-            what: format!("{account} may do more on the clinic server than read the source"),
+            what,
             why: format!(
                 "{}; a source account holds SELECT on its database and nothing else",
                 findings.join("; ")
@@ -187,7 +212,7 @@ pub fn judge_grants<S: AsRef<str>>(lines: &[S], source: &DatabaseName) -> GrantV
 struct Judge<'a> {
     source: &'a DatabaseName,
     account: Option<Account>,
-    /// Whether the account itself may read something of the source already.
+    /// Whether the account may read something of the source already, by itself or with everybody.
     reads: bool,
     findings: Vec<Finding>,
     mend: Vec<String>,
@@ -206,7 +231,10 @@ impl Judge<'_> {
                     self.findings.push(Finding::Role { role: role.to_string() });
                 }
             }
-            Some(GrantLine::DefaultRole { role }) => {
+            Some(GrantLine::DefaultRole { role, grantee }) => {
+                if let Some(account) = self.grantee(&grantee) {
+                    self.mend.push(format!("SET DEFAULT ROLE NONE FOR {account}"));
+                }
                 self.findings.push(Finding::Role { role: role.to_string() });
             }
             Some(GrantLine::Proxy { on, grantee }) => {
@@ -240,6 +268,9 @@ impl Judge<'_> {
                 if account.user.eq_ignore_ascii_case("root") {
                     self.findings.push(Finding::Root);
                 }
+                if accounts::is_reserved(&account.user) {
+                    self.findings.push(Finding::Reserved { user: account.user.clone() });
+                }
                 if account.user.is_empty() {
                     self.findings.push(Finding::Anonymous);
                 }
@@ -252,11 +283,11 @@ impl Judge<'_> {
     fn grant(&mut self, grant: &Grant) {
         let grantee = self.grantee(&grant.grantee);
         let on = grant.object.to_string();
-        let is_reading = |privilege: &&String| matches!(privilege.as_str(), "SELECT" | "SHOW VIEW");
-        let everything = grant.privileges.iter().any(|p| p == "ALL PRIVILEGES" || p == "ALL");
-        let beyond: Vec<String> =
-            grant.privileges.iter().filter(|p| !is_reading(p) && p.as_str() != "USAGE").cloned().collect();
-        let reading: Vec<&str> = grant.privileges.iter().filter(is_reading).map(String::as_str).collect();
+        let is_reading = |p: &&Privilege| matches!(p.name.as_str(), "SELECT" | "SHOW VIEW");
+        let everything = grant.privileges.iter().any(|p| p.name == "ALL PRIVILEGES" || p.name == "ALL");
+        let beyond = grant.privileges.iter().filter(|p| !is_reading(p) && p.name != "USAGE");
+        let beyond: Vec<String> = beyond.map(ToString::to_string).collect();
+        let reading: Vec<&Privilege> = grant.privileges.iter().filter(is_reading).collect();
         let mut revoke = Vec::new();
         if everything {
             self.findings.push(Finding::Everything { on: on.clone() });
@@ -266,11 +297,11 @@ impl Judge<'_> {
             revoke.extend(beyond);
         }
         if !reading.is_empty() {
-            if let Some(finding) = self.elsewhere(&grant.object) {
+            if let Some(finding) = self.elsewhere(&grant.object, &reading) {
                 self.findings.push(finding);
-                revoke.extend(reading.iter().map(|&p| p.to_owned()));
+                revoke.extend(reading.iter().map(ToString::to_string));
             } else {
-                self.reads |= reading.contains(&"SELECT");
+                self.reads |= reading.iter().any(|p| p.name == "SELECT");
             }
         }
         if grant.with_option {
@@ -289,9 +320,14 @@ impl Judge<'_> {
     }
 
     /// What is wrong with reading this object, if anything.
-    fn elsewhere(&self, object: &Object) -> Option<Finding> {
+    fn elsewhere(&self, object: &Object, reading: &[&Privilege]) -> Option<Finding> {
+        let beyond = || Finding::Beyond {
+            privileges: reading.iter().map(ToString::to_string).collect(),
+            on: object.to_string(),
+        };
         match object {
-            Object::Server => Some(Finding::ReadsEverything),
+            Object::Server if reading.iter().any(|p| p.name == "SELECT") => Some(Finding::ReadsEverything),
+            Object::Server => Some(beyond()),
             Object::Database { pattern } => match literal(pattern) {
                 None => Some(Finding::Pattern { on: object.to_string() }),
                 Some(name) if name == self.source.as_str() => None,
@@ -301,9 +337,7 @@ impl Judge<'_> {
             Object::Table { database, .. } if database == self.source.as_str() => None,
             Object::Table { .. } => Some(Finding::OtherDatabase { on: object.to_string() }),
             // Reading is not a privilege on these.
-            Object::Other { .. } => {
-                Some(Finding::Beyond { privileges: vec!["SELECT".to_owned()], on: object.to_string() })
-            }
+            Object::Other { .. } => Some(beyond()),
         }
     }
 
@@ -312,6 +346,12 @@ impl Judge<'_> {
             // Grants of everybody alone do not say who the account is.
             self.findings.push(Finding::Empty);
         }
+        if accounts::is_system_database(self.source.as_str()) {
+            self.findings.push(Finding::SystemDatabase);
+        }
+        if self.findings.is_empty() && !self.reads {
+            self.findings.push(Finding::CannotRead);
+        }
         let mut findings = Vec::new();
         for finding in self.findings {
             if !findings.contains(&finding) {
@@ -319,7 +359,7 @@ impl Judge<'_> {
             }
         }
         let administrator = findings.iter().any(|finding| match finding {
-            Finding::Root | Finding::Anonymous | Finding::Empty => true,
+            Finding::Root | Finding::Reserved { .. } | Finding::Anonymous | Finding::Empty => true,
             Finding::Everything { on } => on == "*.*",
             Finding::Beyond { privileges, .. } => {
                 privileges.iter().any(|p| matches!(p.as_str(), "SUPER" | "CREATE USER"))
@@ -328,6 +368,8 @@ impl Judge<'_> {
         });
         let mend = match (&self.account, findings.is_empty()) {
             (_, true) => Vec::new(),
+            // No grant makes that a source.
+            _ if findings.contains(&Finding::SystemDatabase) => Vec::new(),
             // An administrator's rights are not taken away: another account is made.
             (Some(account), false) if !administrator => {
                 let missing = !self.reads;
@@ -499,6 +541,17 @@ mod tests {
                 "REVOKE SELECT ON `my``sql`.* FROM 'r'@'10.0.0.%'",
             ]
         );
+        let columns = judge(
+            &[USAGE, "GRANT SELECT (a), UPDATE (`b`, `c``d`), INSERT (a) ON `opendental`.`t` TO `r`@`%`"],
+            "opendental",
+        );
+        assert_eq!(
+            columns.mend,
+            ["REVOKE UPDATE (`b`, `c``d`), INSERT (`a`) ON `opendental`.`t` FROM 'r'@'%'"]
+        );
+        let nothing = judge(&[USAGE], "open_dental");
+        assert_eq!(nothing.mend, ["GRANT SELECT, SHOW VIEW ON `open\\_dental`.* TO 'r'@'%'"]);
+        assert!(judge(&[USAGE, "GRANT SELECT ON `mysql`.* TO `r`@`%`"], "mysql").mend.is_empty());
         let without = judge(&["GRANT SELECT ON *.* TO `r`@`%`"], "open_dental");
         assert_eq!(
             without.mend,

@@ -12,6 +12,7 @@ use sqlparser::ast::{
     TableFactor, TableWithJoins, WildcardAdditionalOptions, With,
 };
 
+use crate::accounts;
 use crate::burden::Burden;
 use crate::functions;
 use crate::joins;
@@ -33,9 +34,16 @@ pub(crate) struct Scope<'a> {
 }
 
 impl Scope<'_> {
+    /// The name of the source; empty, which no schema is called, where there is none. A database of the server's own
+    /// is nobody's source.
+    fn source(&self) -> &str {
+        let source = self.database.map(DatabaseName::as_str).unwrap_or_default();
+        if accounts::is_system_database(source) { "" } else { source }
+    }
+
     /// Whether a schema may be named.
     pub(crate) fn schema(self, schema: &str) -> Step {
-        let is_source = self.database.is_some_and(|database| database.as_str() == schema);
+        let is_source = schema == self.source();
         let is_catalog = self.catalog && schema.eq_ignore_ascii_case("information_schema");
         if is_source || is_catalog { Ok(()) } else { refuse(Rule::Schema) }
     }
@@ -48,7 +56,7 @@ impl Scope<'_> {
                 let listed = functions::listed(&functions::CATALOG_VIEWS, name);
                 return if listed { Ok(()) } else { refuse(Rule::Table) };
             }
-        } else if self.database.is_none() {
+        } else if self.source().is_empty() {
             return refuse(Rule::Table);
         }
         if is_engine_made(name) { refuse(Rule::Table) } else { Ok(()) }

@@ -1,9 +1,9 @@
 //! Known statements, each with its verdict.
 
-use bicuspid_guard::{Context, Filter, Rule, judge};
+use bicuspid_guard::{Context, Filter, Rule, judge, judge_grants};
 use bicuspid_model::DatabaseName;
 
-use crate::{accepted, refused, verdict};
+use crate::{accepted, grants, refused, verdict};
 
 #[test]
 fn ordinary_statements_pass() {
@@ -113,6 +113,12 @@ fn the_source_is_the_only_schema_beside_the_catalog() {
     assert_eq!(judge("SELECT * FROM information_schema.TABLES", &other), Ok(()));
     let refusal = judge("SELECT * FROM opendental.patient", &other).unwrap_err();
     assert_eq!(refusal.code(), Rule::Schema.code());
+    // A database of the server's own is nobody's source, whatever the settings say.
+    for name in ["mysql", "Sys", "performance_schema"] {
+        let own = Context::new(DatabaseName::new(name).unwrap());
+        assert_eq!(judge(&format!("SELECT * FROM {name}.t"), &own).unwrap_err().code(), Rule::Schema.code());
+        assert_eq!(judge("SELECT * FROM user", &own).unwrap_err().code(), Rule::Table.code());
+    }
 }
 
 #[test]
@@ -154,5 +160,35 @@ fn a_refusal_never_echoes_the_statement() {
         let refusal = verdict(sql).unwrap_err();
         let trouble = refusal.trouble();
         assert!(!format!("{refusal} {refusal:?} {trouble:?}").contains("canary"), "{sql}");
+    }
+}
+
+#[test]
+fn grants_are_judged_by_what_they_allow() {
+    let mut seen = std::collections::BTreeSet::new();
+    for case in grants() {
+        let source = DatabaseName::new(case.source.as_deref().unwrap_or("opendental")).unwrap();
+        let verdict = judge_grants(&case.grants, &source);
+        assert_eq!(verdict.code(), case.code, "{:?}", case.grants);
+        assert_eq!(verdict.is_safe(), case.code == "grants::safe", "{:?}", case.grants);
+        let trouble = verdict.trouble();
+        assert!(verdict.is_safe() || !(trouble.why.is_empty() || trouble.hint.is_empty()), "{trouble}");
+        seen.insert(case.code);
+    }
+    assert_eq!(seen.len(), 17, "a case for each finding, and safe ones: {seen:?}");
+}
+
+#[test]
+fn a_line_more_never_makes_an_account_safer() {
+    let all = grants();
+    let lines: Vec<&String> = all.iter().flat_map(|case| &case.grants).collect();
+    let is_about_r = |line: &str| line.contains("`r`@`%`");
+    let source = DatabaseName::new("opendental").unwrap();
+    for case in all.iter().filter(|case| case.code != "grants::safe" && case.code != "grants::cannot_read") {
+        for line in lines.iter().filter(|line| is_about_r(line)).take(20) {
+            let more: Vec<&str> = case.grants.iter().map(String::as_str).chain([line.as_str()]).collect();
+            let source = case.source.as_deref().map_or(source.clone(), |s| DatabaseName::new(s).unwrap());
+            assert!(case.grants.is_empty() || !judge_grants(&more, &source).is_safe(), "{more:?}");
+        }
     }
 }

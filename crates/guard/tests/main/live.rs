@@ -277,7 +277,10 @@ fn grants_of_a_real_server_are_understood() {
             rows.into_iter().map(|row| String::from_utf8(row[0].clone().unwrap()).unwrap()).collect();
         judge_grants(&lines, &source)
     };
-    server().admin("CREATE DATABASE gr_source; CREATE TABLE gr_source.t (a INT, b INT); CREATE ROLE gr_role");
+    server().admin(
+        "CREATE DATABASE gr_source; CREATE TABLE gr_source.t (a INT, b INT); \
+         CREATE PROCEDURE gr_source.p() BEGIN END; CREATE ROLE gr_role",
+    );
     let least = bicuspid_guard::accounts::source_grant(&source, "gr1", "%").unwrap();
     assert!(judge("'gr1'@'%'", &least).is_safe());
     assert!(judge("'gr2'@'%'", "GRANT SELECT (a), SHOW VIEW ON gr_source.t TO 'gr2'@'%'").is_safe());
@@ -287,6 +290,18 @@ fn grants_of_a_real_server_are_understood() {
         ("'gr5'@'%'", "GRANT gr_role TO 'gr5'@'%'"),
         ("'gr6'@'%'", "GRANT USAGE ON *.* TO 'gr6'@'%' WITH GRANT OPTION"),
         ("'gr7'@'%'", "GRANT BINLOG MONITOR ON *.* TO 'gr7'@'%'"),
+        ("'gr9'@'%'", "GRANT SELECT (a), INSERT (a, b), UPDATE (`b`) ON gr_source.t TO 'gr9'@'%'"),
+        ("'gr10'@'%'", "GRANT SELECT ON *.* TO 'gr10'@'%' WITH GRANT OPTION"),
+        ("'gr11'@'%'", "GRANT ALL ON `gr\\_source`.* TO 'gr11'@'%'"),
+        ("'gr12'@'%'", "GRANT EXECUTE, ALTER ROUTINE ON PROCEDURE gr_source.p TO 'gr12'@'%'"),
+        ("'gr13'@'%'", "GRANT PROXY ON 'gr1'@'%' TO 'gr13'@'%'"),
+        ("'gr14'@'%'", "GRANT gr_role TO 'gr14'@'%'; SET DEFAULT ROLE gr_role FOR 'gr14'@'%'"),
+        ("'gr15'@'%'", "GRANT SELECT ON `gr\\_%`.* TO 'gr15'@'%' REQUIRE SSL WITH MAX_USER_CONNECTIONS 2"),
+        (
+            "'gr16'@'%'",
+            "GRANT SELECT, LOCK TABLES, DELETE HISTORY ON gr_source.* TO 'gr16'@'%'",
+        ),
+        ("'gr17'@'%'", "DO 0"), // nothing at all
     ] {
         let verdict = judge(user, grants);
         assert!(!verdict.is_safe(), "{grants}");

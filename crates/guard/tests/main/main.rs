@@ -27,13 +27,25 @@ struct Case {
     code: String,
 }
 
-fn cases(text: &str) -> Vec<Case> {
+/// A line of `grants.jsonl`: what a server may say of an account, and the gravest finding.
+#[derive(serde::Deserialize)]
+struct GrantCase {
+    grants: Vec<String>,
+    source: Option<String>,
+    code: String,
+}
+
+fn cases<T: serde::de::DeserializeOwned>(text: &str) -> Vec<T> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn grants() -> Vec<GrantCase> {
+    cases(include_str!("grants.jsonl"))
 }
 
 /// Statements that read in the ways in which extraction reads.
 fn accepted() -> Vec<String> {
-    cases(include_str!("accepted.jsonl")).into_iter().map(|case| case.sql).collect()
+    cases::<Case>(include_str!("accepted.jsonl")).into_iter().map(|case| case.sql).collect()
 }
 
 /// Statements that do not, each with the rule that it breaks.
