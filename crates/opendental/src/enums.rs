@@ -458,6 +458,8 @@ enumeration! {
         ClaimSend = 104,
         /// A patient was added.
         PatientCreate = 106,
+        /// A patient's row was changed.
+        PatientEdit = 108,
         /// A claim line was received.
         ClaimProcReceivedEdit = 125,
     }

@@ -23,8 +23,9 @@ use crate::mouth::Tooth;
 use crate::procedures::Procedure;
 use crate::world::{World, in_hours};
 
-/// Days from sending to decision: log-normal with a median of 14 days and a sigma of 0.85, in steps of 5 %.
-const DECISION_DAYS: &[i32] = &[2, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 16, 17, 19, 22, 25, 29, 34, 42, 57, 110];
+/// Days from sending to decision: log-normal with a median of 14 days and a sigma of 0.85, in steps of 5 %, less the days
+/// that a decided claim waits for the carrier's weekly check.
+const DECISION_DAYS: &[i32] = &[1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 15, 17, 20, 24, 29, 36, 50, 92];
 
 /// A claim.
 #[derive(Debug)]
@@ -32,6 +33,9 @@ pub(crate) struct Claim {
     pub(crate) patient: PatientKey,
     /// Position in the patient's coverage: 0 for primary.
     pub(crate) rank: usize,
+    /// Number of the coverage, and of the other one if there was one when the claim was written.
+    pub(crate) policy: i64,
+    pub(crate) other: Option<i64>,
     pub(crate) lines: Vec<LineState>,
     pub(crate) service: Date,
     pub(crate) provider: ProviderKey,
@@ -97,7 +101,7 @@ impl World<'_> {
     pub(crate) fn write_claim(
         &mut self,
         patient: PatientKey,
-        rank: usize,
+        (rank, policy): (usize, i64),
         mut lines: Vec<LineState>,
         service: Date,
         provider: ProviderKey,
@@ -105,14 +109,16 @@ impl World<'_> {
     ) -> Result<(), PracticeError> {
         let user = self.desk(draw);
         if rank == 0 {
-            let seconds = self.second_estimates(patient, &lines, service, LineState::expected)?;
+            let other = self.patients.get(patient)?.coverage.get(1).map(|c| c.number);
+            let seconds = self.second_estimates(patient, other, &lines, service, LineState::expected)?;
             for (line, second) in lines.iter_mut().zip(seconds) {
                 line.second = second.pays;
             }
         }
         let person = self.patients.get_mut(patient)?;
         let family = person.family;
-        let coverage = person.coverage.get_mut(rank).ok_or(PracticeError::Fault("coverage"))?;
+        let other = person.coverage.iter().map(|c| c.number).find(|number| *number != policy);
+        let coverage = person.policy_mut(policy)?;
         let year = self.payers.plans.get(coverage.plan)?.benefit_year(service);
         for line in &lines {
             coverage.consume(year, line.estimate.pays, line.estimate.deductible);
@@ -125,6 +131,8 @@ impl World<'_> {
         let claim = self.claims.add(Claim {
             patient,
             rank,
+            policy,
+            other,
             lines,
             service,
             provider,
@@ -159,6 +167,7 @@ impl World<'_> {
     pub(crate) fn decide(&mut self, key: ClaimKey) -> Result<(), PracticeError> {
         let claim = self.claims.get(key)?;
         let (patient, rank, refused_before) = (claim.patient, claim.rank, claim.resent.is_some());
+        let policy = claim.policy;
         let family = self.patients.get(patient)?.family;
         let mut draw = self.draw(family)?;
         let refused = !refused_before && draw.chance(100);
@@ -166,7 +175,7 @@ impl World<'_> {
             return self.send_again(key, &mut draw);
         }
         let person = self.patients.get_mut(patient)?;
-        let coverage = person.coverage.get_mut(rank).ok_or(PracticeError::Fault("coverage"))?;
+        let coverage = person.policy_mut(policy)?;
         let plan = self.payers.plans.get(coverage.plan)?;
         let claim = self.claims.get_mut(key)?;
         let (carrier_key, year) = (plan.carrier, plan.benefit_year(claim.service));
@@ -244,7 +253,7 @@ impl World<'_> {
         for claim in &decided {
             total += self.claims.get(*claim)?.lines.iter().map(|l| l.paid).sum();
         }
-        let user = self.office.desk.first().copied().unwrap_or(1);
+        let user = self.office.bookkeeper();
         let mut payment = 0;
         if total.is_positive() {
             payment = self.keys.check.next();
@@ -277,9 +286,10 @@ impl World<'_> {
         claim.received = Some(now.date());
         claim.stamp = now;
         let patient = claim.patient;
+        self.at(self.patients.get(patient)?.family)?;
         let person = self.patients.get_mut(patient)?;
         let family = person.family;
-        let coverage = person.coverage.get_mut(claim.rank).ok_or(PracticeError::Fault("coverage"))?;
+        let coverage = person.policy_mut(claim.policy)?;
         let year = self.payers.plans.get(coverage.plan)?.benefit_year(claim.service);
         let ledger = &mut self.families.get_mut(family)?.ledger;
         let mut total = Cents::ZERO;
@@ -298,7 +308,7 @@ impl World<'_> {
         for (number, line) in (1_i64..).zip(&claim.lines) {
             self.emit_line(key, &claim, (number, line), payment)?;
         }
-        let user = self.office.desk.first().copied().unwrap_or(1);
+        let user = self.office.bookkeeper();
         let text = format!("Claim {} received", key.num());
         self.log(Log { permission: Permission::ClaimProcReceivedEdit, patient, key: key.num(), user, text })?;
         let mut draw = self.draw(family)?;
@@ -312,11 +322,13 @@ impl World<'_> {
     fn second_estimates(
         &self,
         patient: PatientKey,
+        other: Option<i64>,
         lines: &[LineState],
         service: Date,
         settled: impl Fn(&LineState) -> Cents,
     ) -> Result<Vec<Estimate>, PracticeError> {
-        let Some(coverage) = self.patients.get(patient)?.coverage.get(1) else { return Ok(Vec::new()) };
+        let Some(other) = other else { return Ok(Vec::new()) };
+        let coverage = self.patients.get(patient)?.policy(other)?;
         let plan = self.payers.plans.get(coverage.plan)?;
         let mut used = Used::of(coverage, plan, service);
         let second = |line: &LineState| {
@@ -333,7 +345,9 @@ impl World<'_> {
     /// Writes the claim to the second plan for what the first one left.
     fn write_secondary(&mut self, primary: &Claim, draw: &mut Draw) -> Result<(), PracticeError> {
         let settled = |line: &LineState| line.paid + line.estimate.write_off;
-        let estimates = self.second_estimates(primary.patient, &primary.lines, primary.service, settled)?;
+        let Some(other) = primary.other else { return Ok(()) };
+        let estimates =
+            self.second_estimates(primary.patient, Some(other), &primary.lines, primary.service, settled)?;
         if !estimates.iter().any(|e| e.pays.is_positive()) {
             return Ok(());
         }
@@ -350,7 +364,7 @@ impl World<'_> {
                 ..*line
             });
         }
-        self.write_claim(primary.patient, 1, lines, primary.service, primary.provider, draw)
+        self.write_claim(primary.patient, (1, other), lines, primary.service, primary.provider, draw)
     }
 
     /// Hands out the claims that are still open.
@@ -358,6 +372,9 @@ impl World<'_> {
         for key in self.claims.keys() {
             let claim = self.claims.take(key)?;
             let status = if claim.sent.is_some() { ClaimStatus::Sent } else { ClaimStatus::Waiting };
+            let person = self.patients.get(claim.patient)?;
+            let family = person.family;
+            self.at(family)?;
             let person = self.patients.get(claim.patient)?;
             let expected = claim.lines.iter().map(LineState::expected).sum();
             self.families.get_mut(person.family)?.insurance += expected;
@@ -371,8 +388,8 @@ impl World<'_> {
 
     fn emit_claim(&mut self, key: ClaimKey, claim: &Claim, status: ClaimStatus) -> Result<(), PracticeError> {
         let person = self.patients.get(claim.patient)?;
-        let coverage = person.coverage.get(claim.rank).ok_or(PracticeError::Fault("coverage"))?;
-        let other = person.coverage.iter().enumerate().find(|(rank, _)| *rank != claim.rank).map(|(_, c)| c);
+        let coverage = person.policy(claim.policy)?;
+        let other = claim.other.and_then(|number| person.policy(number).ok());
         let sum = |amount: fn(&LineState) -> Cents| claim.lines.iter().map(amount).sum::<Cents>();
         let received = claim.received.is_some();
         let deductible = if received { sum(|l| l.deductible) } else { sum(|l| l.estimate.deductible) };
@@ -384,7 +401,7 @@ impl World<'_> {
                 .set("DateSent", claim.resent.or(claim.sent).unwrap_or(unset_date()))
                 .set("ClaimStatus", status.stored())
                 .set("DateReceived", claim.received.unwrap_or(unset_date()))
-                .set("PlanNum", coverage.plan)
+                .set("PlanNum", coverage.plan_row)
                 .set("ProvTreat", claim.provider)
                 .set("ClaimFee", sum(|l| l.fee))
                 .set("InsPayEst", sum(|l| l.estimate.pays))
@@ -394,7 +411,7 @@ impl World<'_> {
                 .set("ClaimType", kind.stored())
                 .set("ProvBill", 1_i64)
                 .set("PatRelat", coverage.relation.stored())
-                .set("PlanNum2", other.map(|c| c.plan).unwrap_or_default())
+                .set("PlanNum2", other.map_or(0, |c| c.plan_row))
                 .set("PatRelat2", other.map_or(0, |c| c.relation.stored()))
                 .set("WriteOff", sum(|l| l.estimate.write_off))
                 .set("InsSubNum", coverage.subscription)
@@ -414,9 +431,8 @@ impl World<'_> {
         (number, line): (i64, &LineState),
         payment: i64,
     ) -> Result<(), PracticeError> {
-        let coverage = self.patients.get(claim.patient)?.coverage.get(claim.rank);
-        let (plan, subscription) =
-            coverage.map(|c| (c.plan, c.subscription)).ok_or(PracticeError::Fault("coverage"))?;
+        let coverage = self.patients.get(claim.patient)?.policy(claim.policy)?;
+        let (plan, subscription) = (coverage.plan_row, coverage.subscription);
         let status =
             if claim.received.is_some() { ClaimProcStatus::Received } else { ClaimProcStatus::NotReceived };
         let received = claim.received;
@@ -471,7 +487,7 @@ impl World<'_> {
     ) -> Result<(), PracticeError> {
         let coverage = self.patients.get(patient)?.coverage.first();
         let (plan, subscription) =
-            coverage.map(|c| (c.plan, c.subscription)).ok_or(PracticeError::Fault("coverage"))?;
+            coverage.map(|c| (c.plan_row, c.subscription)).ok_or(PracticeError::Fault("coverage"))?;
         let Estimate { write_off, percent, base, pays, deductible, .. } = line.estimate;
         self.out.row(Rows::ClaimProc, stamp, |r| {
             r.set("ClaimProcNum", line.key)

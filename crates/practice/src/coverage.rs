@@ -90,7 +90,7 @@ mod tests {
     fn deductible_and_maximum_are_never_exceeded() {
         let day = Date::from_ymd(2025, 5, 5).unwrap();
         let fees = Fees::new(day, day, &mut Draw::new(1, Stream::Office, 0, 0));
-        let payers = Payers::new(2000, 1);
+        let payers = Payers::new(2000, 1, crate::settings::Preset::Stock);
         for (_, plan) in payers.plans.iter() {
             let mut used = Used { paid: Cents::ZERO, deductible: Cents::ZERO };
             let (mut paid, mut deducted) = (Cents::ZERO, Cents::ZERO);

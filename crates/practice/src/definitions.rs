@@ -152,6 +152,8 @@ definitions! {
     GENERAL = 310, ProviderSpecialties, "General", "";
     /// Hygienist.
     HYGIENE = 311, ProviderSpecialties, "Hygiene", "";
+    /// Surgeon.
+    SURGERY = 312, ProviderSpecialties, "Oral Surgery", "";
 }
 
 impl Definition {

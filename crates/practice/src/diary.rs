@@ -21,6 +21,8 @@ const SLOTS: u32 = 54;
 const WHOLE_DAY: u64 = (1 << SLOTS) - 1;
 /// Lunch, from twelve to one.
 const LUNCH: u64 = 0b11_1111 << 24;
+/// Half hours before lunch and before closing, which dentists keep free for pain until the day before.
+const KEPT_FREE: u64 = 0b111 << 21 | 0b111 << 51;
 /// Days that can be booked after the as-of date.
 const AHEAD_DAYS: i32 = 420;
 
@@ -70,30 +72,43 @@ impl Diary {
         days.and_then(|d| d.get(day)).copied().unwrap_or(WHOLE_DAY)
     }
 
-    /// Finds a free place of that length on or after a day: with the wanted provider, or after ten days of looking with
+    /// Finds a free place of that length after a moment, on or after a day: with the wanted provider, or after so many days of looking with
     /// any other of the same kind; never on one of the days to avoid. `None` if the book is full or ends.
     pub(crate) fn find(
         &self,
         office: &Office,
         wanted: ProviderKey,
-        from: Date,
-        minutes: u32,
+        (from, after): (Date, DateTime),
+        (minutes, patience): (u32, i32),
         avoid: &[Date],
         draw: &mut Draw,
     ) -> Result<Option<Slot>, PracticeError> {
         let wanted = office.provider(wanted)?;
         let length = minutes.div_ceil(SLOT_MINUTES);
+        let urgent = patience < 0;
         for later in 0..150 {
             let date = from.plus_days(later);
             let Some(day) = self.day(date) else { return Ok(None) };
             if !is_open(date) || avoid.contains(&date) {
                 continue;
             }
-            let others = office.providers.iter().filter(|p| later > 10 && p.hygienist == wanted.hygienist);
+            let like = |p: &&Provider| {
+                later > patience
+                    && p.hygienist == wanted.hygienist
+                    && p.location == wanted.location
+                    && p.specialist == wanted.specialist
+            };
+            let others = office.providers.iter().filter(like);
             for provider in std::iter::once(wanted).chain(others) {
                 for chair in &provider.chairs {
                     let busy = Self::taken(&self.providers, provider.key.num(), day)
-                        | Self::taken(&self.chairs, chair.num(), day);
+                        | Self::taken(&self.chairs, chair.num(), day)
+                        | if date == after.date() { until(after) } else { 0 }
+                        | if urgent || provider.hygienist || date <= after.date().plus_days(1) {
+                            0
+                        } else {
+                            KEPT_FREE
+                        };
                     if let Some(slot) = free_start(!busy & WHOLE_DAY, length, draw) {
                         let start = date.at_seconds(OPENS_SECONDS + i64::from(slot * SLOT_MINUTES) * 60);
                         return Ok(Some(Slot {
@@ -142,6 +157,7 @@ impl Diary {
         while date < until {
             // Hours are written up half a year ahead, so that a check-up can be booked.
             let written = date.plus_days(-HOURS_AHEAD_DAYS - 10).at_seconds(17 * 3600);
+            out.at_clinic(0);
             if let Some(name) = holiday(date) {
                 out.row(Rows::Schedule, written, |r| {
                     r.set("ScheduleNum", schedules.next())
@@ -152,6 +168,7 @@ impl Diary {
                 })?;
             }
             for provider in office.providers.iter().filter(|p| p.works(date)) {
+                out.at_clinic(office.clinic(provider.location));
                 for (start, stop) in [(8, 12), (13, 17)] {
                     let schedule = schedules.next();
                     out.row(Rows::Schedule, written, |r| {
@@ -178,7 +195,14 @@ impl Diary {
     }
 }
 
-/// A slot at which so many free ones begin, chosen at random.
+/// The slots of a day that have begun an hour after a moment.
+fn until(moment: DateTime) -> u64 {
+    let seconds = moment.time_micros() / 1_000_000 + 3600 - OPENS_SECONDS;
+    let slots = u32::try_from(seconds / 60).unwrap_or_default() / SLOT_MINUTES + 1;
+    if slots >= SLOTS { WHOLE_DAY } else { (1 << slots) - 1 }
+}
+
+/// A slot at which so many free ones begin. Mostly one beside time that is taken, so that no holes are left; otherwise any.
 fn free_start(free: u64, length: u32, draw: &mut Draw) -> Option<u32> {
     let mut starts = free;
     for ahead in 1..length {
@@ -186,6 +210,11 @@ fn free_start(free: u64, length: u32, draw: &mut Draw) -> Option<u32> {
     }
     if starts == 0 {
         return None;
+    }
+    let busy = !free;
+    let beside = starts & (busy << 1 | 1 | busy >> length);
+    if beside != 0 && draw.chance(880) {
+        starts = beside;
     }
     for _ in 0..draw.below(starts.count_ones()) {
         starts &= starts - 1;
@@ -201,13 +230,16 @@ mod tests {
     #[test]
     fn a_day_fills_up_without_overlap() {
         let mut draw = Draw::new(1, Stream::Office, 0, 0);
-        let office = Office::new(300, &mut draw);
+        let office = Office::new(300, 1, &mut draw);
         let monday = Date::from_ymd(2025, 3, 3).unwrap();
         let mut diary = Diary::new(&office, monday, monday.plus_days(30));
         let hygienist = office.providers.iter().find(|p| p.hygienist).unwrap().key;
         let mut times = Vec::new();
         for _ in 0..40 {
-            let slot = diary.find(&office, hygienist, monday, 60, &[], &mut draw).unwrap().unwrap();
+            let slot = diary
+                .find(&office, hygienist, (monday, monday.plus_days(-1).midnight()), (60, 10), &[], &mut draw)
+                .unwrap()
+                .unwrap();
             let seconds = slot.start.time_micros() / 1_000_000;
             assert!((8 * 3600..=16 * 3600).contains(&seconds));
             assert!(!(11 * 3600 < seconds && seconds < 13 * 3600), "lunch");
@@ -223,20 +255,54 @@ mod tests {
     #[test]
     fn what_is_given_back_can_be_taken() {
         let mut draw = Draw::new(1, Stream::Office, 0, 0);
-        let office = Office::new(300, &mut draw);
+        let office = Office::new(300, 1, &mut draw);
         let monday = Date::from_ymd(2025, 3, 3).unwrap();
         let mut diary = Diary::new(&office, monday, monday.plus_days(30));
-        let slot =
-            diary.find(&office, ProviderKey::from_num(1), monday, 90, &[], &mut draw).unwrap().unwrap();
+        let slot = diary
+            .find(
+                &office,
+                ProviderKey::from_num(1),
+                (monday, monday.plus_days(-1).midnight()),
+                (90, 10),
+                &[],
+                &mut draw,
+            )
+            .unwrap()
+            .unwrap();
         diary.mark(slot, true).unwrap();
         diary.mark(slot, false).unwrap();
         diary.mark(slot, true).unwrap();
         assert!(
             diary
-                .find(&office, ProviderKey::from_num(1), monday.plus_days(4000), 90, &[], &mut draw)
+                .find(
+                    &office,
+                    ProviderKey::from_num(1),
+                    (monday.plus_days(4000), monday.midnight()),
+                    (90, 10),
+                    &[],
+                    &mut draw
+                )
                 .unwrap()
                 .is_none()
         );
+    }
+
+    #[test]
+    fn nobody_is_given_an_hour_that_has_passed() {
+        let mut draw = Draw::new(1, Stream::Office, 0, 0);
+        let office = Office::new(300, 1, &mut draw);
+        let monday = Date::from_ymd(2025, 3, 3).unwrap();
+        let diary = Diary::new(&office, monday, monday.plus_days(30));
+        for hour in 7..18 {
+            let now = monday.at_seconds(hour * 3600 + 17);
+            let dentist = ProviderKey::from_num(1);
+            let slot =
+                diary.find(&office, dentist, (monday, now), (30, 10), &[], &mut draw).unwrap().unwrap();
+            assert!(slot.start > now.plus_seconds(3600));
+            assert_eq!(slot.start.date() == monday, hour < 16);
+        }
+        assert_eq!(until(monday.at_seconds(7 * 3600)), 1);
+        assert_eq!(until(monday.at_seconds(17 * 3600)), WHOLE_DAY);
     }
 
     #[test]

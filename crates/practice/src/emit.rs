@@ -94,6 +94,7 @@ tables! {
     EmailMessage = "emailmessage",
     EmailTemplate = "emailtemplate",
     Employee = "employee",
+    Employer = "employer",
     EntryLog = "entrylog",
     Equipment = "equipment",
     ErxLog = "erxlog",
@@ -217,6 +218,8 @@ struct Form {
     key: usize,
     /// Positions of the columns that the server would stamp.
     stamps: Vec<usize>,
+    /// Position of the column that says at which place it happened.
+    clinic: Option<usize>,
     empty: Vec<Value>,
     row: Vec<Value>,
     rows: u64,
@@ -228,6 +231,8 @@ pub(crate) struct Emitter<'s> {
     sink: &'s mut dyn RowSink,
     forms: Vec<Form>,
     encoded: Vec<u8>,
+    /// Number of the place where things happen now; 0 where there is only one.
+    clinic: i64,
 }
 
 /// The row that is being filled.
@@ -261,7 +266,12 @@ impl<'s> Emitter<'s> {
             .iter()
             .map(|(_, name)| facts().table(name).map(Form::new).ok_or(PracticeError::Fault("table")))
             .collect::<Result<_, _>>()?;
-        Ok(Self { sink, forms, encoded: Vec::new() })
+        Ok(Self { sink, forms, encoded: Vec::new(), clinic: 0 })
+    }
+
+    /// Lets what follows happen at the place with this number.
+    pub(crate) fn at_clinic(&mut self, clinic: i64) {
+        self.clinic = clinic;
     }
 
     /// Hands out one row that was last changed at `stamp`.
@@ -309,6 +319,9 @@ impl<'s> Emitter<'s> {
                 *cell = stamp.into();
             }
         }
+        if let Some(cell) = form.clinic.and_then(|position| form.row.get_mut(position)) {
+            *cell = self.clinic.into();
+        }
         let mut row = Row { columns: &form.columns, values: &mut form.row, cursor: 0, unknown: None };
         fill((form.key, number), &mut row);
         if let Some(column) = row.unknown {
@@ -339,6 +352,11 @@ impl Form {
             table: table.name,
             columns: table.columns.iter().map(|c| c.name).collect(),
             key: table.columns.iter().position(|c| c.primary_key).unwrap_or_default(),
+            clinic: table
+                .columns
+                .iter()
+                .position(|c| c.name == "ClinicNum")
+                .filter(|_| table.name != "clinic"),
             stamps: table.columns.iter().enumerate().filter(|(_, c)| c.on_update).map(|(i, _)| i).collect(),
             row: empty.clone(),
             empty,

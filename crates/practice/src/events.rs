@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use bicuspid_model::DateTime;
 
 use crate::arena::{CarrierKey, ClaimKey, FamilyKey, PatientKey, VisitKey};
+use crate::people::Arrival;
 use crate::treatment::Reason;
 
 /// Something that is going to happen.
@@ -13,8 +14,14 @@ use crate::treatment::Reason;
 pub(crate) enum Event {
     /// The staff logs on.
     Open,
-    /// A new family calls.
-    Arrive(FamilyKey),
+    /// A new family calls. The number is that of its stream of chance.
+    Arrive(u64, Arrival),
+    /// Somebody joins a family.
+    Join(FamilyKey),
+    /// A family's insurance changes.
+    Insure(FamilyKey),
+    /// The office goes through its list of patients.
+    Sweep,
     /// Somebody calls, or is called, for an appointment.
     Seek(PatientKey, Reason),
     /// Something begins to hurt.
@@ -42,9 +49,11 @@ pub(crate) enum Event {
 /// How somebody leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Departure {
-    /// To another practice.
+    /// To another practice, and says so.
     #[default]
     Away,
+    /// Does not come any more, and says nothing.
+    Silent,
     /// For good.
     Death,
 }

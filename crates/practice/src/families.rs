@@ -1,330 +1,216 @@
-//! Families come, are covered, and leave; at the end their rows are written.
+//! Families come, grow and leave.
 
 use std::borrow::Cow;
 
-use bicuspid_model::{Date, Value};
+use bicuspid_model::Date;
 use bicuspid_opendental::enums::{
-    ApptStatus, CommItemMode, CommSentOrReceived, ContactMethod, PatientPosition, PatientStatus, Permission,
-    ProcStat, Relat, YN,
+    ApptStatus, CommItemMode, CommSentOrReceived, PatientPosition, PatientStatus, Permission,
 };
 
-use crate::arena::{FamilyKey, Key, PatientKey, PlanKey};
-use crate::calendar::{age, unset_date, unset_time};
+use crate::arena::{FamilyKey, Key, PatientKey};
+use crate::calendar::age;
 use crate::definitions::Definition;
 use crate::draw::{Draw, Stream};
-use crate::emit::Rows;
 use crate::error::PracticeError;
 use crate::events::{Departure, Event};
-use crate::ledger::Aging;
 use crate::messages::{Log, Talk};
 use crate::money::Cents;
-use crate::mouth::{Gums, Mouth};
+use crate::mouth::Mouth;
 use crate::names;
-use crate::payers::public_plan;
-use crate::people::{self, Arrival, Coverage, Habit, Patient, Purse};
-use crate::procedures::Procedure;
-use crate::recall::{self, Kind, Recall};
-use crate::treatment::{Item, Reason};
+use crate::people::{self, Arrival, Habit, Newcomer, Patient};
+use crate::treatment::Reason;
 use crate::world::{World, in_hours};
 
-/// Cover of a household.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Cover {
-    /// None.
-    #[default]
-    None,
-    /// Public, mostly for children.
-    Public,
-    /// A plan through an employer.
-    Private,
-}
+/// After so many days without a visit somebody is taken off the list of active patients, once a year.
+const FORGOTTEN_DAYS: i32 = 730;
 
 impl World<'_> {
-    /// Makes every family of the history. Those that were there before bring their records along; the others call when
-    /// their day comes.
+    /// Makes the families that were there before the first day; they bring their records along. The others call when their
+    /// day comes.
     pub(crate) fn settle_families(&mut self, draw: &mut Draw) -> Result<(), PracticeError> {
         let crate::settings::Settings { patients, seed, start_date, end_date, .. } = self.settings;
-        for arrival in people::arrivals(patients, start_date, end_date, draw) {
-            let id = u64::try_from(self.families.next_key().num()).unwrap_or_default();
-            let mut draw = Draw::new(seed, Stream::Family, id, 0);
-            let family = self.families.add(people::family(&mut draw));
-            self.settle_family(family, arrival, &mut draw)?;
+        for (stream, arrival) in (1_u64..).zip(people::arrivals(patients, start_date, end_date, draw)) {
+            if arrival.before {
+                self.settle_family(stream, arrival)?;
+            } else {
+                let called = in_hours(arrival.day, &mut Draw::new(seed, Stream::Family, stream, 1));
+                self.queue.push(called, Event::Arrive(stream, arrival));
+            }
         }
         Ok(())
     }
 
-    fn settle_family(
-        &mut self,
-        family: FamilyKey,
-        arrival: Arrival,
-        draw: &mut Draw,
-    ) -> Result<(), PracticeError> {
+    fn settle_family(&mut self, stream: u64, arrival: Arrival) -> Result<FamilyKey, PracticeError> {
+        let mut draw = Draw::new(self.settings.seed, Stream::Family, stream, 0);
         let start = self.settings.start_date;
         // Ages are those of the day on which they are first looked at.
         let seen = if arrival.before { start } else { arrival.day };
-        let household = people::household(arrival.people, draw);
-        let surname = names::surname(draw);
-        let dentist = self.office.any(draw, false);
-        let hygienist = self.office.any(draw, true);
-        let called =
-            if arrival.before { arrival.day.at_seconds(10 * 3600) } else { in_hours(arrival.day, draw) };
+        let location = draw.position(self.office.locations);
+        let family = self.families.add(people::family(stream, location, &mut draw));
+        self.at(family)?;
+        let household = people::household(arrival.people, &mut draw);
         let couple = household.get(1).is_some_and(|(age, _)| *age >= 19);
+        let last = household.len().saturating_sub(1);
         for (number, (years, female)) in household.iter().enumerate() {
             let adult = *years >= 19;
-            let birth = people::birthday(*years, seen, draw);
+            let position = match (adult, couple && number < 2) {
+                (false, _) => PatientPosition::Child,
+                (true, true) => PatientPosition::Married,
+                (true, false) if number > 0 => PatientPosition::Single,
+                (true, false) if *years > 70 && draw.chance(450) => PatientPosition::Widowed,
+                _ => PatientPosition::Single,
+            };
+            let mut newcomer = Newcomer { years: *years, female: *female, position };
+            // Now and then somebody joins later: a child that is not born yet, or the partner.
+            let join = seen.max(self.now.date()).plus_days(draw.between(90, 900));
+            if number > 0 && number == last && join.plus_days(14) < self.settings.end_date && draw.chance(180)
+            {
+                if !adult {
+                    newcomer.years = 2 + i32::from(draw.chance(850));
+                }
+                if adult || household.first().is_some_and(|(head, _)| *head <= 42) {
+                    self.families.get_mut(family)?.to_come.push(newcomer);
+                    self.later(join.days() - self.now.date().days(), &mut draw, Event::Join(family));
+                    continue;
+                }
+            }
             // Children born after the family came were entered when they were a year old.
+            let birth = people::birthday(newcomer.years, seen, &mut draw);
             let entered = arrival.day.max(birth.plus_days(366).min(seen));
-            let own_name = adult && number == 1 && draw.chance(180);
-            let patient = Patient {
-                family,
-                last: if own_name { names::surname(draw) } else { surname },
-                first: names::first_name(draw, *female, *years < 25),
-                initial: draw.pick(&["A", "B", "C", "D", "E", "J", "K", "L", "M", "R", "S", ""]),
-                female: *female,
-                birth,
-                position: match (adult, couple && number < 2) {
-                    (false, _) => PatientPosition::Child,
-                    (true, true) => PatientPosition::Married,
-                    (true, false) if *years > 70 && draw.chance(450) => PatientPosition::Widowed,
-                    _ => PatientPosition::Single,
-                },
-                entered,
-                status: PatientStatus::Patient,
-                dentist,
-                hygienist,
-                coverage: Vec::new(),
-                habit: Habit::InPain,
-                mouth: Mouth::new(*years, draw),
-                phone: names::phone(draw),
-                texts: draw.chance(if *years < 70 { 820 } else { 420 }),
-                first_visit: None,
-                missed: false,
-                balance: Cents::ZERO,
-                recall: None,
-                visits: Vec::new(),
-                waiting: Vec::new(),
-                died: None,
-                stamp: entered.at_seconds(called.time_micros() / 1_000_000),
-            };
-            let key = self.patients.add(patient);
-            self.families.get_mut(family)?.members.push(key);
+            self.enter(family, newcomer, birth, entered, &mut draw)?;
         }
-        self.cover(family, draw)?;
+        self.cover(family, &mut draw)?;
         for key in self.families.get(family)?.members.clone() {
-            let covered = !self.patients.get(key)?.coverage.is_empty();
-            let person = self.patients.get_mut(key)?;
-            person.habit = people::habit(age(person.birth, seen), covered, draw);
+            self.choose_habit(key, seen, &mut draw)?;
             if arrival.before {
-                self.bring_along(key, draw)?;
+                self.bring_along(key, &mut draw)?;
             }
         }
-        if !arrival.before {
-            self.queue.push(called, Event::Arrive(family));
-        }
-        Ok(())
+        Ok(family)
     }
 
-    /// Gives a family its insurance: one plan for all, and sometimes a second through the other parent.
-    fn cover(&mut self, family: FamilyKey, draw: &mut Draw) -> Result<(), PracticeError> {
-        let members = self.families.get(family)?.members.clone();
-        let Some(head) = members.first().copied() else { return Ok(()) };
-        let seen = self.patients.get(head)?.entered.max(self.settings.start_date);
-        let retired = age(self.patients.get(head)?.birth, seen) >= 66;
-        let cover = draw.weighted(if retired {
-            &[(Cover::Private, 46), (Cover::Public, 5), (Cover::None, 49)]
-        } else {
-            &[(Cover::Private, 64), (Cover::Public, 11), (Cover::None, 25)]
-        });
-        if cover == Cover::None {
-            return Ok(());
-        }
-        let plan = if cover == Cover::Public { public_plan() } else { self.payers.any(draw) };
-        let second = members.get(1).copied();
-        let partner = match second {
-            Some(key) if self.patients.get(key)?.position == PatientPosition::Married => Some(key),
-            _ => None,
-        };
-        let other = match partner {
-            Some(partner) if cover == Cover::Private && draw.chance(330) => {
-                Some((partner, self.payers.any(draw)))
-            }
-            _ => None,
-        };
-        self.subscribe(head, plan, &members, partner)?;
-        if let Some((partner, plan)) = other {
-            self.subscribe(partner, plan, &members, Some(head))?;
-        }
-        Ok(())
-    }
-
-    /// Writes a subscription and the cover of each member by it.
-    fn subscribe(
+    /// Enters a member of a family.
+    fn enter(
         &mut self,
-        subscriber: PatientKey,
-        plan: PlanKey,
-        members: &[PatientKey],
-        partner: Option<PatientKey>,
+        family: FamilyKey,
+        newcomer: Newcomer,
+        birth: Date,
+        entered: Date,
+        draw: &mut Draw,
+    ) -> Result<PatientKey, PracticeError> {
+        let Newcomer { years, female, position } = newcomer;
+        let account = self.families.get(family)?;
+        let (location, number) = (account.location, account.members.len());
+        let surname = match account.members.first() {
+            Some(head) => self.patients.get(*head)?.last,
+            None => names::surname(draw),
+        };
+        let dentist = self.office.any(draw, false, location);
+        let hygienist = self.office.any(draw, true, location);
+        let own_name = position == PatientPosition::Married && number == 1 && draw.chance(180);
+        let called = if self.now.date() == entered {
+            self.now
+        } else {
+            entered.at_seconds(9 * 3600 + i64::from(draw.below(7 * 3600)))
+        };
+        let key = self.patients.add(Patient {
+            family,
+            last: if own_name { names::surname(draw) } else { surname },
+            first: names::first_name(draw, female, years < 25),
+            initial: draw.pick(&["A", "B", "C", "D", "E", "J", "K", "L", "M", "R", "S", ""]),
+            female,
+            birth,
+            position,
+            entered,
+            status: PatientStatus::Patient,
+            dentist,
+            hygienist,
+            coverage: Vec::new(),
+            former: Vec::new(),
+            // Some live elsewhere: with the other parent, at college, on their own.
+            street: (number > 0 && draw.chance(50)).then(|| names::street(draw)),
+            upkeep_months: draw.weighted(&[(3, 12), (4, 40), (6, 48)]),
+            habit: Habit::InPain,
+            mouth: Mouth::new(years, draw),
+            phone: names::phone(draw),
+            texts: draw.chance(if years < 70 { 820 } else { 420 }),
+            first_visit: None,
+            last_visit: None,
+            missed: false,
+            lapsed: false,
+            treated: false,
+            balance: Cents::ZERO,
+            recall: None,
+            visits: Vec::new(),
+            waiting: Vec::new(),
+            died: None,
+            stamp: called,
+        });
+        self.families.get_mut(family)?.members.push(key);
+        Ok(key)
+    }
+
+    /// Draws how somebody keeps to check-ups from now on.
+    pub(crate) fn choose_habit(
+        &mut self,
+        key: PatientKey,
+        seen: Date,
+        draw: &mut Draw,
     ) -> Result<(), PracticeError> {
-        let subscription = self.keys.subscription.next();
-        let (entered, stamp) = {
-            let person = self.patients.get(subscriber)?;
-            (person.entered, person.stamp)
-        };
-        self.out.row(Rows::InsSub, stamp, |r| {
-            r.set("InsSubNum", subscription)
-                .set("PlanNum", plan)
-                .set("Subscriber", subscriber)
-                .set("DateEffective", entered.plus_days(-entered.days().rem_euclid(28)))
-                .set("ReleaseInfo", true)
-                .set("AssignBen", true)
-                .set("SubscriberID", format!("ZZ{subscription:08}"))
-                .set("SecUserNumEntry", 1_i64)
-                .set("SecDateEntry", entered);
-        })?;
-        for member in members {
-            let person = self.patients.get_mut(*member)?;
-            let relation = match *member {
-                key if key == subscriber => Relat::Own,
-                key if Some(key) == partner => Relat::Spouse,
-                _ => Relat::Child,
-            };
-            let coverage = Coverage { plan, subscription, relation, used: Vec::new() };
-            // One's own plan pays first.
-            if relation == Relat::Own {
-                person.coverage.insert(0, coverage);
-            } else {
-                person.coverage.push(coverage);
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes who is covered by which plan, in which order.
-    fn emit_coverage(&mut self, key: PatientKey) -> Result<(), PracticeError> {
-        let person = self.patients.get(key)?;
-        let since = person.entered.at_seconds(10 * 3600 + 1800);
-        for (ordinal, coverage) in (1_i64..).zip(&person.coverage) {
-            let num = self.keys.patient_plan.next();
-            self.out.row(Rows::PatPlan, since, |r| {
-                r.set("PatPlanNum", num)
-                    .set("PatNum", key)
-                    .set("Ordinal", ordinal)
-                    .set("Relationship", coverage.relation.stored())
-                    .set("InsSubNum", coverage.subscription)
-                    .set("SecDateTEntry", since);
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Records of somebody who was a patient before the history began: what was done stands in the chart as existing.
-    fn bring_along(&mut self, key: PatientKey, draw: &mut Draw) -> Result<(), PracticeError> {
-        let start = self.settings.start_date;
-        let person = self.patients.get(key)?;
-        let (entered, habit) = (person.entered, person.habit);
-        let first = entered.plus_days(draw.between(3, 50)).min(start.plus_days(-2));
-        let back = match habit {
-            Habit::HalfYearly => draw.between(3, 230),
-            Habit::Yearly => draw.between(10, 450),
-            Habit::Rarely => draw.between(60, 900),
-            Habit::InPain => draw.between(200, 1500),
-        };
-        let last = start.plus_days(-back).max(first);
-        let mut done = vec![(first, if age(person.birth, first) < 3 { "D0145" } else { "D0150" })];
-        if last > first && age(person.birth, last) >= 3 {
-            done.push((last, "D0120"));
-        }
-        let xrays = last.plus_days(-draw.between(0, 330)).max(first);
-        if age(person.birth, xrays) >= 5 {
-            done.push((xrays, if age(person.birth, xrays) >= 13 { "D0274" } else { "D0272" }));
-        }
-        if age(person.birth, first) >= 18 {
-            let day = start.plus_days(-draw.between(10, 1600)).max(first);
-            done.push((day, "D0210"));
-        }
-        let mut items: Vec<(Date, Item)> =
-            done.into_iter().map(|(day, code)| (day, Item::new(code))).collect();
-        if person.mouth.gums == Gums::Diseased && draw.chance(720) {
-            let quarters = ["UR", "LR", "UL", "LL"];
-            items.extend(quarters.map(|quarter| (first, Item { surfaces: quarter, ..Item::new("D4341") })));
-        }
-        items.sort_by_key(|(day, item)| (*day, item.code));
-        for (day, item) in items {
-            let at = day.at_seconds(11 * 3600);
-            let person = self.patients.get_mut(key)?;
-            person.mouth.treat(crate::codes::of(item.code).code, item.tooth, day);
-            let provider =
-                if crate::codes::of(item.code).is_hygiene() { person.hygienist } else { person.dentist };
-            let procedure = Procedure {
-                patient: key,
-                item,
-                provider,
-                planned: at,
-                user: 1,
-                visit: None,
-                fee: Cents::ZERO,
-                diagnosis: Definition::default(),
-                priority: Definition::default(),
-                line: None,
-                stamp: at,
-            };
-            // The key is used up at once: nothing happens to the row any more.
-            let num = self.procedures.add(procedure.clone());
-            self.procedures.take(num)?;
-            self.emit_procedure(num, &procedure, ProcStat::EC, None)?;
-        }
-        self.chart_teeth(key, first.at_seconds(11 * 3600 + 300))?;
-        self.take_history(key, first.at_seconds(11 * 3600))?;
         let person = self.patients.get_mut(key)?;
-        person.first_visit = Some(first);
-        person.stamp = last.at_seconds(15 * 3600);
-        let kind = Kind::of(age(person.birth, start), person.mouth.gums);
-        person.recall = Some(Recall { kind, previous: last, scheduled: None, stamp: person.stamp });
-        let due = kind.due(last);
-        let (gap, chance) = match habit {
-            Habit::HalfYearly => (0, 1000),
-            Habit::Yearly => (180, 1000),
-            Habit::Rarely => (500, 900),
-            Habit::InPain => (0, 0),
-        };
-        if draw.chance(chance) {
-            let wait = (due.days() + gap - start.days()).max(draw.between(0, 120)) + draw.between(0, 30);
-            let day = crate::calendar::open_from(start.plus_days(wait));
-            self.queue.push(in_hours(day, draw), Event::Seek(key, Reason::Recall));
-        }
-        self.now = start.midnight();
-        self.next_ache(key, draw);
+        let covered = !person.coverage.is_empty();
+        person.habit = people::habit(age(person.birth, seen), person.female, covered, draw);
         Ok(())
     }
 
     /// A new family calls: it is entered and gets its first appointments.
-    pub(crate) fn arrive(&mut self, family: FamilyKey) -> Result<(), PracticeError> {
+    pub(crate) fn arrive(&mut self, stream: u64, arrival: Arrival) -> Result<(), PracticeError> {
+        let family = self.settle_family(stream, arrival)?;
         let mut draw = self.draw(family)?;
-        let user = self.desk(&mut draw);
         for patient in self.families.get(family)?.members.clone() {
             self.now = self.now.plus_seconds(i64::from(draw.between(60, 200)));
-            self.patients.get_mut(patient)?.stamp = self.now;
-            let text = "Patient entered".to_owned();
-            self.log(Log { permission: Permission::PatientCreate, patient, key: patient.num(), user, text })?;
-            self.talk(Talk {
-                patient,
-                about: Definition::TALK_APPOINTMENT,
-                mode: if draw.chance(650) { CommItemMode::Phone } else { CommItemMode::Email },
-                direction: CommSentOrReceived::Received,
-                user,
-                note: Cow::Borrowed("New patient asks for a first appointment."),
-            })?;
-            if draw.chance(110) {
-                let from = self.now.date().plus_days(draw.between(1, 6));
-                self.book_routine(patient, Reason::Emergency, from, user, &mut draw)?;
-                let days = draw.between(15, 40);
-                self.later(days, &mut draw, Event::Seek(patient, Reason::First));
-            } else {
-                let from = self.now.date().plus_days(draw.along(&[2, 8, 14, 22, 32, 48, 85]));
-                self.book_routine(patient, Reason::First, from, user, &mut draw)?;
-            }
-            self.next_ache(patient, &mut draw);
+            self.receive_newcomer(patient, &mut draw)?;
         }
+        Ok(())
+    }
+
+    /// Somebody joins a family that comes already: a child that has grown its teeth, or a partner.
+    pub(crate) fn join(&mut self, family: FamilyKey) -> Result<(), PracticeError> {
+        let mut draw = self.draw(family)?;
+        let account = self.families.get_mut(family)?;
+        let Some(newcomer) = account.to_come.pop() else { return Ok(()) };
+        let today = self.now.date();
+        let birth = people::birthday(newcomer.years, today, &mut draw);
+        let key = self.enter(family, newcomer, birth, today, &mut draw)?;
+        self.cover_newcomer(family, key)?;
+        self.choose_habit(key, today, &mut draw)?;
+        self.receive_newcomer(key, &mut draw)
+    }
+
+    /// Somebody new is entered and gets a first appointment.
+    fn receive_newcomer(&mut self, patient: PatientKey, draw: &mut Draw) -> Result<(), PracticeError> {
+        let user = self.desk(draw);
+        self.patients.get_mut(patient)?.stamp = self.now;
+        let text = "Patient entered".to_owned();
+        self.log(Log { permission: Permission::PatientCreate, patient, key: patient.num(), user, text })?;
+        self.talk(Talk {
+            patient,
+            about: Definition::TALK_APPOINTMENT,
+            mode: if draw.chance(650) { CommItemMode::Phone } else { CommItemMode::Email },
+            direction: CommSentOrReceived::Received,
+            user,
+            note: Cow::Borrowed("New patient asks for a first appointment."),
+        })?;
+        if draw.chance(110) {
+            let from = self.now.date().plus_days(draw.along(&[0, 1, 3, 8]));
+            self.book_routine(patient, Reason::Emergency, from, user, draw)?;
+            let days = draw.between(15, 40);
+            self.later(days, draw, Event::Seek(patient, Reason::First));
+        } else {
+            let from = self.now.date().plus_days(draw.along(&[2, 10, 17, 26, 36, 54, 95]));
+            self.book_routine(patient, Reason::First, from, user, draw)?;
+        }
+        self.next_ache(patient, draw);
         Ok(())
     }
 
@@ -334,36 +220,24 @@ impl World<'_> {
         self.later(days, draw, Event::Ache(patient));
     }
 
-    /// Somebody leaves: appointments to come are taken out of the book.
+    /// Somebody leaves, alone or with the family: appointments to come are taken out of the book.
     pub(crate) fn leave(&mut self, patient: PatientKey, departure: Departure) -> Result<(), PracticeError> {
-        let now = self.now;
-        let person = self.patients.get_mut(patient)?;
-        if !person.is_active() {
+        if !self.patients.get(patient)?.is_active() {
             return Ok(());
         }
-        person.stamp = now;
-        person.waiting.clear();
-        match departure {
-            Departure::Away => person.status = PatientStatus::Inactive,
-            Departure::Death => {
-                person.status = PatientStatus::Deceased;
-                person.died = Some(now);
-            }
-        }
-        if let Some(recall) = &mut person.recall {
-            recall.scheduled = None;
-            recall.stamp = now;
-        }
-        let family = person.family;
-        for visit in std::mem::take(&mut person.visits) {
-            self.drop_visit(visit, ApptStatus::Broken)?;
-        }
+        let family = self.patients.get(patient)?.family;
         let mut draw = self.draw(family)?;
-        let user = self.desk(&mut draw);
+        let together = departure != Departure::Death && draw.chance(450);
+        let leaving = if together { self.families.get(family)?.members.clone() } else { vec![patient] };
+        for member in leaving {
+            self.depart(member, departure)?;
+        }
         let note = match departure {
+            Departure::Silent => return Ok(()),
             Departure::Away => "Goes to another practice; records sent.",
             Departure::Death => "Family tells of the patient's death.",
         };
+        let user = self.desk(&mut draw);
         self.talk(Talk {
             patient,
             about: Definition::TALK_OTHER,
@@ -374,87 +248,59 @@ impl World<'_> {
         })
     }
 
-    /// Writes what is only final at the end: open work, open claims, and the people with their balances.
-    pub(crate) fn close(&mut self) -> Result<(), PracticeError> {
-        for key in self.visits.keys() {
-            let visit = self.visits.take(key)?;
-            self.emit_visit(key, &visit, None)?;
+    fn depart(&mut self, patient: PatientKey, departure: Departure) -> Result<(), PracticeError> {
+        let now = self.now;
+        let person = self.patients.get_mut(patient)?;
+        if !person.is_active() {
+            return Ok(());
         }
-        self.emit_planned()?;
-        self.emit_open_claims()?;
-        for family in self.families.keys() {
-            for patient in self.families.get(family)?.members.clone() {
-                self.emit_coverage(patient)?;
-                self.emit_patient(family, patient)?;
+        person.lapsed = true;
+        match departure {
+            Departure::Silent => {}
+            Departure::Away => person.status = PatientStatus::Inactive,
+            Departure::Death => {
+                person.status = PatientStatus::Deceased;
+                person.died = Some(now);
             }
+        }
+        let visits = if departure == Departure::Silent {
+            // Nobody knows yet; what is booked will be missed or cancelled.
+            Vec::new()
+        } else {
+            person.stamp = now;
+            person.waiting.clear();
+            std::mem::take(&mut person.visits)
+        };
+        if let (true, Some(recall)) = (departure != Departure::Silent, &mut person.recall) {
+            recall.scheduled = None;
+            recall.stamp = now;
+        }
+        for visit in visits {
+            self.drop_visit(visit, ApptStatus::Broken)?;
         }
         Ok(())
     }
 
-    fn emit_patient(&mut self, family: FamilyKey, key: PatientKey) -> Result<(), PracticeError> {
-        let account = self.families.get(family)?;
-        let head = account.members.first().copied().unwrap_or(key);
-        let person = self.patients.get(key)?;
-        let aging = if head == key { account.ledger.aging() } else { Aging::default() };
-        let insurance = if head == key { account.insurance } else { Cents::ZERO };
-        let contact = if person.texts { ContactMethod::TextMessage } else { ContactMethod::HmPhone };
-        let billing =
-            if account.collection { Definition::COLLECTION_BILLING } else { Definition::STANDARD_BILLING };
-        let slow = if account.purse == Purse::Never { "D" } else { "" };
-        let email = names::mailbox(person.first, person.last, key.num());
-        // Children have no telephone of their own.
-        let mobile = if person.position == PatientPosition::Child { "" } else { person.phone.as_str() };
-        self.out.row(Rows::Patient, person.stamp, |r| {
-            r.set("PatNum", key)
-                .set("LName", person.last)
-                .set("FName", person.first)
-                .set("MiddleI", person.initial)
-                .set("PatStatus", person.status.stored())
-                .set("Gender", person.gender().stored())
-                .set("Position", person.position.stored())
-                .set("Birthdate", person.birth)
-                .set("Address", account.street.clone())
-                .set("City", account.town.0)
-                .set("State", names::STATE)
-                .set("Zip", account.town.1)
-                .set("HmPhone", account.phone.clone())
-                .set("WirelessPhone", Value::text(mobile.to_owned()))
-                .set("Guarantor", head)
-                .set("CreditType", slow)
-                .set("Email", email)
-                .set("EstBalance", person.balance)
-                .set("PriProv", person.dentist)
-                .set("SecProv", person.hygienist)
-                .set("BillingType", billing)
-                .set("ChartNumber", format!("ZZ{:06}", key.num()))
-                .set("Bal_0_30", aging.to_30)
-                .set("Bal_31_60", aging.to_60)
-                .set("Bal_61_90", aging.to_90)
-                .set("BalOver90", aging.over_90)
-                .set("InsEst", insurance)
-                .set("BalTotal", aging.total)
-                .set("DateFirstVisit", person.first_visit.unwrap_or(unset_date()))
-                .set("HasIns", if person.coverage.is_empty() { "" } else { "I" })
-                .set("PreferConfirmMethod", contact.stored())
-                .set("PreferContactMethod", contact.stored())
-                .set("PreferRecallMethod", contact.stored())
-                .set("Language", "eng")
-                .set("TxtMsgOk", if person.texts { YN::Yes } else { YN::No }.stored())
-                .set("DateTimeDeceased", person.died.unwrap_or(unset_time()))
-                .set("BillingCycleDay", 1_i64)
-                .set("SecUserNumEntry", self.office.desk.first().copied().unwrap_or(1))
-                .set("SecDateEntry", person.entered);
-        })?;
-        let entered = person.entered.at_seconds(10 * 3600 + 900);
-        self.out.row(Rows::PatientNote, entered, |r| {
-            r.set("PatNum", key).set("SecDateTEntry", entered);
-        })?;
-        match &person.recall {
-            Some(found) => {
-                let bitewings = person.mouth.last_bitewings;
-                recall::emit(&mut self.out, &mut self.keys.recall, key, found, bitewings, !person.is_active())
+    /// Once a year the office goes through its list: whoever has not come for two years is no active patient any more.
+    pub(crate) fn sweep(&mut self) -> Result<(), PracticeError> {
+        let now = self.now;
+        for key in self.patients.keys() {
+            let person = self.patients.get(key)?;
+            let since = person.last_visit.unwrap_or(person.entered);
+            let forgotten = now.date().days() - since.days() > FORGOTTEN_DAYS;
+            if !forgotten || !person.is_active() || !person.visits.is_empty() {
+                continue;
             }
-            None => Ok(()),
+            let (family, user) = (person.family, self.office.bookkeeper());
+            self.at(family)?;
+            let person = self.patients.get_mut(key)?;
+            person.status = PatientStatus::Inactive;
+            person.lapsed = true;
+            person.waiting.clear();
+            person.stamp = now;
+            let text = "Status changed to inactive".to_owned();
+            self.log(Log { permission: Permission::PatientEdit, patient: key, key: key.num(), user, text })?;
         }
+        Ok(())
     }
 }

@@ -56,9 +56,9 @@ impl Schedule {
     const fn permille(self) -> i64 {
         match self {
             Self::Office => 1000,
-            Self::NetworkHigh => 770,
-            Self::NetworkMiddle => 710,
-            Self::NetworkLow => 650,
+            Self::NetworkHigh => 800,
+            Self::NetworkMiddle => 740,
+            Self::NetworkLow => 690,
             Self::Public => 400,
         }
     }
@@ -76,7 +76,10 @@ impl Fees {
     /// The fees from the year of `start` to the year of `end` and two more, for work that is planned.
     pub(crate) fn new(start: Date, end: Date, draw: &mut Draw) -> Self {
         let first_year = start.ymd().0;
-        let level = i64::from(draw.between(900, 1100));
+        // The catalogue is of 2024 and 2025, the fees of an earlier year were lower.
+        let years = i64::from((2024 - first_year).clamp(-10, 20));
+        let level = i64::from(draw.between(880, 1000)) - 33 * years;
+        let level = level.max(400);
         let charged = |amount: Cents, permille: i64| {
             if amount.is_positive() { amount.permille_in_dollars(permille) } else { Cents::ZERO }
         };

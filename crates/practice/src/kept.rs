@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bicuspid_model::Date;
 use bicuspid_opendental::enums::{ApptStatus, CommItemMode, CommSentOrReceived, Permission, ProcStat};
 
 use crate::arena::{FamilyKey, Key, PatientKey, ProcedureKey, VisitKey};
@@ -12,11 +13,12 @@ use crate::definitions::Definition;
 use crate::draw::Draw;
 use crate::error::PracticeError;
 use crate::events::{Departure, Event};
+use crate::extras;
 use crate::fees::Schedule;
 use crate::ledger::{About, Open};
 use crate::messages::{Log, Talk};
 use crate::money::Cents;
-use crate::mouth::Gums;
+use crate::mouth::{Gums, Mouth};
 use crate::office_life::Change;
 use crate::people::{Habit, Waiting};
 use crate::recall::{Kind, Recall};
@@ -41,12 +43,29 @@ impl World<'_> {
         let person = self.patients.get_mut(patient)?;
         person.visits.retain(|v| *v != key);
         let family = person.family;
+        person.last_visit = Some(day);
         visit.first = person.first_visit.is_none();
         if visit.first {
             person.first_visit = Some(day);
             person.stamp = dismissed;
         }
-        let procedures = std::mem::take(&mut visit.procedures);
+        let mut procedures = std::mem::take(&mut visit.procedures);
+        let person = self.patients.get(patient)?;
+        if let Some(item) = extras::extra(visit.reason, &person.mouth, age(person.birth, day), draw) {
+            let user = visit.user;
+            self.now = seated;
+            procedures.extend(self.plan(
+                patient,
+                &[item],
+                visit.slot.provider,
+                Definition::default(),
+                user,
+            )?);
+            self.now = dismissed;
+            if let Some(extra) = procedures.last() {
+                self.procedures.get_mut(*extra)?.visit = Some(key);
+            }
+        }
         let done = self.complete(&visit, procedures)?;
         let user = self.desk(draw);
         let presence = Presence { arrived, seated, dismissed };
@@ -81,9 +100,8 @@ impl World<'_> {
         let mut taken = Vec::new();
         for key in procedures {
             let person = self.patients.get(patient)?;
-            // A tooth may have been lost since the appointment was made.
             let item = self.procedures.get(key)?.item;
-            if codes::of(item.code).work == Work::Xray && !person.mouth.has(item.tooth) {
+            if has_passed(item, &person.mouth, age(person.birth, day), day) {
                 self.give_up(key)?;
                 continue;
             }
@@ -99,6 +117,7 @@ impl World<'_> {
         for ((key, procedure), estimate) in taken.into_iter().zip(estimates) {
             self.emit_procedure(key, &procedure, ProcStat::C, Some(visit.slot.start))?;
             let person = self.patients.get_mut(patient)?;
+            person.treated = true;
             person.mouth.plan(procedure.item.tooth, false);
             person.mouth.treat(codes::of(procedure.item.code).code, procedure.item.tooth, day);
             let item = Open {
@@ -153,7 +172,8 @@ impl World<'_> {
             return Ok(());
         }
         let provider = self.office.dentist_on(day, self.patients.get(patient)?.dentist);
-        self.write_claim(patient, 0, lines, day, provider, draw)
+        let policy = self.patients.get(patient)?.coverage.first().map_or(0, |c| c.number);
+        self.write_claim(patient, (0, policy), lines, day, provider, draw)
     }
 
     /// What one procedure brings with it: a crown after a root canal, an implant after an extraction.
@@ -182,16 +202,23 @@ impl World<'_> {
                 "D3310" | "D3320" | "D3330" if draw.chance(700) => {
                     Some(Finding { appeal: 900, ..treatment::crown_on(tooth, draw) })
                 }
-                "D7140" | "D7210" if years >= 22 && !tooth.is_baby() && draw.chance(300) => {
+                "D7140" | "D7210" if years >= 22 && !tooth.is_baby() && draw.chance(210) => {
                     Some(treatment::implant("D6010", tooth, 380))
                 }
                 "D6010" => Some(treatment::implant("D6058", tooth, 1000)),
+                // A bridge is fitted as a whole.
+                "D2740" | "D2750" | "D2751" | "D2790" | "D6058" | "D6240" => {
+                    Some(treatment::fitting("N0001", tooth))
+                }
+                "D5110" | "D5120" | "D5213" | "D5214" | "D9944" => {
+                    Some(treatment::fitting("N0002", crate::mouth::Tooth::NONE))
+                }
                 _ => None,
             };
             if let Some(finding) = finding {
                 self.patients.get_mut(patient)?.mouth.plan(tooth, true);
-                let wait = if codes::of(line.code).code == "D6010" { 120 } else { 10 };
-                self.propose(visit, &finding, wait, draw)?;
+                let wait = if codes::of(line.code).code == "D6010" { 120 } else { draw.between(8, 15) };
+                self.propose(visit.patient, &finding, wait, draw)?;
             }
         }
         Ok(())
@@ -210,26 +237,46 @@ impl World<'_> {
         let years = age(person.birth, day);
         let found = treatment::findings(visit.reason, &mut person.mouth, years, draw);
         for (wait, finding) in (0..).step_by(9).zip(found) {
-            self.propose(visit, &finding, wait + draw.between(4, 16), draw)?;
+            self.propose(visit.patient, &finding, wait + draw.between(4, 16), draw)?;
         }
         Ok(())
     }
 
     /// Work is planned and proposed; whoever agrees gets an appointment.
-    fn propose(
+    pub(crate) fn propose(
         &mut self,
-        visit: &Visit,
+        patient: PatientKey,
         finding: &Finding,
         wait: i32,
         draw: &mut Draw,
     ) -> Result<(), PracticeError> {
-        let patient = visit.patient;
         let person = self.patients.get(patient)?;
-        let provider = if finding.hygiene { person.hygienist } else { person.dentist };
+        let surgery = |i: &Item| codes::of(i.code).work == Work::Surgery || codes::of(i.code).code == "D6010";
+        let surgeon = self.office.specialist(person.dentist).filter(|_| finding.items.iter().any(surgery));
+        let provider = match surgeon {
+            Some(surgeon) if draw.chance(450) => surgeon,
+            _ if finding.hygiene => person.hygienist,
+            _ => person.dentist,
+        };
         let user = self.office.provider(person.dentist)?.user;
         let procedures = self.plan(patient, &finding.items, provider, finding.diagnosis, user)?;
         let share = self.share(patient, &procedures)?;
-        let waiting = Waiting { procedures, minutes: finding.minutes, hygiene: finding.hygiene };
+        let person = self.patients.get(patient)?;
+        // Two crowns on neighbouring days are one visit to fit them.
+        if let Some(first) = finding.items.first().filter(|i| codes::of(i.code).code.starts_with('N')) {
+            let same = |w: &&Waiting| {
+                let mut codes = w.procedures.iter().filter_map(|p| self.procedures.find(*p));
+                codes.any(|p| p.item.code == first.code)
+            };
+            if let Some(position) = person.waiting.iter().position(|w| same(&w)) {
+                let person = self.patients.get_mut(patient)?;
+                if let Some(waiting) = person.waiting.get_mut(position) {
+                    waiting.procedures.extend(procedures);
+                }
+                return Ok(());
+            }
+        }
+        let waiting = Waiting { procedures, minutes: finding.minutes, hygiene: finding.hygiene, provider };
         let reason = if finding.hygiene { Reason::Hygiene } else { Reason::Treatment };
         let agrees = draw.chance(finding.appeal);
         // Some come back to it after months.
@@ -269,17 +316,19 @@ impl World<'_> {
         let habit = person.habit;
         let scheduled = person.recall.and_then(|r| r.scheduled).filter(|_| visit.reason == Reason::Hygiene);
         let stamp = self.now;
-        self.patients.get_mut(patient)?.recall = Some(Recall { kind, previous: day, scheduled, stamp });
+        let person = self.patients.get_mut(patient)?;
+        let months = person.upkeep_months;
+        person.recall = Some(Recall { kind, previous: day, scheduled, stamp, months });
         if visit.reason == Reason::Hygiene && scheduled.is_some() {
             return Ok(());
         }
         if self.departs(patient, years, draw) {
             return Ok(());
         }
-        let due = kind.due(day);
+        let due = kind.due(day, months);
         let (booked, gap) = match habit {
-            Habit::HalfYearly => (870, 0),
-            Habit::Yearly => (330, 6),
+            Habit::HalfYearly => (940, 0),
+            Habit::Yearly => (450, 6),
             Habit::Rarely => (60, 20),
             Habit::InPain => (0, 0),
         };
@@ -306,8 +355,10 @@ impl World<'_> {
         };
         let departure = if draw.chance(dying) {
             Departure::Death
-        } else if draw.chance(55) {
+        } else if draw.chance(22) {
             Departure::Away
+        } else if draw.chance(66) {
+            Departure::Silent
         } else {
             return false;
         };
@@ -368,6 +419,27 @@ impl World<'_> {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Whether planned work makes no sense any more: the tooth has gone, or the gums were treated meanwhile.
+fn has_passed(item: Item, mouth: &Mouth, age: i32, day: Date) -> bool {
+    let code = codes::of(item.code);
+    match code.code {
+        "D4341" | "D4342" => mouth.last_deep.is_some_and(|last| last < day),
+        "D5110" => !mouth.bare(true),
+        "D5120" => !mouth.bare(false),
+        "D0120" => mouth.last_exam.is_none() || mouth.last_exam == Some(day),
+        "D2740" | "D2750" | "D2751" | "D2790" | "D2930" | "D3310" | "D3320" | "D3330"
+            if mouth.is_crowned(item.tooth) =>
+        {
+            true
+        }
+        // These stand for a tooth that is missing.
+        "N0001" | "D6010" | "D6057" | "D6058" | "D6240" | "D7953" | "D7250" | "D5640" | "D6930" | "D9120" => {
+            false
+        }
+        _ => code.names_tooth() && (!mouth.has(item.tooth) || (item.tooth.is_baby() && age >= 14)),
     }
 }
 

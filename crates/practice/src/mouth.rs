@@ -92,12 +92,20 @@ pub(crate) struct Mouth {
     crowned: u64,
     rooted: u64,
     sealed: u64,
+    /// Missing teeth that a bridge or an implant stands for.
+    replaced: u64,
+    pub(crate) upper_denture: bool,
+    pub(crate) lower_denture: bool,
     /// Teeth with work that is planned and not done.
     planned: u64,
     pub(crate) gums: Gums,
     pub(crate) last_exam: Option<Date>,
     pub(crate) last_bitewings: Option<Date>,
     pub(crate) last_full_xrays: Option<Date>,
+    /// The two latest check-ups, the latest first.
+    pub(crate) check_ups: [Option<Date>; 2],
+    /// When gums were last cleaned deeply.
+    pub(crate) last_deep: Option<Date>,
 }
 
 impl Mouth {
@@ -117,6 +125,15 @@ impl Mouth {
             65..75 => draw.along(&[0, 2, 5, 9, 16]),
             _ => draw.along(&[0, 3, 7, 12, 20]),
         };
+        // A few of the old have no teeth left, in one jaw or in both.
+        if age >= 60 && draw.chance(if age < 75 { 40 } else { 90 }) {
+            mouth.missing |= 0x1_fffe;
+            if draw.chance(600) {
+                mouth.missing |= 0x1_fffe << 16;
+            }
+            mouth.upper_denture = draw.chance(700);
+            mouth.lower_denture = draw.chance(700);
+        }
         for _ in 0..lost {
             let tooth = draw.weighted(&[(0, 6), (1, 2), (2, 1)]);
             let tooth = Tooth(draw.pick(match tooth {
@@ -126,11 +143,23 @@ impl Mouth {
             }));
             mouth.missing |= tooth.bit();
         }
+        let crowns = match age {
+            ..30 => 0,
+            30..50 => draw.along(&[0, 0, 1, 3]),
+            _ => draw.along(&[0, 1, 3, 7]),
+        };
+        for _ in 0..crowns {
+            let teeth = if draw.chance(700) { &MOLARS } else { &PREMOLARS };
+            let tooth = Tooth(draw.pick(teeth));
+            if mouth.has(tooth) {
+                mouth.crowned |= tooth.bit();
+            }
+        }
         let diseased = match age {
-            ..30 => 20,
-            30..45 => 200,
-            45..65 => 300,
-            _ => 380,
+            ..30 => 30,
+            30..45 => 270,
+            45..65 => 400,
+            _ => 470,
         };
         if draw.chance(diseased) {
             mouth.gums = Gums::Diseased;
@@ -200,7 +229,52 @@ impl Mouth {
     /// A tooth that an X-ray of one root may show.
     pub(crate) fn any(&self, draw: &mut Draw, age: i32) -> Tooth {
         let teeth: &[u8] = if age < 8 { &BABY_MOLARS } else { &MOLARS };
-        self.choose(draw, teeth, 0).unwrap_or(Tooth(if age < 8 { 33 } else { 8 }))
+        let all: Vec<u8> = (1..=32).collect();
+        let found = self.choose(draw, teeth, 0).or_else(|| self.choose(draw, &all, 0));
+        found.or_else(|| all.iter().map(|t| Tooth(*t)).find(|t| self.has(*t))).unwrap_or(Tooth::NONE)
+    }
+
+    /// Whether the tooth wears a crown.
+    pub(crate) fn is_crowned(&self, tooth: Tooth) -> bool {
+        self.crowned & tooth.bit() != 0
+    }
+
+    /// Whether any tooth wears a crown.
+    pub(crate) fn has_crown(&self) -> bool {
+        self.crowned & !self.missing != 0
+    }
+
+    /// Whether no tooth of the upper or the lower jaw is left.
+    pub(crate) fn bare(&self, upper: bool) -> bool {
+        let jaw: u64 = if upper { 0x1_fffe } else { 0x1_fffe << 16 };
+        self.missing & jaw == jaw
+    }
+
+    /// How many teeth of the upper or the lower jaw are missing, wisdom teeth left out.
+    pub(crate) fn gaps(&self, upper: bool) -> u32 {
+        let jaw: u64 = if upper { 0x0_fffc } else { 0x0_fffc << 16 };
+        (self.missing & jaw).count_ones()
+    }
+
+    /// A gap with a tooth on both sides, for a bridge: the tooth before, the gap, the tooth after.
+    pub(crate) fn gap(&self, draw: &mut Draw) -> Option<[Tooth; 3]> {
+        let there = |t: u8| self.free(t);
+        let fits = |t: &u8| {
+            self.missing & Tooth(*t).bit() != 0
+                && self.replaced & Tooth(*t).bit() == 0
+                && there(t - 1)
+                && there(t + 1)
+        };
+        let gaps: Vec<u8> = (3..15).chain(19..31).filter(fits).collect();
+        (!gaps.is_empty()).then(|| {
+            let gap = draw.pick(&gaps);
+            [gap - 1, gap, gap + 1].map(Tooth)
+        })
+    }
+
+    /// A wisdom tooth that has not come out.
+    pub(crate) fn wisdom(&self) -> Vec<Tooth> {
+        [1, 16, 17, 32].into_iter().filter(|t| self.free(*t)).map(Tooth).collect()
     }
 
     /// Whether the tooth is still there.
@@ -220,7 +294,12 @@ impl Mouth {
     /// Notes what was done to a tooth or to the gums.
     pub(crate) fn treat(&mut self, code: &str, tooth: Tooth, day: Date) {
         match code {
-            "D0120" | "D0140" | "D0145" | "D0150" | "D0180" => self.last_exam = Some(day),
+            "D0120" => {
+                self.last_exam = Some(day);
+                let [latest, _] = self.check_ups;
+                self.check_ups = [Some(day), latest];
+            }
+            "D0140" | "D0145" | "D0150" | "D0180" => self.last_exam = Some(day),
             "D0272" | "D0274" => self.last_bitewings = Some(day),
             "D0210" => {
                 self.last_full_xrays = Some(day);
@@ -228,9 +307,15 @@ impl Mouth {
             }
             "D0330" => self.last_full_xrays = Some(day),
             "D1351" => self.sealed |= tooth.bit(),
-            "D2740" | "D2750" | "D2790" | "D2930" => self.crowned |= tooth.bit(),
+            "D2740" | "D2750" | "D2751" | "D2790" | "D2930" | "D6750" => self.crowned |= tooth.bit(),
+            "D6240" | "D6010" => self.replaced |= tooth.bit(),
+            "D5110" | "D5213" => self.upper_denture = true,
+            "D5120" | "D5214" => self.lower_denture = true,
             "D3310" | "D3320" | "D3330" => self.rooted |= tooth.bit(),
-            "D4341" | "D4342" => self.gums = Gums::Treated,
+            "D4341" | "D4342" => {
+                self.gums = Gums::Treated;
+                self.last_deep = Some(day);
+            }
             "D7140" | "D7210" | "D7230" | "D7240" => self.missing |= tooth.bit(),
             _ => {}
         }

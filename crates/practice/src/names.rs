@@ -111,14 +111,12 @@ const TOWNS: &[(&str, &str)] = &[
     ("Fennimore Gap", "00233"),
 ];
 
-/// Employers that do not exist.
+/// Trades of employers that do not exist.
 #[rustfmt::skip]
 const EMPLOYERS: &[&str] = &[
-    "Bluefinch Foundry", "Cobblewright Logistics", "Dappledown Farms", "Evenrigg Schools",
-    "Fallowmere Paper", "Greybarrow Freight", "Hollowbrook Hospital Staff", "Inkwell & Thorn Printing",
-    "Jackdaw Instruments", "Kettlestone Quarry", "Lowermoor Council", "Mistlehurst Foods",
-    "Northwicket Software", "Oddfellow Cartage", "Pinchbeck Tools", "Quaverly Music", "Rookery Hotels",
-    "Sandglass Retail", "Tarnbeck Utilities", "Umberfield Dairy",
+    "Foundry", "Logistics", "Farms", "Schools", "Paper", "Freight", "Hospital Staff", "Printing", "Instruments",
+    "Quarry", "Council", "Foods", "Software", "Cartage", "Tools", "Music", "Hotels", "Retail", "Utilities", "Dairy",
+    "Timber", "Ceramics", "Garages",
 ];
 
 /// First halves of carrier names.
@@ -161,6 +159,16 @@ pub(crate) fn town(draw: &mut Draw) -> (&'static str, &'static str) {
     draw.pick(TOWNS)
 }
 
+/// The town with this number, and its ZIP code.
+pub(crate) fn town_of(number: usize) -> (&'static str, &'static str) {
+    TOWNS.get(number % TOWNS.len()).copied().unwrap_or_default()
+}
+
+/// The street with this number.
+pub(crate) fn street_of(number: usize) -> &'static str {
+    STREETS.get(number % STREETS.len()).copied().unwrap_or_default()
+}
+
 /// The state that every made-up town lies in; it is real, so that maps and state rules have something to show.
 pub(crate) const STATE: &str = "OR";
 
@@ -175,9 +183,23 @@ pub(crate) fn mailbox(first: &str, last: &str, number: i64) -> String {
     format!("{first}.{last}{number}@example.com").to_lowercase()
 }
 
-/// An employer.
-pub(crate) fn employer(draw: &mut Draw) -> &'static str {
-    draw.pick(EMPLOYERS)
+/// What employers are called after, besides their trade.
+#[rustfmt::skip]
+const EMPLOYER_FIRST: &[&str] = &[
+    "Ashlarfield", "Bluefinch", "Cobblewright", "Dappledown", "Evenrigg", "Fallowmere", "Greybarrow",
+    "Hollowbrook", "Inkwell", "Jackdaw", "Kettlestone", "Lowermoor", "Mistlehurst", "Northwicket", "Oddfellow",
+    "Pinchbeck", "Quaverly", "Rookery", "Sandglass", "Tarnbeck", "Umberfield", "Vetchling", "Wickerby",
+    "Yarrowgate", "Zephyrstone", "Amberwick", "Brindlecote", "Cloverhythe",
+];
+
+/// Number of employers that differ.
+pub(crate) const EMPLOYER_COUNT: usize = EMPLOYER_FIRST.len() * EMPLOYERS.len();
+
+/// The employer with this number; the first [`EMPLOYER_COUNT`] differ.
+pub(crate) fn employer(number: usize) -> String {
+    let first = EMPLOYER_FIRST.get(number % EMPLOYER_FIRST.len()).copied().unwrap_or_default();
+    let trade = number / EMPLOYER_FIRST.len() + number;
+    format!("{first} {}", EMPLOYERS.get(trade % EMPLOYERS.len()).copied().unwrap_or_default())
 }
 
 /// The carrier with this number; the first sixty-four differ.
@@ -198,6 +220,12 @@ mod tests {
     fn carriers_differ() {
         let names: HashSet<String> = (0..64).map(carrier).collect();
         assert_eq!(names.len(), 64);
+    }
+
+    #[test]
+    fn employers_differ() {
+        let names: HashSet<String> = (0..EMPLOYER_COUNT).map(employer).collect();
+        assert_eq!(names.len(), EMPLOYER_COUNT);
     }
 
     #[test]

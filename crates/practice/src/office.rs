@@ -18,6 +18,10 @@ use crate::names;
 pub(crate) struct Provider {
     pub(crate) key: ProviderKey,
     pub(crate) hygienist: bool,
+    /// Whether it is a surgeon who comes in now and then.
+    pub(crate) specialist: bool,
+    /// Where the provider works, counted from 0.
+    pub(crate) location: usize,
     pub(crate) chairs: Vec<ChairKey>,
     /// Account in the program.
     pub(crate) user: i64,
@@ -46,45 +50,64 @@ pub(crate) struct Office {
     staff: Vec<(&'static str, &'static str)>,
     /// Number of chairs.
     pub(crate) chairs: i64,
+    /// Places that belong to the practice.
+    pub(crate) locations: usize,
 }
 
+/// Weekdays off of the dentists of a place that has several, in even and in odd weeks: never all on the same day, most on
+/// Fridays.
+const DENTISTS_OFF: [[u8; 2]; 4] = [[4, 0], [2, 4], [4, 1], [3, 4]];
+/// The same for hygienists.
+const HYGIENISTS_OFF: [[u8; 2]; 4] = [[4, 4], [1, 3], [2, 4], [0, 2]];
+
 impl Office {
-    /// Staffs an office for so many patients: a dentist for 1,700, a hygienist for 1,100.
-    pub(crate) fn new(patients: u32, draw: &mut Draw) -> Self {
-        let dentists = patients.div_ceil(1700).max(1);
-        let hygienists = patients.div_ceil(1100).max(1);
-        let desk_count = i64::from(dentists) + 1;
+    /// Staffs the places of a practice: a dentist for 2,500 patients on file, a hygienist for 1,670, and a surgeon on one
+    /// day in two weeks where there are two dentists.
+    pub(crate) fn new(patients: u32, locations: u32, draw: &mut Draw) -> Self {
+        let patients = patients.div_ceil(locations.max(1));
+        let dentists = patients.div_ceil(2500).max(1);
+        let hygienists = patients.div_ceil(1670).max(1);
+        let specialists = u32::from(dentists > 1);
+        let desk_count = i64::from(dentists * locations) + 1;
         let desk: Vec<i64> = (2..2 + desk_count).collect();
         let mut providers = Vec::new();
         let mut chairs = 0;
-        for number in 0..dentists + hygienists {
-            let hygienist = number >= dentists;
-            let own = if hygienist { 1 } else { 2 };
-            let key = ProviderKey::from_num(i64::from(number) + 1);
-            // One dentist: closed on every other Friday, and hygienists keep the same days, so that an exam can always
-            // be made. Several: each has a day off, never all of them the same.
-            let off = if dentists == 1 {
-                [0b1_0000, 0]
-            } else {
-                let day = 1 << ((number * 2 + u32::from(hygienist)) % 5);
-                [day, day]
-            };
-            let female = draw.chance(if hygienist { 950 } else { 380 });
-            providers.push(Provider {
-                key,
-                hygienist,
-                chairs: (chairs + 1..=chairs + own).map(ChairKey::from_num).collect(),
-                user: 1 + desk_count + key.num(),
-                off,
-                first: names::first_name(draw, female, false),
-                last: names::surname(draw),
-                npi: npi(draw),
-            });
-            chairs += own;
+        for location in 0..locations {
+            for number in 0..dentists + hygienists + specialists {
+                let hygienist = (dentists..dentists + hygienists).contains(&number);
+                let specialist = number >= dentists + hygienists;
+                let own = if hygienist { 1 } else { 2 };
+                let key = ProviderKey::from_num(i64::try_from(providers.len()).unwrap_or_default() + 1);
+                let female = draw.chance(if hygienist { 950 } else { 380 });
+                // A visiting surgeon takes the chairs of the first dentist of the place, who leaves them free that day.
+                let first_chairs = || {
+                    let first = |p: &&Provider| u32::try_from(p.location) == Ok(location);
+                    providers.iter().find(first).map(|p: &Provider| p.chairs.clone()).unwrap_or_default()
+                };
+                let chairs_here: Vec<ChairKey> = if specialist {
+                    first_chairs()
+                } else {
+                    chairs += own;
+                    (chairs - own + 1..=chairs).map(ChairKey::from_num).collect()
+                };
+                providers.push(Provider {
+                    key,
+                    hygienist,
+                    specialist,
+                    location: usize::try_from(location).unwrap_or_default(),
+                    chairs: chairs_here,
+                    user: 1 + desk_count + key.num(),
+                    off: days_off(number, dentists, hygienist, specialist),
+                    first: names::first_name(draw, female, false),
+                    last: names::surname(draw),
+                    npi: npi(draw),
+                });
+            }
         }
         let staff =
             desk.iter().map(|_| (names::first_name(draw, true, false), names::surname(draw))).collect();
-        Self { providers, desk, staff, chairs }
+        let locations = usize::try_from(locations).unwrap_or(1);
+        Self { providers, desk, staff, chairs, locations }
     }
 
     /// The provider with this key.
@@ -93,18 +116,36 @@ impl Office {
         position.and_then(|p| self.providers.get(p)).ok_or(PracticeError::Fault("provider"))
     }
 
-    /// A dentist, or a hygienist, chosen for a new patient.
-    pub(crate) fn any(&self, draw: &mut Draw, hygienist: bool) -> ProviderKey {
-        let keys: Vec<_> =
-            self.providers.iter().filter(|p| p.hygienist == hygienist).map(|p| p.key).collect();
+    /// A dentist, or a hygienist, of a place, chosen for a new patient.
+    pub(crate) fn any(&self, draw: &mut Draw, hygienist: bool, location: usize) -> ProviderKey {
+        let fits = |p: &&Provider| p.hygienist == hygienist && !p.specialist && p.location == location;
+        let keys: Vec<_> = self.providers.iter().filter(fits).map(|p| p.key).collect();
         draw.pick(&keys)
     }
 
-    /// The dentist who makes the exams on that day: the patient's own, or another one who works.
+    /// The surgeon who comes to the place of a provider, if any does.
+    pub(crate) fn specialist(&self, beside: ProviderKey) -> Option<ProviderKey> {
+        let location = self.provider(beside).ok()?.location;
+        self.providers.iter().find(|p| p.specialist && p.location == location).map(|p| p.key)
+    }
+
+    /// The dentist who makes the exams on that day: the patient's own, or another one of the same place who works.
     pub(crate) fn dentist_on(&self, day: Date, own: ProviderKey) -> ProviderKey {
-        let works = |p: &&Provider| !p.hygienist && p.works(day);
+        let Ok(usual) = self.provider(own) else { return own };
+        let works =
+            |p: &&Provider| !p.hygienist && !p.specialist && p.location == usual.location && p.works(day);
         let mut there = self.providers.iter().filter(works);
         if there.clone().any(|p| p.key == own) { own } else { there.next().map_or(own, |p| p.key) }
+    }
+
+    /// The number of a place as the database keeps it: 0 where there is only one.
+    pub(crate) fn clinic(&self, location: usize) -> i64 {
+        if self.locations > 1 { i64::try_from(location).unwrap_or_default() + 1 } else { 0 }
+    }
+
+    /// Somebody of the office who is not at the desk: whoever enters what insurers pay.
+    pub(crate) fn bookkeeper(&self) -> i64 {
+        self.desk.first().copied().unwrap_or(1)
     }
 
     /// Hands out the rows of the setup tables.
@@ -115,11 +156,14 @@ impl Office {
         stamp: DateTime,
     ) -> Result<(), PracticeError> {
         crate::definitions::emit(out, stamp)?;
+        self.emit_locations(out, stamp)?;
         self.emit_staff(out, stamp)?;
-        for provider in &self.providers {
+        for provider in self.providers.iter().filter(|p| !p.specialist) {
+            out.at_clinic(self.clinic(provider.location));
             for chair in &provider.chairs {
                 let (dentist, hygienist) = if provider.hygienist {
-                    (self.providers.first().map_or(provider.key, |p| p.key), provider.key)
+                    let here = |p: &&Provider| p.location == provider.location;
+                    (self.providers.iter().find(here).map_or(provider.key, |p| p.key), provider.key)
                 } else {
                     (provider.key, ProviderKey::default())
                 };
@@ -134,6 +178,7 @@ impl Office {
                 })?;
             }
         }
+        out.at_clinic(0);
         for (num, code) in (1_i64..).zip(CODES) {
             out.row(Rows::ProcedureCode, stamp, |r| {
                 r.set("CodeNum", num)
@@ -164,6 +209,33 @@ impl Office {
         fees.emit(out, stamp)
     }
 
+    /// Clinics exist in the database only where there are several.
+    fn emit_locations(&self, out: &mut Emitter<'_>, stamp: DateTime) -> Result<(), PracticeError> {
+        if self.locations < 2 {
+            return Ok(());
+        }
+        for location in 0..self.locations {
+            let num = self.clinic(location);
+            let (town, zip) = names::town_of(location);
+            let first = |p: &&Provider| p.location == location;
+            let dentist = self.providers.iter().find(first).map(|p| p.key).unwrap_or_default();
+            out.row(Rows::Clinic, stamp, |r| {
+                r.set("ClinicNum", num)
+                    .set("Description", format!("{town} {num}"))
+                    .set("Address", format!("{} {}", 100 + num, names::street_of(location)))
+                    .set("City", town)
+                    .set("State", names::STATE)
+                    .set("Zip", zip)
+                    .set("Phone", format!("(503)555-01{:02}", num % 100))
+                    .set("DefaultProv", dentist)
+                    .set("InsBillingProv", dentist)
+                    .set("ItemOrder", num - 1)
+                    .set("Abbr", format!("L{num}"));
+            })?;
+        }
+        Ok(())
+    }
+
     fn emit_staff(&self, out: &mut Emitter<'_>, stamp: DateTime) -> Result<(), PracticeError> {
         let user = |out: &mut Emitter<'_>, num: i64, name: String, employee: i64, provider: ProviderKey| {
             out.row(Rows::UserOd, stamp, |r| {
@@ -182,7 +254,11 @@ impl Office {
             user(out, *num, format!("desk{employee}"), employee, ProviderKey::default())?;
         }
         for provider in &self.providers {
-            let kind = if provider.hygienist { "HYG" } else { "DOC" };
+            let kind = match provider {
+                Provider { hygienist: true, .. } => "HYG",
+                Provider { specialist: true, .. } => "SUR",
+                _ => "DOC",
+            };
             out.row(Rows::Provider, stamp, |r| {
                 r.set("ProvNum", provider.key)
                     .set("Abbr", format!("{kind}{}", provider.key.num()))
@@ -193,7 +269,11 @@ impl Office {
                     .set("FeeSched", Schedule::Office.num())
                     .set(
                         "Specialty",
-                        if provider.hygienist { Definition::HYGIENE } else { Definition::GENERAL },
+                        match provider {
+                            Provider { hygienist: true, .. } => Definition::HYGIENE,
+                            Provider { specialist: true, .. } => Definition::SURGERY,
+                            _ => Definition::GENERAL,
+                        },
                     )
                     .set("SSN", format!("00{:07}", 1_000_000 + provider.key.num()))
                     .set("StateLicense", format!("ZZ{:06}", provider.key.num()))
@@ -209,6 +289,23 @@ impl Office {
         }
         Ok(())
     }
+}
+
+/// Weekdays off, as bits from Monday, in even and in odd weeks.
+fn days_off(number: u32, dentists: u32, hygienist: bool, specialist: bool) -> [u8; 2] {
+    let bit = |day: u8| 1 << day;
+    if specialist {
+        // Comes on every other Friday, when the first dentist is off.
+        return [0b1111, 0b1_1111];
+    }
+    // One dentist: closed on every other Friday, and hygienists keep the same days, so that an exam can always be made.
+    if dentists == 1 {
+        return [0b1_0000, 0];
+    }
+    let (pattern, number) =
+        if hygienist { (HYGIENISTS_OFF, number - dentists) } else { (DENTISTS_OFF, number) };
+    let position = usize::try_from(number).unwrap_or_default() % pattern.len();
+    pattern.get(position).map_or([0, 0], |days| days.map(bit))
 }
 
 /// A provider identifier that was never issued: it begins with 2 (all that exist begin with 1) and has a valid check
@@ -231,12 +328,12 @@ mod tests {
     use crate::draw::Stream;
 
     fn office(patients: u32) -> Office {
-        Office::new(patients, &mut Draw::new(1, Stream::Office, 0, 0))
+        Office::new(patients, 1, &mut Draw::new(1, Stream::Office, 0, 0))
     }
 
     #[test]
     fn staff_grows_with_patients() {
-        for (patients, providers, chairs) in [(1, 2, 3), (300, 2, 3), (5000, 8, 11)] {
+        for (patients, providers, chairs) in [(1, 2, 3), (300, 2, 3), (5000, 6, 7), (50_000, 51, 70)] {
             let office = office(patients);
             assert_eq!((office.providers.len(), office.chairs), (providers, chairs), "{patients}");
         }
@@ -256,6 +353,27 @@ mod tests {
                     assert!(office.provider(dentist).unwrap().works(day));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn nobody_takes_a_chair_while_its_dentist_works() {
+        for locations in [1, 3] {
+            let office = Office::new(15_000, locations, &mut Draw::new(1, Stream::Office, 0, 0));
+            for surgeon in office.providers.iter().filter(|p| p.specialist) {
+                let mut days = 0;
+                for day in (9000..9400).map(Date::from_days).filter(|day| surgeon.works(*day)) {
+                    days += 1;
+                    let chairs =
+                        |p: &&Provider| !p.specialist && p.chairs.iter().any(|c| surgeon.chairs.contains(c));
+                    assert!(office.providers.iter().filter(chairs).all(|p| !p.works(day)));
+                }
+                assert!(days > 20);
+            }
+            assert_eq!(
+                office.providers.iter().filter(|p| p.specialist).count(),
+                locations.try_into().unwrap()
+            );
         }
     }
 

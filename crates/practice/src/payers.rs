@@ -13,6 +13,7 @@ use crate::error::PracticeError;
 use crate::fees::Schedule;
 use crate::money::Cents;
 use crate::names;
+use crate::settings::Preset;
 
 /// A carrier. It pays on one weekday, all claims of a week in one check.
 #[derive(Debug)]
@@ -43,7 +44,8 @@ pub(crate) struct Plan {
     pub(crate) maximum: Option<Cents>,
     /// Month in which the benefit year begins, 0 for the calendar year.
     renews: u8,
-    employer: &'static str,
+    /// Number of the employer that offers it, counted from 1; 0 for public coverage.
+    employer: i64,
 }
 
 impl Plan {
@@ -76,6 +78,10 @@ impl Plan {
 pub(crate) struct Payers {
     pub(crate) carriers: Arena<CarrierKey, Carrier>,
     pub(crate) plans: Arena<PlanKey, Plan>,
+    /// Employers that are known; some offer several plans.
+    employers: i64,
+    benefits: Counter,
+    preset: Preset,
 }
 
 /// The plan of public coverage.
@@ -85,8 +91,15 @@ pub(crate) fn public_plan() -> PlanKey {
 
 impl Payers {
     /// Carriers and plans for so many patients.
-    pub(crate) fn new(patients: u32, seed: u64) -> Self {
-        let mut payers = Self { carriers: Arena::default(), plans: Arena::default() };
+    pub(crate) fn new(patients: u32, seed: u64, preset: Preset) -> Self {
+        let employers = usize::try_from(patients / 9).unwrap_or_default().clamp(9, names::EMPLOYER_COUNT);
+        let mut payers = Self {
+            carriers: Arena::default(),
+            plans: Arena::default(),
+            employers: i64::try_from(employers).unwrap_or(1),
+            benefits: Counter::default(),
+            preset,
+        };
         let public = payers.carriers.add(Carrier {
             name: "Rosehip County Public Dental Plan".to_owned(),
             payday: 2,
@@ -102,7 +115,7 @@ impl Payers {
             waived: true,
             maximum: None,
             renews: 0,
-            employer: "",
+            employer: 0,
         });
         for number in 0..(patients / 90).clamp(7, 64) {
             let mut draw = Draw::new(seed, Stream::Payer, u64::from(number), 0);
@@ -118,7 +131,9 @@ impl Payers {
             let mut draw = Draw::new(seed, Stream::Payer, u64::from(number), 1);
             // A few carriers hold most plans.
             let spread = draw.below(carriers - 1).min(draw.below(carriers - 1));
-            payers.plans.add(Plan::new(CarrierKey::from_num(2 + i64::from(spread)), &mut draw));
+            let mut plan = Plan::new(CarrierKey::from_num(2 + i64::from(spread)), &mut draw);
+            plan.employer = 1 + i64::from(number) % payers.employers;
+            payers.plans.add(plan);
         }
         payers
     }
@@ -131,11 +146,24 @@ impl Payers {
 
     /// Hands out the rows of carriers, plans and benefits.
     pub(crate) fn emit(
-        &self,
+        &mut self,
         out: &mut Emitter<'_>,
         stamp: DateTime,
         seed: u64,
     ) -> Result<(), PracticeError> {
+        for num in 1..=self.employers {
+            let mut draw = Draw::new(seed, Stream::Payer, u64::try_from(num).unwrap_or_default(), 3);
+            let (city, zip) = names::town(&mut draw);
+            out.row(Rows::Employer, stamp, |r| {
+                r.set("EmployerNum", num)
+                    .set("EmpName", employer_name(num))
+                    .set("Address", names::street(&mut draw))
+                    .set("City", city)
+                    .set("State", names::STATE)
+                    .set("Zip", zip)
+                    .set("Phone", names::phone(&mut draw));
+            })?;
+        }
         for (key, carrier) in self.carriers.iter() {
             let mut draw = Draw::new(seed, Stream::Payer, u64::try_from(key.num()).unwrap_or_default(), 2);
             let (city, zip) = names::town(&mut draw);
@@ -164,13 +192,36 @@ impl Payers {
                 r.set("CovSpanNum", num).set("CovCatNum", num).set("FromCode", *from).set("ToCode", *to);
             })?;
         }
-        let mut benefits = Counter::default();
-        for (key, plan) in self.plans.iter() {
-            plan.emit(out, stamp, key)?;
-            plan.emit_benefits(out, stamp, key, &mut benefits)?;
+        if self.preset == Preset::Stock {
+            for (key, plan) in self.plans.iter() {
+                plan.emit(out, stamp, (key.num(), key), self.preset)?;
+                plan.emit_benefits(out, stamp, key.num(), &mut self.benefits)?;
+            }
         }
         Ok(())
     }
+
+    /// Hands out a row of its own for a plan, with its benefits.
+    pub(crate) fn emit_plan(
+        &mut self,
+        out: &mut Emitter<'_>,
+        row: i64,
+        key: PlanKey,
+        stamp: DateTime,
+    ) -> Result<(), PracticeError> {
+        let plan = self.plans.get(key)?;
+        plan.emit(out, stamp, (row, key), self.preset)?;
+        plan.emit_benefits(out, stamp, row, &mut self.benefits)
+    }
+
+    /// Number of the employer behind a plan, 0 for none.
+    pub(crate) fn employer(&self, plan: PlanKey) -> i64 {
+        self.plans.find(plan).map_or(0, |p| p.employer)
+    }
+}
+
+fn employer_name(num: i64) -> String {
+    names::employer(usize::try_from(num - 1).unwrap_or_default())
 }
 
 /// Coverage categories: name, usual percentage (-1 for none), kind of service, first and last code.
@@ -244,19 +295,32 @@ impl Plan {
                 (3000, 7),
             ]))),
             renews: if draw.chance(880) { 0 } else { draw.pick(&[4, 6, 7, 9, 10]) },
-            employer: names::employer(draw),
+            employer: 0,
         }
     }
 
-    fn emit(&self, out: &mut Emitter<'_>, stamp: DateTime, key: PlanKey) -> Result<(), PracticeError> {
+    fn emit(
+        &self,
+        out: &mut Emitter<'_>,
+        stamp: DateTime,
+        (row, key): (i64, PlanKey),
+        preset: Preset,
+    ) -> Result<(), PracticeError> {
+        let group = match preset {
+            Preset::Stock => format!("DEMO-{:05}", key.num()),
+            // Copies of a plan keep their numbers apart.
+            Preset::Dbt => format!("DEMO-{:05}-{row}", key.num()),
+        };
+        let name = if self.employer > 0 { employer_name(self.employer) } else { String::new() };
         let kind = if self.network.is_some() { InsPlanType::PpoPercentage } else { InsPlanType::Percentage };
         out.row(Rows::InsPlan, stamp, |r| {
-            r.set("PlanNum", key)
-                .set("GroupName", self.employer)
-                .set("GroupNum", format!("DEMO-{:05}", key.num()))
+            r.set("PlanNum", row)
+                .set("GroupName", name)
+                .set("GroupNum", group)
                 .set("FeeSched", self.network.map_or(0, Schedule::num))
                 .set("PlanType", kind.stored())
                 .set("ClaimsUseUCR", true)
+                .set("EmployerNum", self.employer)
                 .set("CarrierNum", self.carrier)
                 .set("MonthRenew", i64::from(self.renews))
                 .set("SecUserNumEntry", 1_i64)
@@ -269,7 +333,7 @@ impl Plan {
         &self,
         out: &mut Emitter<'_>,
         stamp: DateTime,
-        key: PlanKey,
+        row: i64,
         keys: &mut Counter,
     ) -> Result<(), PracticeError> {
         let period =
@@ -281,7 +345,7 @@ impl Plan {
             };
             out.row(Rows::Benefit, stamp, |r| {
                 r.set("BenefitNum", keys.next())
-                    .set("PlanNum", key)
+                    .set("PlanNum", row)
                     .set("CovCatNum", category)
                     .set("BenefitType", kind.stored())
                     .set("Percent", percent)
@@ -315,7 +379,7 @@ mod tests {
 
     #[test]
     fn plans_pay_by_kind_of_work() {
-        let payers = Payers::new(300, 1);
+        let payers = Payers::new(300, 1, Preset::Stock);
         let public = payers.plans.get(public_plan()).unwrap();
         assert_eq!(public.percent(Work::Crown), 100);
         for (_, plan) in payers.plans.iter().skip(1) {
@@ -328,7 +392,7 @@ mod tests {
 
     #[test]
     fn benefit_years() {
-        let payers = Payers::new(300, 1);
+        let payers = Payers::new(300, 1, Preset::Stock);
         let mut plan = Plan::new(CarrierKey::from_num(2), &mut Draw::new(1, Stream::Payer, 0, 0));
         let day = |m| Date::from_ymd(2025, m, 1).unwrap();
         plan.renews = 0;

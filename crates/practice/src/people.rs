@@ -6,6 +6,7 @@ use bicuspid_opendental::enums::{PatientGender, PatientPosition, PatientStatus, 
 use crate::arena::{FamilyKey, PatientKey, PlanKey, ProcedureKey, ProviderKey, VisitKey};
 use crate::calendar::{is_open, plus_months};
 use crate::draw::Draw;
+use crate::error::PracticeError;
 use crate::ledger::Ledger;
 use crate::money::Cents;
 use crate::mouth::Mouth;
@@ -43,10 +44,17 @@ pub(crate) enum Purse {
 /// Coverage of a person by a plan.
 #[derive(Debug, Clone)]
 pub(crate) struct Coverage {
+    /// Key of its row, by which claims find it for good.
+    pub(crate) number: i64,
+    /// What the plan pays; the plan's own row may be another one.
     pub(crate) plan: PlanKey,
+    /// Key of the plan's row.
+    pub(crate) plan_row: i64,
     /// Key of the subscriber's row.
     pub(crate) subscription: i64,
     pub(crate) relation: Relat,
+    /// When it was entered.
+    pub(crate) since: DateTime,
     /// For each benefit year: paid or promised, and deductible met.
     pub(crate) used: Vec<(i32, Cents, Cents)>,
 }
@@ -79,10 +87,13 @@ pub(crate) struct Waiting {
     pub(crate) minutes: u32,
     /// Whether a hygienist does it.
     pub(crate) hygiene: bool,
+    /// Who is to do it.
+    pub(crate) provider: ProviderKey,
 }
 
 /// A patient.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 pub(crate) struct Patient {
     pub(crate) family: FamilyKey,
     pub(crate) last: &'static str,
@@ -98,11 +109,22 @@ pub(crate) struct Patient {
     pub(crate) hygienist: ProviderKey,
     /// Primary coverage first.
     pub(crate) coverage: Vec<Coverage>,
+    /// Coverage that has ended; claims may still be open.
+    pub(crate) former: Vec<Coverage>,
+    /// Street, where it is not the family's.
+    pub(crate) street: Option<String>,
+    /// Months between visits for the upkeep of gums.
+    pub(crate) upkeep_months: u8,
     pub(crate) habit: Habit,
     pub(crate) mouth: Mouth,
     pub(crate) phone: String,
     pub(crate) texts: bool,
     pub(crate) first_visit: Option<Date>,
+    pub(crate) last_visit: Option<Date>,
+    /// Whether any work was done here.
+    pub(crate) treated: bool,
+    /// Whether the patient has stopped coming, known to the office or not.
+    pub(crate) lapsed: bool,
     /// Whether an appointment was ever missed.
     pub(crate) missed: bool,
     /// What is owed for this patient.
@@ -123,10 +145,47 @@ impl Patient {
         if self.female { PatientGender::Female } else { PatientGender::Male }
     }
 
+    /// A coverage, in force or ended.
+    pub(crate) fn policy(&self, number: i64) -> Result<&Coverage, PracticeError> {
+        let mut all = self.coverage.iter().chain(&self.former);
+        all.find(|c| c.number == number).ok_or(PracticeError::Fault("coverage"))
+    }
+
+    /// A coverage, in force or ended, whose benefits are used.
+    pub(crate) fn policy_mut(&mut self, number: i64) -> Result<&mut Coverage, PracticeError> {
+        let mut all = self.coverage.iter_mut().chain(&mut self.former);
+        all.find(|c| c.number == number).ok_or(PracticeError::Fault("coverage"))
+    }
+
     /// Whether the patient still comes.
     pub(crate) fn is_active(&self) -> bool {
         self.status == PatientStatus::Patient
     }
+}
+
+/// Somebody who is about to be entered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Newcomer {
+    pub(crate) years: i32,
+    pub(crate) female: bool,
+    pub(crate) position: PatientPosition,
+}
+
+/// A subscription to a plan, by which a family, or in one preset a single member, is covered.
+#[derive(Debug, Clone)]
+pub(crate) struct Subscription {
+    pub(crate) number: i64,
+    pub(crate) plan_row: i64,
+    /// What the plan pays.
+    pub(crate) plan: PlanKey,
+    pub(crate) subscriber: PatientKey,
+    pub(crate) partner: Option<PatientKey>,
+    /// What the carrier knows the subscriber by.
+    pub(crate) identifier: String,
+    pub(crate) effective: Date,
+    pub(crate) entered: DateTime,
+    pub(crate) ended: Option<Date>,
+    pub(crate) stamp: DateTime,
 }
 
 /// A family: whoever is on one account.
@@ -134,6 +193,14 @@ impl Patient {
 pub(crate) struct Family {
     /// The first one is the guarantor.
     pub(crate) members: Vec<PatientKey>,
+    /// Number of its stream of chance.
+    pub(crate) stream: u64,
+    /// Members who are not there yet.
+    pub(crate) to_come: Vec<Newcomer>,
+    /// Subscriptions that its members have or had.
+    pub(crate) subscriptions: Vec<Subscription>,
+    /// The place of the practice that it goes to, counted from 0.
+    pub(crate) location: usize,
     pub(crate) street: String,
     pub(crate) town: (&'static str, &'static str),
     pub(crate) phone: String,
@@ -161,14 +228,14 @@ pub(crate) struct Arrival {
     pub(crate) people: u32,
 }
 
-/// Families for so many patients, in the order of their arrival. A little more than half were there before the start.
+/// Families for so many patients, in the order of their arrival. Seven in ten were there before the start.
 pub(crate) fn arrivals(patients: u32, start: Date, end: Date, draw: &mut Draw) -> Vec<Arrival> {
     let mut left = patients;
     let mut arrivals = Vec::new();
     while left > 0 {
-        let people = draw.weighted(&[(1, 52), (2, 28), (3, 10), (4, 7), (5, 2), (6, 1)]).min(left);
+        let people = draw.weighted(&[(1, 530), (2, 315), (3, 80), (4, 52), (5, 16), (6, 7)]).min(left);
         left -= people;
-        let before = draw.chance(560);
+        let before = draw.chance(715);
         let day = if before {
             start.plus_days(-draw.along(&[40, 500, 1200, 2200, 3600]))
         } else {
@@ -190,12 +257,12 @@ pub(crate) fn arrivals(patients: u32, start: Date, end: Date, draw: &mut Draw) -
 pub(crate) fn household(people: u32, draw: &mut Draw) -> Vec<(i32, bool)> {
     let female = draw.chance(650);
     if people == 1 {
-        let age = draw.along(&[19, 26, 32, 38, 44, 51, 57, 62, 67, 74, 91]);
+        let age = draw.along(&[19, 22, 28, 36, 45, 52, 57, 61, 66, 73, 88]);
         return vec![(age, female)];
     }
-    let couple = if people == 2 { draw.chance(770) } else { draw.chance(800) };
+    let couple = if people == 2 { draw.chance(860) } else { draw.chance(800) };
     let oldest_parent = if couple && people == 2 {
-        draw.along(&[22, 34, 48, 60, 68, 86])
+        draw.along(&[20, 34, 50, 59, 66, 84])
     } else {
         draw.along(&[26, 34, 40, 46, 56])
     };
@@ -207,16 +274,22 @@ pub(crate) fn household(people: u32, draw: &mut Draw) -> Vec<(i32, bool)> {
         members.push((age, !female));
     }
     while members.len() < usize::try_from(people).unwrap_or_default() {
+        // Nobody has a child before nineteen or after forty-seven.
         let eldest = (youngest_parent - 19).clamp(1, 22);
-        members.push((draw.between(1, eldest), draw.chance(520)));
+        let youngest = (oldest_parent - 47).clamp(2.min(eldest), eldest);
+        members.push((draw.between(youngest, eldest), draw.chance(520)));
     }
     members
 }
 
 /// A new family without members.
-pub(crate) fn family(draw: &mut Draw) -> Family {
+pub(crate) fn family(stream: u64, location: usize, draw: &mut Draw) -> Family {
     Family {
         members: Vec::new(),
+        stream,
+        to_come: Vec::new(),
+        subscriptions: Vec::new(),
+        location,
         street: names::street(draw),
         town: names::town(draw),
         phone: names::phone(draw),
@@ -235,28 +308,20 @@ pub(crate) fn family(draw: &mut Draw) -> Family {
     }
 }
 
-/// The habit of somebody of that age.
-pub(crate) fn habit(age: i32, covered: bool, draw: &mut Draw) -> Habit {
-    match (age < 18, covered) {
-        (true, _) => draw.weighted(&[
-            (Habit::HalfYearly, 65),
-            (Habit::Yearly, 20),
-            (Habit::Rarely, 4),
-            (Habit::InPain, 11),
-        ]),
-        (false, true) => draw.weighted(&[
-            (Habit::HalfYearly, 60),
-            (Habit::Yearly, 15),
-            (Habit::Rarely, 10),
-            (Habit::InPain, 15),
-        ]),
-        (false, false) => draw.weighted(&[
-            (Habit::HalfYearly, 38),
-            (Habit::Yearly, 18),
-            (Habit::Rarely, 15),
-            (Habit::InPain, 29),
-        ]),
-    }
+/// The habit of somebody of that age. Women keep to check-ups a little more than men, and whoever is covered much more.
+pub(crate) fn habit(age: i32, female: bool, covered: bool, draw: &mut Draw) -> Habit {
+    let (often, yearly, rarely, in_pain) = match (age, covered) {
+        (..18, _) => (70, 17, 4, 9),
+        (_, true) => (68, 13, 8, 11),
+        (_, false) => (16, 15, 29, 40),
+    };
+    let (often, in_pain) = if female { (often + 7, in_pain - 3) } else { (often - 7, in_pain + 6) };
+    draw.weighted(&[
+        (Habit::HalfYearly, often),
+        (Habit::Yearly, yearly),
+        (Habit::Rarely, rarely),
+        (Habit::InPain, in_pain),
+    ])
 }
 
 /// A birthday of somebody who is that old on a day.
@@ -304,8 +369,15 @@ mod tests {
 
     #[test]
     fn benefits_are_used_by_year() {
-        let mut coverage =
-            Coverage { plan: PlanKey::default(), subscription: 1, relation: Relat::Own, used: Vec::new() };
+        let mut coverage = Coverage {
+            number: 1,
+            plan: PlanKey::default(),
+            plan_row: 1,
+            subscription: 1,
+            relation: Relat::Own,
+            since: DateTime::from_micros(0),
+            used: Vec::new(),
+        };
         coverage.consume(2024, Cents::dollars(100), Cents::dollars(50));
         coverage.consume(2024, -Cents::dollars(30), Cents::ZERO);
         coverage.consume(2025, Cents::dollars(1), Cents::ZERO);

@@ -134,7 +134,10 @@ impl World<'_> {
     pub(crate) fn emit_planned(&mut self) -> Result<(), PracticeError> {
         for key in self.procedures.keys() {
             let procedure = self.procedures.take(key)?;
-            if let Some(line) = procedure.line {
+            self.at(self.patients.get(procedure.patient)?.family)?;
+            // Cover may have ended since.
+            let covered = !self.patients.get(procedure.patient)?.coverage.is_empty();
+            if let Some(line) = procedure.line.filter(|_| covered) {
                 let day = procedure.planned.date();
                 let item = std::iter::once((procedure.item, procedure.fee));
                 let estimate = self.estimates(procedure.patient, item, day)?.pop().unwrap_or_default();

@@ -19,10 +19,12 @@ pub(crate) enum Kind {
     Gums,
     /// Bitewings.
     Bitewings,
+    /// All teeth on X-rays.
+    FullXrays,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Adult, Self::Child, Self::Gums, Self::Bitewings];
+    const ALL: [Self; 5] = [Self::Adult, Self::Child, Self::Gums, Self::Bitewings, Self::FullXrays];
 
     const fn num(self) -> i64 {
         match self {
@@ -30,6 +32,7 @@ impl Kind {
             Self::Child => 2,
             Self::Gums => 3,
             Self::Bitewings => 4,
+            Self::FullXrays => 5,
         }
     }
 
@@ -40,22 +43,31 @@ impl Kind {
             Self::Child => ("Child check-up", "/XXXXXX/", "D0120,D1120", "D1120"),
             Self::Gums => ("Gum upkeep", "//XXXXXXXX//", "D4910", "D4910"),
             Self::Bitewings => ("Bitewings", "//", "D0274", "D0274"),
+            Self::FullXrays => ("Full X-rays", "////", "D0210", "D0210"),
         }
     }
 
-    /// Months and days until the next visit, and the same as Open Dental packs it: years, months, weeks and days, a byte
-    /// each.
-    const fn interval(self) -> (i32, i32, i64) {
+    /// Months and days until the next visit, as usual.
+    const fn usual(self) -> (i32, i32) {
         match self {
-            Self::Adult | Self::Child => (6, 1, 6 << 16 | 1),
-            Self::Gums => (4, 1, 4 << 16 | 1),
-            Self::Bitewings => (12, 0, 1 << 24),
+            Self::Adult | Self::Child => (6, 1),
+            Self::Gums => (4, 1),
+            Self::Bitewings => (12, 0),
+            Self::FullXrays => (60, 1),
+        }
+    }
+
+    /// Months and days until the next visit of somebody whose gums are looked after every so many months.
+    fn interval(self, upkeep_months: u8) -> (i32, i32) {
+        match self {
+            Self::Gums => (i32::from(upkeep_months), 1),
+            _ => self.usual(),
         }
     }
 
     /// The day on which the next visit is due.
-    pub(crate) fn due(self, previous: Date) -> Date {
-        let (months, days, _) = self.interval();
+    pub(crate) fn due(self, previous: Date, upkeep_months: u8) -> Date {
+        let (months, days) = self.interval(upkeep_months);
         plus_months(previous, months).plus_days(days)
     }
 
@@ -69,6 +81,11 @@ impl Kind {
     }
 }
 
+/// An interval as Open Dental packs it: years, months, weeks and days, a byte each.
+fn packed((months, days): (i32, i32)) -> i64 {
+    i64::from((months / 12) << 24 | (months % 12) << 16 | days)
+}
+
 /// The recall of a patient.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Recall {
@@ -79,6 +96,8 @@ pub(crate) struct Recall {
     pub(crate) scheduled: Option<Date>,
     /// When the row last changed.
     pub(crate) stamp: DateTime,
+    /// Months between visits for the upkeep of gums.
+    pub(crate) months: u8,
 }
 
 /// Hands out the kinds of recall and what triggers each.
@@ -88,7 +107,7 @@ pub(crate) fn emit_kinds(out: &mut Emitter<'_>, stamp: DateTime) -> Result<(), P
         out.row(Rows::RecallType, stamp, |r| {
             r.set("RecallTypeNum", kind.num())
                 .set("Description", name)
-                .set("DefaultInterval", kind.interval().2)
+                .set("DefaultInterval", packed(kind.usual()))
                 .set("TimePattern", pattern)
                 .set("Procedures", codes);
         })?;
@@ -101,34 +120,36 @@ pub(crate) fn emit_kinds(out: &mut Emitter<'_>, stamp: DateTime) -> Result<(), P
     Ok(())
 }
 
-/// Hands out the recalls of a patient: the check-up, and the bitewings if any were ever taken.
+/// Hands out the recalls of a patient: the check-up, the bitewings if any were ever taken, and the full X-rays.
 pub(crate) fn emit(
     out: &mut Emitter<'_>,
     keys: &mut Counter,
     patient: PatientKey,
     recall: &Recall,
-    bitewings: Option<Date>,
+    [bitewings, full]: [Option<Date>; 2],
     disabled: bool,
 ) -> Result<(), PracticeError> {
     let mut row = |kind: Kind, previous: Date, scheduled: Option<Date>| {
-        let due = kind.due(previous);
+        let due = kind.due(previous, recall.months);
         out.row(Rows::Recall, recall.stamp, |r| {
             r.set("RecallNum", keys.next())
                 .set("PatNum", patient)
                 .set("DateDueCalc", due)
                 .set("DateDue", due)
                 .set("DatePrevious", previous)
-                .set("RecallInterval", kind.interval().2)
+                .set("RecallInterval", packed(kind.interval(recall.months)))
                 .set("IsDisabled", disabled)
                 .set("RecallTypeNum", kind.num())
                 .set("DateScheduled", scheduled.unwrap_or(unset_date()));
         })
     };
     row(recall.kind, recall.previous, recall.scheduled)?;
-    match bitewings {
-        Some(previous) => row(Kind::Bitewings, previous, None),
-        None => Ok(()),
+    for (kind, previous) in [(Kind::Bitewings, bitewings), (Kind::FullXrays, full)] {
+        if let Some(previous) = previous {
+            row(kind, previous, None)?;
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -137,20 +158,17 @@ mod tests {
 
     #[test]
     fn intervals_are_packed_as_open_dental_packs_them() {
-        assert_eq!(Kind::Adult.interval().2, 393_217);
-        assert_eq!(Kind::Bitewings.interval().2, 16_777_216);
-        for kind in Kind::ALL {
-            let (months, days, packed) = kind.interval();
-            let (years, rest) = (packed >> 24, packed >> 16 & 0xff);
-            assert_eq!(i64::from(months), years * 12 + rest);
-            assert_eq!(i64::from(days), packed & 0xff);
-        }
+        assert_eq!(packed(Kind::Adult.usual()), 393_217);
+        assert_eq!(packed(Kind::Bitewings.usual()), 16_777_216);
+        assert_eq!(packed(Kind::FullXrays.usual()), 83_886_081);
+        assert_eq!(packed(Kind::Gums.interval(3)), 196_609);
     }
 
     #[test]
     fn due_dates() {
         let day = |y, m, d| Date::from_ymd(y, m, d).unwrap();
-        assert_eq!(Kind::Adult.due(day(2025, 3, 14)), day(2025, 9, 15));
+        assert_eq!(Kind::Adult.due(day(2025, 3, 14), 4), day(2025, 9, 15));
+        assert_eq!(Kind::Gums.due(day(2025, 3, 14), 3), day(2025, 6, 15));
         assert_eq!(Kind::of(13, Gums::Treated), Kind::Child);
         assert_eq!(Kind::of(14, Gums::Treated), Kind::Gums);
         assert_eq!(Kind::of(30, Gums::Diseased), Kind::Adult);

@@ -44,7 +44,7 @@ impl Item {
         Self { code: codes::find(code).0, tooth: Tooth::NONE, surfaces: "" }
     }
 
-    fn on(code: &str, tooth: Tooth) -> Self {
+    pub(crate) fn on(code: &str, tooth: Tooth) -> Self {
         Self { tooth, ..Self::new(code) }
     }
 
@@ -83,9 +83,9 @@ pub(crate) fn routine(reason: Reason, mouth: &Mouth, age: i32, day: Date, draw: 
         Reason::Emergency => {
             let mut items = vec![Item::new("D0140")];
             let tooth = mouth.any(draw, age);
-            if draw.chance(850) {
+            if tooth != Tooth::NONE && draw.chance(900) {
                 items.push(Item::on("D0220", tooth));
-                if draw.chance(550) {
+                for _ in 0..draw.weighted(&[(0, 62), (1, 14), (2, 14), (3, 10)]) {
                     items.push(Item::on("D0230", tooth));
                 }
             }
@@ -107,23 +107,26 @@ fn first(mouth: &Mouth, age: i32, draw: &mut Draw) -> Vec<Item> {
         if age >= 5 {
             items.push(Item::new("D0272"));
         }
-        if age >= 7 && draw.chance(350) {
+        if age >= 7 && draw.chance(250) {
             items.push(Item::new("D0330"));
         }
         items.push(Item::new("D1120"));
         items.push(Item::new(if draw.chance(700) { "D1206" } else { "D1208" }));
         return items;
     }
-    match draw.weighted(&[(0, 42), (1, 42), (2, 16)]) {
+    match draw.weighted(&[(0, 34), (1, 40), (2, 26)]) {
         0 => items.push(Item::new("D0210")),
         1 => items.extend([Item::new("D0330"), Item::new("D0274")]),
         _ => items.push(Item::new("D0274")),
     }
+    if mouth.bare(true) && mouth.bare(false) {
+        return vec![Item::new("D0150"), Item::new("D0330")];
+    }
     if mouth.gums == Gums::Diseased {
-        if draw.chance(120) {
+        if draw.chance(300) {
             items.push(Item::new("D4355"));
         }
-    } else if draw.chance(800) {
+    } else if draw.chance(650) {
         items.push(Item::new("D1110"));
     }
     items
@@ -136,35 +139,53 @@ fn recall(mouth: &Mouth, age: i32, day: Date, draw: &mut Draw) -> Vec<Item> {
         items.extend([Item::new("D0145"), Item::new("D1206")]);
         return items;
     }
-    if since(mouth.last_exam) >= 150 && draw.chance(960) {
+    if mouth.bare(true) && mouth.bare(false) {
+        return vec![Item::new("D0120")];
+    }
+    // Plans pay for two check-ups a year.
+    let [latest, before] = mouth.check_ups;
+    if since(mouth.last_exam) >= 100 && since(latest) >= 100 && since(before) >= 366 && draw.chance(985) {
         items.push(Item::new("D0120"));
     }
-    if since(mouth.last_full_xrays) >= 1640 && age >= 14 {
+    if since(mouth.last_full_xrays) >= 1830 && age >= 14 && draw.chance(700) {
         items.push(Item::new(if draw.chance(600) { "D0210" } else { "D0330" }));
     } else if since(mouth.last_bitewings) >= 355 && age >= 5 && draw.chance(900) {
         items.push(Item::new(if age >= 13 { "D0274" } else { "D0272" }));
     }
-    if draw.chance(70) {
+    if draw.chance(110) {
         let tooth = mouth.any(draw, age);
-        items.extend([Item::on("D0220", tooth), Item::on("D0230", tooth)]);
+        if tooth != Tooth::NONE {
+            items.push(Item::on("D0220", tooth));
+            for _ in 0..draw.weighted(&[(0, 64), (1, 13), (2, 13), (3, 10)]) {
+                items.push(Item::on("D0230", tooth));
+            }
+        }
     }
     if age < 14 {
         items.push(Item::new("D1120"));
-        if draw.chance(920) {
-            items.push(Item::new(if draw.chance(650) { "D1206" } else { "D1208" }));
+        if draw.chance(880) {
+            items.push(Item::new(if draw.chance(690) { "D1206" } else { "D1208" }));
         }
         if draw.chance(100) {
             items.push(Item::new("D1330"));
         }
         return items;
     }
-    items.push(match mouth.gums {
-        Gums::Treated => Item::new("D4910"),
+    let cleaning = match mouth.gums {
+        Gums::Treated => {
+            if draw.chance(20) {
+                let teeth: Vec<Tooth> =
+                    (0..6).map(|_| mouth.any(draw, age)).filter(|t| *t != Tooth::NONE).collect();
+                items.extend(teeth.into_iter().map(|tooth| Item::on("D4381", tooth)));
+            }
+            Item::new("D4910")
+        }
         _ if draw.chance(20) => Item::new("D4346"),
         _ => Item::new("D1110"),
-    });
-    if draw.chance(if age < 18 { 800 } else { 310 }) {
-        items.push(Item::new(if draw.chance(740) { "D1206" } else { "D1208" }));
+    };
+    items.push(cleaning);
+    if draw.chance(if age < 18 { 750 } else { 290 }) {
+        items.push(Item::new(if draw.chance(720) { "D1206" } else { "D1208" }));
     }
     items
 }
@@ -174,9 +195,9 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
     let mut found = Vec::new();
     // A first visit and a sore tooth find more than a check-up.
     let (decay, crown, root, loss) = match reason {
-        Reason::First => (660, 300, 30, 90),
-        Reason::Emergency => (240, 190, 210, 300),
-        _ => (400, 120, 12, 42),
+        Reason::First => (640, 280, 34, 85),
+        Reason::Emergency => (240, 190, 220, 240),
+        _ => (400, 104, 16, 34),
     };
     if draw.chance(if age < 4 { decay / 4 } else { decay }) {
         found.extend(fillings(mouth, age, draw));
@@ -186,8 +207,17 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
         && let Some(tooth) = mouth.failing(draw, false)
     {
         mouth.plan(tooth, true);
-        found.push(crown_on(tooth, draw));
+        let mut finding = crown_on(tooth, draw);
+        if draw.chance(260)
+            && let Some(second) = mouth.failing(draw, false)
+        {
+            mouth.plan(second, true);
+            finding.items.extend(crown_on(second, draw).items);
+            finding.minutes = 120;
+        }
+        found.push(finding);
     }
+    found.extend(replacements(mouth, age, draw));
     if age >= 14
         && draw.chance(root)
         && let Some(tooth) = mouth.failing(draw, true)
@@ -200,9 +230,34 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
         && let Some(tooth) = mouth.lost(draw, age)
     {
         mouth.plan(tooth, true);
-        found.push(extraction(tooth, draw));
+        let mut finding = extraction(tooth, draw);
+        let code = finding.items.first().map_or("", |i| codes::of(i.code).code);
+        for _ in 0..draw.weighted(&[(0, 60), (1, 18), (2, 12), (4, 10)]) {
+            if let Some(next) = mouth.lost(draw, age) {
+                // A child's tooth and a grown one are not taken out alike.
+                if next.is_baby() == tooth.is_baby() {
+                    mouth.plan(next, true);
+                    finding.items.push(Item::on(code, next));
+                }
+            }
+        }
+        found.push(finding);
     }
-    if (6..16).contains(&age) && draw.chance(170) {
+    if age < 12 && draw.chance(14) {
+        let teeth: Vec<Tooth> = (0..3).filter_map(|_| mouth.decaying(draw, age)).collect();
+        let mut items: Vec<Item> = Vec::new();
+        for tooth in teeth {
+            if !items.iter().any(|i| i.tooth == tooth) {
+                mouth.plan(tooth, true);
+                items.push(Item::on("D1354", tooth));
+            }
+        }
+        if !items.is_empty() {
+            let diagnosis = Definition::DIAGNOSIS_DECAY;
+            found.push(Finding { items, diagnosis, hygiene: true, appeal: 700, minutes: 30 });
+        }
+    }
+    if (6..16).contains(&age) && draw.chance(130) {
         let teeth = mouth.to_seal(age);
         if !teeth.is_empty() {
             let items = teeth.iter().map(|tooth| Item::on("D1351", *tooth)).collect();
@@ -218,7 +273,7 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
             });
         }
     }
-    if age >= 20 && mouth.gums == Gums::Diseased && reason != Reason::Emergency {
+    if age >= 20 && mouth.gums == Gums::Diseased && reason != Reason::Emergency && mouth.last_deep.is_none() {
         found.push(deep_cleaning(draw));
     }
     if age >= 25 && draw.chance(22) {
@@ -233,38 +288,101 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
     found
 }
 
-fn fillings(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Option<Finding> {
-    let count = draw.weighted(&[(1, 52), (2, 30), (3, 13), (4, 5)]);
-    let mut items = Vec::new();
-    for _ in 0..count {
-        let Some(tooth) = mouth.decaying(draw, age) else { break };
-        mouth.plan(tooth, true);
-        items.push(filling(tooth, age, draw));
-    }
-    let minutes = 30 + 20 * u32::try_from(items.len()).unwrap_or_default();
-    let finding = Finding {
-        items,
-        diagnosis: Definition::DIAGNOSIS_DECAY,
+/// Bridges, dentures, and wisdom teeth that have to go.
+fn replacements(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let denture = |code: &str, arch| Finding {
+        items: vec![Item::area(code, arch)],
+        diagnosis: Definition::DIAGNOSIS_LOST,
         hygiene: false,
-        appeal: 720,
-        minutes: minutes.min(90),
+        appeal: 420,
+        minutes: 60,
     };
-    (!finding.items.is_empty()).then_some(finding)
+    if age >= 25
+        && draw.chance(22)
+        && let Some([before, gap, after]) = mouth.gap(draw)
+    {
+        let items = vec![Item::on("D6750", before), Item::on("D6240", gap), Item::on("D6750", after)];
+        for tooth in [before, gap, after] {
+            mouth.plan(tooth, true);
+        }
+        found.push(Finding {
+            items,
+            diagnosis: Definition::DIAGNOSIS_LOST,
+            hygiene: false,
+            appeal: 330,
+            minutes: 120,
+        });
+    }
+    for (upper, full, part, arch) in [(true, "D5110", "D5213", "U"), (false, "D5120", "D5214", "L")] {
+        let worn = if upper { mouth.upper_denture } else { mouth.lower_denture };
+        if mouth.bare(upper) && draw.chance(if worn { 60 } else { 420 }) {
+            found.push(denture(full, arch));
+        } else if age >= 45 && !worn && !mouth.bare(upper) && mouth.gaps(upper) >= 4 && draw.chance(70) {
+            found.push(denture(part, arch));
+        }
+    }
+    if (17..30).contains(&age) && draw.chance(40) {
+        let teeth = mouth.wisdom();
+        if !teeth.is_empty() {
+            let code = draw.weighted(&[("D7230", 45), ("D7240", 55)]);
+            for tooth in &teeth {
+                mouth.plan(*tooth, true);
+            }
+            let items = teeth.into_iter().map(|tooth| Item::on(code, tooth)).collect();
+            let diagnosis = Definition::DIAGNOSIS_LOST;
+            found.push(Finding { items, diagnosis, hygiene: false, appeal: 500, minutes: 90 });
+        }
+    }
+    found
 }
 
-fn filling(tooth: Tooth, age: i32, draw: &mut Draw) -> Item {
-    if tooth.is_baby() && age < 9 && draw.chance(150) {
+fn fillings(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
+    let count = draw.weighted(&[(1, 46), (2, 31), (3, 15), (4, 8)]);
+    let mut items: Vec<Item> = Vec::new();
+    let mut size = 0;
+    for _ in 0..count {
+        let Some(tooth) = mouth.decaying(draw, age) else { break };
+        // Neighbours decay in the same way.
+        let front = tooth.is_front();
+        if size == 0 || items.last().is_some_and(|i| i.tooth.is_front() != front) || draw.chance(250) {
+            size = size_of(front, draw);
+        }
+        mouth.plan(tooth, true);
+        items.push(filling(tooth, age, size, draw));
+    }
+    // Two at a time.
+    let visits = items.chunks(2).map(|items| Finding {
+        items: items.to_vec(),
+        diagnosis: Definition::DIAGNOSIS_DECAY,
+        hygiene: false,
+        appeal: 660,
+        minutes: 30 + 20 * u32::try_from(items.len()).unwrap_or_default(),
+    });
+    visits.collect()
+}
+
+/// How many surfaces a filling covers.
+fn size_of(front: bool, draw: &mut Draw) -> u32 {
+    if front {
+        draw.weighted(&[(1, 40), (2, 27), (3, 18), (4, 15)])
+    } else {
+        draw.weighted(&[(1, 37), (2, 41), (3, 18), (4, 4)])
+    }
+}
+
+fn filling(tooth: Tooth, age: i32, size: u32, draw: &mut Draw) -> Item {
+    if tooth.is_baby() && age < 9 && draw.chance(60) {
         return Item::on("D2930", tooth);
     }
     let (code, surfaces) = if tooth.is_front() {
-        match draw.weighted(&[(1, 40), (2, 28), (3, 18), (4, 14)]) {
+        match size {
             1 => ("D2330", draw.pick(&["F", "L", "M", "D"])),
             2 => ("D2331", draw.pick(&["MF", "DF", "ML", "DL"])),
             3 => ("D2332", draw.pick(&["MFL", "DFL", "MIF"])),
             _ => ("D2335", draw.pick(&["MIFL", "DIFL"])),
         }
     } else {
-        let size = draw.weighted(&[(1, 37), (2, 41), (3, 18), (4, 4)]);
         let silver = draw.chance(80);
         match size {
             1 => (if silver { "D2140" } else { "D2391" }, draw.pick(&["O", "O", "O", "B", "L"])),
@@ -279,17 +397,24 @@ fn filling(tooth: Tooth, age: i32, draw: &mut Draw) -> Item {
 /// A crown, mostly ceramic, often with a foundation under it.
 pub(crate) fn crown_on(tooth: Tooth, draw: &mut Draw) -> Finding {
     let mut items = Vec::new();
-    if draw.chance(450) {
-        items.push(Item::on("D2950", tooth));
+    if draw.chance(480) {
+        items.push(Item::on(if draw.chance(890) { "D2950" } else { "D2954" }, tooth));
     }
-    items.push(Item::on(draw.weighted(&[("D2740", 86), ("D2750", 11), ("D2790", 3)]), tooth));
-    Finding { items, diagnosis: Definition::DIAGNOSIS_BROKEN, hygiene: false, appeal: 430, minutes: 90 }
+    let kinds = [("D2740", 830), ("D2750", 102), ("D2751", 45), ("D2790", 23)];
+    items.push(Item::on(draw.weighted(&kinds), tooth));
+    Finding { items, diagnosis: Definition::DIAGNOSIS_BROKEN, hygiene: false, appeal: 390, minutes: 90 }
 }
 
 /// An implant, or the crown on it.
 pub(crate) fn implant(code: &str, tooth: Tooth, appeal: u32) -> Finding {
     let items = vec![Item::on(code, tooth)];
     Finding { items, diagnosis: Definition::DIAGNOSIS_LOST, hygiene: false, appeal, minutes: 60 }
+}
+
+/// The visit at which a laboratory's work is fitted; it was charged when the tooth was prepared.
+pub(crate) fn fitting(code: &str, tooth: Tooth) -> Finding {
+    let items = vec![Item::on(code, tooth)];
+    Finding { items, diagnosis: Definition::default(), hygiene: false, appeal: 1000, minutes: 40 }
 }
 
 fn root_canal(tooth: Tooth) -> Finding {
@@ -299,16 +424,16 @@ fn root_canal(tooth: Tooth) -> Finding {
         _ => "D3330",
     };
     let items = vec![Item::on(code, tooth)];
-    Finding { items, diagnosis: Definition::DIAGNOSIS_ROOT, hygiene: false, appeal: 620, minutes: 90 }
+    Finding { items, diagnosis: Definition::DIAGNOSIS_ROOT, hygiene: false, appeal: 600, minutes: 90 }
 }
 
 fn extraction(tooth: Tooth, draw: &mut Draw) -> Finding {
-    let surgical = !tooth.is_baby() && draw.chance(500);
+    let surgical = !tooth.is_baby() && draw.chance(430);
     let mut items = vec![Item::on(if surgical { "D7210" } else { "D7140" }, tooth)];
     if surgical && draw.chance(200) {
         items.push(Item::on("D7953", tooth));
     }
-    if draw.chance(150) {
+    if draw.chance(190) {
         items.push(Item::new("D9230"));
     }
     let minutes = if surgical { 60 } else { 40 };
@@ -318,10 +443,11 @@ fn extraction(tooth: Tooth, draw: &mut Draw) -> Finding {
 fn deep_cleaning(draw: &mut Draw) -> Finding {
     let whole = draw.chance(680);
     let code = if whole { "D4341" } else { "D4342" };
-    let quarters: &[&'static str] = if draw.chance(600) { &["UR", "LR", "UL", "LL"] } else { &["UR", "LR"] };
+    let all = draw.chance(if whole { 600 } else { 300 });
+    let quarters: &[&'static str] = if all { &["UR", "LR", "UL", "LL"] } else { &["UR", "LR"] };
     let items: Vec<Item> = quarters.iter().map(|quarter| Item::area(code, quarter)).collect();
     let minutes = if items.len() > 2 { 120 } else { 60 };
-    Finding { items, diagnosis: Definition::DIAGNOSIS_GUM, hygiene: true, appeal: 520, minutes }
+    Finding { items, diagnosis: Definition::DIAGNOSIS_GUM, hygiene: true, appeal: 600, minutes }
 }
 
 #[cfg(test)]
@@ -372,11 +498,17 @@ mod tests {
     }
 
     #[test]
-    fn an_exam_is_not_repeated_within_five_months() {
+    fn an_exam_is_not_repeated_within_three_months_nor_made_thrice_a_year() {
         let mut draw = Draw::new(5, Stream::Family, 0, 2);
         let day = Date::from_days(9000);
         let mut mouth = Mouth::default();
-        mouth.last_exam = Some(day.plus_days(-149));
+        mouth.last_exam = Some(day.plus_days(-99));
+        for _ in 0..50 {
+            assert!(!routine(Reason::Recall, &mouth, 50, day, &mut draw).contains(&Item::new("D0120")));
+        }
+        let mut mouth = Mouth::default();
+        mouth.treat("D0120", Tooth::NONE, day.plus_days(-360));
+        mouth.treat("D0120", Tooth::NONE, day.plus_days(-180));
         for _ in 0..50 {
             assert!(!routine(Reason::Recall, &mouth, 50, day, &mut draw).contains(&Item::new("D0120")));
         }

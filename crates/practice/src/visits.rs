@@ -14,6 +14,7 @@ use crate::draw::Draw;
 use crate::emit::Rows;
 use crate::error::PracticeError;
 use crate::events::Event;
+use crate::losses;
 use crate::messages::{Log, Talk};
 use crate::office_life::{Answer, Change, kind_of};
 use crate::people::Waiting;
@@ -25,6 +26,8 @@ use crate::world::World;
 pub(crate) struct Visit {
     pub(crate) patient: PatientKey,
     pub(crate) reason: Reason,
+    /// Whether a hygienist is the one who is booked.
+    pub(crate) hygiene: bool,
     pub(crate) slot: Slot,
     pub(crate) status: ApptStatus,
     pub(crate) confirmed: Definition,
@@ -64,6 +67,10 @@ impl World<'_> {
         if !person.is_active() {
             return Ok(());
         }
+        if person.lapsed {
+            // The office does not know, and writes once more.
+            return self.automatic(patient, Definition::TALK_RECALL, "We have not seen you for a while.");
+        }
         let mut draw = self.draw(person.family)?;
         let user = self.desk(&mut draw);
         match reason {
@@ -84,7 +91,7 @@ impl World<'_> {
             return Ok(());
         }
         self.automatic(patient, Definition::TALK_RECALL, "Reminder: a check-up is due.")?;
-        if draw.chance(640) {
+        if draw.chance(700) {
             self.now = self.now.plus_seconds(i64::from(draw.between(600, 9000)));
             let from = self.now.date().plus_days(draw.along(&[1, 6, 12, 20, 40]));
             self.talk(Talk {
@@ -98,8 +105,8 @@ impl World<'_> {
             self.book_routine(patient, Reason::Recall, from, user, draw)
         } else {
             // Some never answer any more.
-            if draw.chance(760) {
-                let days = draw.between(25, 70);
+            if draw.chance(860) {
+                let days = draw.between(20, 60);
                 self.later(days, draw, Event::Seek(patient, Reason::Recall));
             }
             Ok(())
@@ -109,12 +116,12 @@ impl World<'_> {
     /// Something begins to hurt.
     pub(crate) fn ache(&mut self, patient: PatientKey) -> Result<(), PracticeError> {
         let person = self.patients.get(patient)?;
-        if !person.is_active() {
+        if !person.is_active() || person.lapsed {
             return Ok(());
         }
         let mut draw = self.draw(person.family)?;
         let user = self.desk(&mut draw);
-        let from = self.now.date().plus_days(draw.along(&[1, 2, 4, 8, 13]));
+        let from = self.now.date().plus_days(draw.along(&[0, 0, 1, 2, 5, 11]));
         self.talk(Talk {
             patient,
             about: Definition::TALK_APPOINTMENT,
@@ -137,23 +144,25 @@ impl World<'_> {
     fn find_slot(
         &self,
         patient: PatientKey,
-        hygiene: bool,
+        wanted: ProviderKey,
         from: Date,
-        minutes: u32,
+        (minutes, patience): (u32, i32),
         draw: &mut Draw,
     ) -> Result<Option<Slot>, PracticeError> {
         let person = self.patients.get(patient)?;
-        let wanted = if hygiene { person.hygienist } else { person.dentist };
         let days: Vec<Date> =
             person.visits.iter().filter_map(|v| self.visits.find(*v)).map(|v| v.slot.start.date()).collect();
-        let mut from = from.max(self.now.date().plus_days(1));
+        let urgent = from <= self.now.date();
+        let mut from = from.max(self.now.date());
         // People do not all want the first day that there is, least of all after a weekend.
-        from = from.plus_days(if from.weekday() < 5 {
-            draw.weighted(&[(0, 4), (1, 3), (2, 2), (3, 1)])
-        } else {
-            draw.between(2, 6)
-        });
-        self.diary.find(&self.office, wanted, from, minutes, &days, draw)
+        if !urgent {
+            from = from.max(self.now.date().plus_days(1)).plus_days(if from.weekday() < 5 {
+                draw.weighted(&[(0, 4), (1, 3), (2, 2), (3, 1)])
+            } else {
+                draw.between(2, 6)
+            });
+        }
+        self.diary.find(&self.office, wanted, (from, self.now), (minutes, patience), &days, draw)
     }
 
     /// Books a visit whose work follows from its reason.
@@ -168,9 +177,19 @@ impl World<'_> {
         if self.has_visit(patient, &[reason])? {
             return Ok(());
         }
-        let years = age(self.patients.get(patient)?.birth, from);
+        let person = self.patients.get(patient)?;
+        let years = age(person.birth, from);
         let minutes = treatment::minutes(reason, years);
-        let Some(slot) = self.find_slot(patient, reason.is_hygiene(), from, minutes, draw)? else {
+        // A dentist sees many new patients himself.
+        let hygiene = if reason == Reason::First { draw.chance(420) } else { reason.is_hygiene() };
+        let wanted = if hygiene { person.hygienist } else { person.dentist };
+        // Pain does not wait for a particular dentist.
+        let patience = match reason {
+            Reason::Emergency => -1,
+            Reason::First => 2,
+            _ => 10,
+        };
+        let Some(slot) = self.find_slot(patient, wanted, from, (minutes, patience), draw)? else {
             return Ok(());
         };
         let day = slot.start.date();
@@ -179,11 +198,11 @@ impl World<'_> {
         let dentist = self.office.dentist_on(day, person.dentist);
         let mut procedures = Vec::new();
         for item in items {
-            let own = reason.is_hygiene() && codes::of(item.code).work == codes::Work::Exam;
+            let own = hygiene && codes::of(item.code).work == codes::Work::Exam;
             let provider = if own { dentist } else { slot.provider };
             procedures.extend(self.plan(patient, &[item], provider, Definition::default(), user)?);
         }
-        self.book(patient, reason, slot, procedures, user, draw)
+        self.book(patient, (reason, hygiene), slot, procedures, user, draw)
     }
 
     /// Books the work that has waited longest.
@@ -198,10 +217,13 @@ impl World<'_> {
         let Some(position) = person.waiting.iter().position(|w| w.hygiene == hygiene) else { return Ok(()) };
         let waiting = person.waiting.remove(position);
         let from = self.now.date().plus_days(draw.along(&[2, 7, 12, 18, 30]));
-        match self.find_slot(patient, hygiene, from, waiting.minutes, draw)? {
+        match self.find_slot(patient, waiting.provider, from, (waiting.minutes, 10), draw)? {
             Some(slot) => {
                 let reason = if hygiene { Reason::Hygiene } else { Reason::Treatment };
-                self.book(patient, reason, slot, waiting.procedures, user, draw)
+                for procedure in &waiting.procedures {
+                    self.procedures.get_mut(*procedure)?.provider = slot.provider;
+                }
+                self.book(patient, (reason, hygiene), slot, waiting.procedures, user, draw)
             }
             None => Ok(()),
         }
@@ -211,7 +233,7 @@ impl World<'_> {
     fn book(
         &mut self,
         patient: PatientKey,
-        reason: Reason,
+        (reason, hygiene): (Reason, bool),
         slot: Slot,
         procedures: Vec<ProcedureKey>,
         user: i64,
@@ -229,6 +251,7 @@ impl World<'_> {
         self.visits.add(Visit {
             patient,
             reason,
+            hygiene,
             slot,
             status: ApptStatus::Scheduled,
             confirmed: Definition::UNCONFIRMED,
@@ -264,10 +287,7 @@ impl World<'_> {
         let Some(visit) = self.visits.find(key).filter(|v| v.slot.start == start) else { return Ok(()) };
         let (patient, minutes) = (visit.patient, visit.slot.minutes);
         let person = self.patients.get(patient)?;
-        // Long appointments are cancelled more often, and the young cancel more.
-        let chance = 95
-            + if minutes > 60 { 45 } else { 0 }
-            + if age(person.birth, start.date()) < 35 { 25 } else { 0 };
+        let chance = losses::cancels(start, minutes, age(person.birth, start.date()), person.lapsed);
         let mut draw = self.draw(person.family)?;
         self.automatic(
             patient,
@@ -317,17 +337,18 @@ impl World<'_> {
     fn cancel(&mut self, key: VisitKey, user: i64, draw: &mut Draw) -> Result<(), PracticeError> {
         let now = self.now;
         let visit = self.visits.get(key)?;
-        let (patient, reason, old) = (visit.patient, visit.reason, visit.slot);
-        if draw.chance(620) {
+        let (patient, reason, old, hygiene) = (visit.patient, visit.reason, visit.slot, visit.hygiene);
+        let lapsed = self.patients.get(patient)?.lapsed;
+        if !lapsed && draw.chance(260) {
             let from = old.start.date().plus_days(draw.between(2, 25));
-            if let Some(slot) = self.find_slot(patient, reason.is_hygiene(), from, old.minutes, draw)? {
+            if let Some(slot) = self.find_slot(patient, old.provider, from, (old.minutes, 10), draw)? {
                 self.diary.mark(old, false)?;
                 self.diary.mark(slot, true)?;
                 let dentist = self.office.dentist_on(slot.start.date(), self.patients.get(patient)?.dentist);
                 for procedure in self.visits.get(key)?.procedures.clone() {
                     let procedure = self.procedures.get_mut(procedure)?;
                     let exam = codes::of(procedure.item.code).work == codes::Work::Exam;
-                    procedure.provider = if reason.is_hygiene() && exam { dentist } else { slot.provider };
+                    procedure.provider = if hygiene && exam { dentist } else { slot.provider };
                     procedure.stamp = now;
                 }
                 let visit = self.visits.get_mut(key)?;
@@ -351,13 +372,13 @@ impl World<'_> {
                 });
             }
         }
-        let listed = draw.chance(350);
-        if !listed && draw.chance(800) {
+        let listed = !lapsed && draw.chance(300);
+        if !listed && draw.chance(820) {
             self.mark_record(key, "D9987")?;
         }
         self.patients.get_mut(patient)?.visits.retain(|v| *v != key);
         self.drop_visit(key, if listed { ApptStatus::UnschedList } else { ApptStatus::Broken })?;
-        let again = if listed { 700 } else { 600 };
+        let again = if listed { 880 } else { 800 };
         if draw.chance(again) {
             let days = draw.between(5, 40);
             self.later(days, draw, Event::Seek(patient, reason));
@@ -370,17 +391,19 @@ impl World<'_> {
     pub(crate) fn visit(&mut self, key: VisitKey, start: DateTime) -> Result<(), PracticeError> {
         let Some(visit) = self.visits.find(key).filter(|v| v.slot.start == start) else { return Ok(()) };
         let (patient, reason) = (visit.patient, visit.reason);
-        let lead = start.date().days() - visit.booked.date().days();
         let person = self.patients.get(patient)?;
-        let public = person.coverage.first().is_some_and(|c| c.plan == crate::payers::public_plan());
-        let mut chance = 20;
-        chance += if lead > 28 { 12 } else { 0 };
-        chance += if public { 16 } else { 0 };
-        chance += if person.missed { 55 } else { 0 };
-        chance += if age(person.birth, start.date()) < 30 { 10 } else { 0 };
-        chance += if person.female { 0 } else { 4 };
+        let facts = losses::Expected {
+            start,
+            minutes: visit.slot.minutes,
+            waited_seconds: (start.micros() - visit.booked.micros()) / 1_000_000,
+            public: person.coverage.first().is_some_and(|c| c.plan == crate::payers::public_plan()),
+            missed: person.missed,
+            female: person.female,
+            age: age(person.birth, start.date()),
+            lapsed: person.lapsed,
+        };
         let mut draw = self.draw(person.family)?;
-        if !draw.chance(chance) {
+        if !draw.chance(losses::misses(facts)) {
             return self.keep(key, &mut draw);
         }
         self.now = start.plus_seconds(i64::from(draw.between(1200, 2400)));
@@ -395,12 +418,12 @@ impl World<'_> {
             user,
             note: Cow::Borrowed("Did not come; message left."),
         })?;
-        if draw.chance(800) {
+        if draw.chance(850) {
             self.mark_record(key, "D9986")?;
         }
         self.patients.get_mut(patient)?.visits.retain(|v| *v != key);
         self.drop_visit(key, ApptStatus::Broken)?;
-        if draw.chance(620) {
+        if draw.chance(760) {
             let days = draw.between(1, 25);
             self.later(days, &mut draw, Event::Seek(patient, reason));
         }
@@ -435,7 +458,8 @@ impl World<'_> {
                 procedure.stamp = self.now;
             }
             let hygiene = visit.reason == Reason::Hygiene;
-            let waiting = Waiting { procedures, minutes: visit.slot.minutes, hygiene };
+            let provider = visit.slot.provider;
+            let waiting = Waiting { procedures, minutes: visit.slot.minutes, hygiene, provider };
             self.patients.get_mut(visit.patient)?.waiting.push(waiting);
         } else {
             for procedure in procedures {
@@ -464,9 +488,8 @@ impl World<'_> {
         let Presence { arrived, seated, dismissed } =
             presence.unwrap_or(Presence { arrived: midnight, seated: midnight, dismissed: midnight });
         let done = visit.status == ApptStatus::Complete;
-        let plan =
-            |rank: usize| person.coverage.get(rank).filter(|_| done).map(|c| c.plan).unwrap_or_default();
-        let hygiene = visit.reason.is_hygiene();
+        let plan = |rank: usize| person.coverage.get(rank).filter(|_| done).map_or(0, |c| c.plan_row);
+        let hygiene = visit.hygiene;
         let day = visit.slot.start.date();
         let dentist = if hygiene { self.office.dentist_on(day, person.dentist) } else { visit.slot.provider };
         let listed = visit.status == ApptStatus::UnschedList;

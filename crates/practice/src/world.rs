@@ -35,6 +35,7 @@ pub(crate) struct Keys {
     pub(crate) log: Counter,
     pub(crate) subscription: Counter,
     pub(crate) patient_plan: Counter,
+    pub(crate) identifier: Counter,
 }
 
 /// The practice at a moment.
@@ -61,7 +62,7 @@ impl<'s> World<'s> {
     pub(crate) fn new(settings: Settings, sink: &'s mut dyn RowSink) -> Result<Self, PracticeError> {
         let Settings { patients, seed, start_date, end_date, .. } = settings;
         let mut draw = Draw::new(seed, Stream::Office, 0, 0);
-        let office = Office::new(patients, &mut draw);
+        let office = Office::new(patients, settings.locations, &mut draw);
         let fees = Fees::new(start_date, end_date, &mut draw);
         let diary = Diary::new(&office, start_date, end_date);
         let mut world = Self {
@@ -71,7 +72,7 @@ impl<'s> World<'s> {
             queue: Queue::new(end_date.midnight()),
             office,
             fees,
-            payers: Payers::new(patients, seed),
+            payers: Payers::new(patients, seed, settings.preset),
             diary,
             families: Arena::default(),
             patients: Arena::default(),
@@ -100,8 +101,12 @@ impl<'s> World<'s> {
             if is_open(day) {
                 self.queue.push(day.at_seconds(7 * 3600 + 30 * 60), Event::Open);
             }
+            if day.ymd().1 == 1 && (8..15).contains(&day.ymd().2) && day.weekday() == 0 {
+                self.queue.push(day.at_seconds(17 * 3600 + 60), Event::Sweep);
+            }
             day = day.plus_days(1);
         }
+        self.out.at_clinic(0);
         Ok(())
     }
 
@@ -115,9 +120,18 @@ impl<'s> World<'s> {
     }
 
     fn happen(&mut self, event: Event) -> Result<(), PracticeError> {
+        if self.office.locations > 1 {
+            match self.concerned(event)? {
+                Some(family) => self.at(family)?,
+                None => self.out.at_clinic(0),
+            }
+        }
         match event {
             Event::Open => self.log_on(),
-            Event::Arrive(family) => self.arrive(family),
+            Event::Arrive(stream, arrival) => self.arrive(stream, arrival),
+            Event::Join(family) => self.join(family),
+            Event::Insure(family) => self.insure(family),
+            Event::Sweep => self.sweep(),
             Event::Seek(patient, reason) => self.seek(patient, reason),
             Event::Ache(patient) => self.ache(patient),
             Event::Remind(visit, start) => self.remind(visit, start),
@@ -134,11 +148,36 @@ impl<'s> World<'s> {
 
     /// The next stream of chance of a family.
     pub(crate) fn draw(&mut self, family: FamilyKey) -> Result<Draw, PracticeError> {
-        use crate::arena::Key as _;
-        let draws = &mut self.families.get_mut(family)?.draws;
-        *draws += 1;
-        let id = u64::try_from(family.num()).unwrap_or_default();
-        Ok(Draw::new(self.settings.seed, Stream::Family, id, *draws))
+        let account = self.families.get_mut(family)?;
+        account.draws += 1;
+        Ok(Draw::new(self.settings.seed, Stream::Family, account.stream, account.draws))
+    }
+
+    /// Lets what follows happen where a family goes.
+    pub(crate) fn at(&mut self, family: FamilyKey) -> Result<(), PracticeError> {
+        if self.office.locations > 1 {
+            self.out.at_clinic(self.office.clinic(self.families.get(family)?.location));
+        }
+        Ok(())
+    }
+
+    /// The family that an event is about, if it is about one.
+    fn concerned(&self, event: Event) -> Result<Option<FamilyKey>, PracticeError> {
+        let patient = match event {
+            Event::Open | Event::Arrive(..) | Event::Check(_) | Event::Sweep => return Ok(None),
+            Event::Join(family)
+            | Event::Insure(family)
+            | Event::Bill(family)
+            | Event::Pay(family)
+            | Event::Refund(family) => return Ok(Some(family)),
+            Event::Seek(patient, _) | Event::Ache(patient) | Event::Leave(patient, _) => patient,
+            Event::Remind(visit, _) | Event::Visit(visit, _) => match self.visits.find(visit) {
+                Some(visit) => visit.patient,
+                None => return Ok(None),
+            },
+            Event::Send(claim) | Event::Decide(claim) => self.claims.get(claim)?.patient,
+        };
+        Ok(Some(self.patients.get(patient)?.family))
     }
 
     /// The as-of date.

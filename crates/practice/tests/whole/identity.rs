@@ -72,16 +72,18 @@ fn no_text_anywhere_looks_like_a_telephone_or_a_mailbox_of_somebody() {
 fn families_hang_together() {
     let made = made();
     let patients = made.by_key("patient");
+    let mut together = 0;
     for patient in patients.values() {
         let head = patients[&patient.int("Guarantor")];
         assert_eq!(head.int("Guarantor"), head.int("PatNum"));
-        assert_eq!(head.text("Address"), patient.text("Address"));
+        together += usize::from(head.text("Address") == patient.text("Address"));
         if patient.int("Position") == 2 {
             let years =
                 (patient.date("Birthdate").unwrap().days() - head.date("Birthdate").unwrap().days()) / 365;
-            assert!((15..=60).contains(&years), "{years}");
+            assert!((15..=50).contains(&years), "{years}");
         }
     }
+    assert!(together * 100 / patients.len() >= 94, "{together}");
     for row in made.rows("patplan") {
         assert!(matches!(row.int("Ordinal"), 1 | 2));
     }

@@ -1,4 +1,5 @@
 mod books;
+mod figures;
 mod history;
 mod identity;
 mod references;
