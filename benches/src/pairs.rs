@@ -5,11 +5,11 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER};
+use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER, row_length};
 use bicuspid_model::{Column, Endpoint, Environment, FingerprintKey, Table, TargetType};
 use bicuspid_source::{FoundTable, Pace, Source, SourceOptions, Walk};
 use bicuspid_sync::{RunInfo, SyncReport, SyncSettings};
-use bicuspid_target::Analytics;
+use bicuspid_target::{Analytics, Intake as _};
 
 pub(crate) type Fault = Box<dyn std::error::Error>;
 
@@ -45,16 +45,17 @@ pub(crate) async fn load(
     let length = file.metadata()?.len() - u64::try_from(COPY_HEADER.len() + COPY_TRAILER.len())?;
     let mut rows = file.take(length);
     let began = Instant::now();
-    let mut load = writer.first_load(&table).await?;
-    let mut piece = vec![0; 1 << 20];
-    loop {
-        let read = rows.read(&mut piece)?;
-        if read == 0 {
-            break;
+    let mut load = writer.first_load(&table, &FingerprintKey::new([7; 16])).await?;
+    let mut piece = Vec::new();
+    while rows.by_ref().take(1 << 20).read_to_end(&mut piece)? > 0 {
+        let mut whole = 0;
+        while let Some(length) = piece.get(whole..).and_then(row_length) {
+            whole += length;
         }
-        load.send(piece.get(..read).unwrap_or_default()).await?;
+        load.send(piece.get(..whole).unwrap_or_default()).await?;
+        piece.drain(..whole);
     }
-    load.fill().await?;
+    writer.filled(load, &table).await?;
     Ok(began.elapsed())
 }
 

@@ -83,7 +83,7 @@ impl Bench {
         line("limit: mariadb client", drain);
         line("limit: psql COPY", copy);
         line("extract only", median(extracts));
-        line("load only, with its key", median(loads));
+        line("load only, key, read back", median(loads));
         line("whole sync, proved", median(syncs));
         Ok(())
     }

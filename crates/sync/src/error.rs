@@ -19,6 +19,9 @@ pub enum SyncError {
     /// A staged part was not what was put there.
     #[error("a staged part could not be read back")]
     StagingDamaged,
+    /// The task that sends rows ended without a word.
+    #[error("the task that sends rows to the target ended")]
+    Pump,
     /// A table named on the command line does not exist.
     #[error("the source has no table {name}")]
     NoSuchTable {
@@ -71,6 +74,12 @@ impl SyncError {
                 Class::Local,
                 "its seal did not match: the file was changed or the disk is failing".into(),
                 "check the disk of the staging folder and run again".into(),
+            ),
+            Self::Pump => (
+                "sync::pump",
+                Class::Local,
+                "this is a fault of Bicuspid".into(),
+                "run again; if it happens again, please report it".into(),
             ),
             Self::NoSuchTable { nearest, .. } => (
                 "plan::no_such_table",

@@ -138,6 +138,9 @@ pub(crate) async fn everything(
             if piece.is_last {
                 break;
             }
+            if let Some(staging) = staging {
+                staging.room().await;
+            }
         },
         Walk::Whole => {
             let mut fault = None;

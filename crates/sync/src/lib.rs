@@ -6,6 +6,7 @@ mod error;
 mod event;
 mod extract;
 mod planner;
+mod pump;
 mod report;
 mod runner;
 mod settings;

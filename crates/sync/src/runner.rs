@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bicuspid_model::{Fingerprint, FingerprintKey, TableName};
-use bicuspid_source::{Engine, Source, Walk};
+use bicuspid_source::{Engine, Pace, Source, Walk};
 use bicuspid_target::{
     Applied, Change, ChunkState, HeldBack, HeldState, Publication, RunRecord, Scope, Staged, TableRecord,
     TableState, TargetError, Writer,
@@ -13,6 +13,7 @@ use crate::error::SyncError;
 use crate::event::{Border, Event, Listener};
 use crate::extract::{self, Extracted};
 use crate::planner::{Plan, Planned, PlannedHeld};
+use crate::pump::Pump;
 use crate::report::{Mode, PlanReport, SourceReport, SyncReport, TableOutcome, TableReport};
 use crate::settings::{SyncSettings, names};
 use crate::staging::{self, Staging};
@@ -22,6 +23,9 @@ const SHRINK_ROWS_MIN: u64 = 10;
 
 /// Rows of a first load for which the small ones before it do not wait.
 const LARGE_ROWS: u64 = 100_000;
+
+/// Least memory for rows on their way at full pace.
+const FULL_STAGING_BYTES: usize = 16 * 1024 * 1024;
 
 /// How often a table is read again whose rows and counts did not agree because it was being written.
 const COUNT_RETRIES: u32 = 2;
@@ -148,7 +152,12 @@ struct Flow<'s> {
 
 impl Flow<'_> {
     fn staging(&self) -> Result<Staging, SyncError> {
-        Staging::new(self.settings.staging_memory_bytes, &self.settings.staging_dir)
+        let (dir, memory) = (&self.settings.staging_dir, self.settings.staging_memory_bytes);
+        match self.settings.pace {
+            Pace::Kind => Staging::new(memory, dir, false),
+            // While a piece is read back on the target the source goes on; that many rows must find room.
+            Pace::Full => Staging::new(memory.max(FULL_STAGING_BYTES), dir, true),
+        }
     }
 
     async fn table<'p>(&mut self, planned: &'p Planned) -> Result<Done<'p>, SyncError> {
@@ -165,21 +174,17 @@ impl Flow<'_> {
         if shaped.found.rows_estimate >= LARGE_ROWS {
             self.writer.settle().await?;
         }
-        let mut load = self.writer.first_load(&shaped.table).await?;
+        let load = self.writer.first_load(&shaped.table, &self.key).await?;
         (self.listener)(Event::Border(Border::LoadBegun));
+        let mut pump = Pump::start(&staging, load);
         let reading = async {
             let extracted =
                 extract::everything(&mut self.source, shaped, &self.key, Some(&staging), self.listener).await;
             staging.close();
             extracted
         };
-        let writing = async {
-            while let Some(rows) = staging.pop().await? {
-                load.send(&rows).await?;
-            }
-            Ok::<_, SyncError>(load.fill().await?)
-        };
-        let (extracted, filled) = tokio::try_join!(reading, writing)?;
+        let (extracted, load) = tokio::try_join!(reading, pump.end())?;
+        let filled = self.writer.filled(load, &shaped.table).await?;
         (self.listener)(Event::Border(Border::LoadFilled));
         let record = record(planned, &extracted);
         check(planned, &extracted, self.settings)?;
@@ -244,20 +249,14 @@ impl Flow<'_> {
     async fn stage_everything(&mut self, planned: &Planned) -> Result<(Extracted, Staged), SyncError> {
         let shaped = &planned.shaped;
         let staging = self.staging()?;
-        let mut target = self.writer.stage(&shaped.table).await?;
+        let mut pump = Pump::start(&staging, self.writer.stage(&shaped.table).await?);
         let reading = async {
             let extracted =
                 extract::everything(&mut self.source, shaped, &self.key, Some(&staging), self.listener).await;
             staging.close();
             extracted
         };
-        let writing = async {
-            while let Some(rows) = staging.pop().await? {
-                target.send(&rows).await?;
-            }
-            Ok::<_, SyncError>(target)
-        };
-        let (extracted, target) = tokio::try_join!(reading, writing)?;
+        let (extracted, target) = tokio::try_join!(reading, pump.end())?;
         let staged = self.writer.staged(target, &shaped.table).await?;
         Ok((extracted, staged))
     }
@@ -285,16 +284,11 @@ impl Flow<'_> {
             extracted
         };
         let writing = async {
-            let mut target = None;
-            while let Some(rows) = staging.pop().await? {
-                let mut open = match target.take() {
-                    Some(open) => open,
-                    None => writer.stage(&shaped.table).await?,
-                };
-                open.send(&rows).await?;
-                target = Some(open);
+            if !staging.arrives().await {
+                return Ok(None);
             }
-            Ok::<_, SyncError>(target)
+            let target = Pump::start(&staging, writer.stage(&shaped.table).await?).end().await?;
+            Ok::<_, SyncError>(Some(target))
         };
         let (extracted, target) = tokio::try_join!(reading, writing)?;
         let staged = match target {

@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -22,11 +23,15 @@ const SUFFIX: &str = ".bicuspid-staging";
 /// Largest sealed part, a guard against reading nonsense.
 const PART_BYTES_MAX: usize = 1 << 31;
 
+/// How long a quick reader waits for a slow target before its rows go to the disk.
+const ROOM_WAIT_MAX: Duration = Duration::from_millis(250);
+
 /// A queue of canonical rows with one writer and one reader.
 #[derive(Debug, Clone)]
 pub(crate) struct Staging {
     inner: Arc<Mutex<Inner>>,
     arrived: Arc<Notify>,
+    left: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -34,23 +39,30 @@ struct Inner {
     memory: VecDeque<Vec<u8>>,
     memory_bytes: usize,
     memory_bytes_max: usize,
+    waits: bool,
     spill: Spill,
     closed: bool,
     spilled_bytes: u64,
 }
 
 impl Staging {
-    /// A queue that keeps up to `memory_bytes_max` in memory and the rest in `dir`.
-    pub(crate) fn new(memory_bytes_max: usize, dir: &Path) -> Result<Self, SyncError> {
+    /// A queue that keeps up to `memory_bytes_max` in memory and the rest in `dir`. `waits` says whether
+    /// [`Staging::room`] waits for a slower target.
+    pub(crate) fn new(memory_bytes_max: usize, dir: &Path, waits: bool) -> Result<Self, SyncError> {
         let inner = Inner {
             memory: VecDeque::new(),
             memory_bytes: 0,
             memory_bytes_max,
+            waits,
             spill: Spill::new(dir)?,
             closed: false,
             spilled_bytes: 0,
         };
-        Ok(Self { inner: Arc::new(Mutex::new(inner)), arrived: Arc::new(Notify::new()) })
+        Ok(Self {
+            inner: Arc::new(Mutex::new(inner)),
+            arrived: Arc::new(Notify::new()),
+            left: Arc::new(Notify::new()),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -83,6 +95,37 @@ impl Staging {
         self.arrived.notify_one();
     }
 
+    /// Waits for the first rows without taking them; whether there are any.
+    pub(crate) async fn arrives(&self) -> bool {
+        loop {
+            {
+                let inner = self.lock();
+                if !inner.memory.is_empty() || !inner.spill.is_empty() {
+                    return true;
+                }
+                if inner.closed {
+                    return false;
+                }
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    /// Waits a moment for room in memory. Only between statements, when no lock is held on the source: a reader that
+    /// is quicker than the target then need not go over the disk. A target that stands still does not hold it up.
+    pub(crate) async fn room(&self) {
+        let roomy = async {
+            while {
+                let inner = self.lock();
+                inner.waits && inner.spill.is_empty() && inner.memory_bytes * 2 > inner.memory_bytes_max
+            } {
+                self.left.notified().await;
+            }
+        };
+        // After that long the rows go to the disk instead.
+        let _ = tokio::time::timeout(ROOM_WAIT_MAX, roomy).await;
+    }
+
     /// The next rows; `None` when the queue is closed and empty.
     pub(crate) async fn pop(&self) -> Result<Option<Vec<u8>>, SyncError> {
         loop {
@@ -90,6 +133,7 @@ impl Staging {
                 let mut inner = self.lock();
                 if let Some(rows) = inner.memory.pop_front() {
                     inner.memory_bytes -= rows.len();
+                    self.left.notify_one();
                     return Ok(Some(rows));
                 }
                 if let Some(rows) = inner.spill.pop()? {
@@ -250,7 +294,7 @@ mod tests {
     #[test]
     fn order_stays_whatever_goes_to_disk() {
         let dir = tempfile::tempdir().unwrap();
-        let staging = Staging::new(1000, dir.path()).unwrap();
+        let staging = Staging::new(1000, dir.path(), false).unwrap();
         let part = |i: u32| vec![u8::try_from(i % 251).unwrap(); 90 + usize::try_from(i % 7).unwrap()];
         block_on(async {
             for i in 0..50 {
@@ -278,7 +322,7 @@ mod tests {
     #[test]
     fn what_is_on_disk_tells_nothing_and_cannot_be_changed() {
         let dir = tempfile::tempdir().unwrap();
-        let staging = Staging::new(0, dir.path()).unwrap();
+        let staging = Staging::new(0, dir.path(), false).unwrap();
         let secret = b"patient 4711 owes 12 dollars".repeat(10);
         staging.push(secret.clone()).unwrap();
         let path = std::fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap().path();

@@ -183,7 +183,7 @@ impl Analytics {
                 None => return Ok(None),
             },
         };
-        CopyOut::begin(&self.link, table, &condition).await.map(Some)
+        CopyOut::begin(&self.link.client, table, &condition).await.map(Some)
     }
 
     /// Takes the lock of the run and turns into the writer, after the identity was proved.

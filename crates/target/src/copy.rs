@@ -6,11 +6,10 @@ use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER, row_length};
 use bicuspid_model::{Batch, Table};
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio_postgres::{CopyInSink, CopyOutStream};
+use tokio_postgres::{Client, CopyInSink, CopyOutStream};
 
 use crate::ddl;
 use crate::error::{TargetError, of_driver};
-use crate::link::Link;
 
 /// Bytes of one `CopyData` message: large enough that messages cost nothing, small enough to keep memory flat.
 const MESSAGE_BYTES: usize = 256 * 1024;
@@ -23,9 +22,8 @@ pub(crate) struct CopyIn {
 }
 
 impl CopyIn {
-    pub(crate) async fn begin(link: &Link, into: &str, table: &Table) -> Result<Self, TargetError> {
-        let sink = link
-            .client
+    pub(crate) async fn begin(client: &Client, into: &str, table: &Table) -> Result<Self, TargetError> {
+        let sink = client
             .copy_in(&ddl::copy_in(into, table))
             .await
             .map_err(|e| load_fault(&e, table.name.as_str()))?;
@@ -52,7 +50,7 @@ impl CopyIn {
     }
 
     /// Ends the stream; the number of rows that the server took.
-    pub(crate) async fn finish(mut self) -> Result<u64, TargetError> {
+    pub(crate) async fn finish(&mut self) -> Result<u64, TargetError> {
         self.pending.extend_from_slice(&COPY_TRAILER);
         let message = self.pending.split().freeze();
         self.sink.send(message).await.map_err(|e| load_fault(&e, &self.table))?;
@@ -83,7 +81,7 @@ pub(crate) fn load_fault(error: &tokio_postgres::Error, table: &str) -> TargetEr
 }
 
 /// A lock that was not granted is trouble of the table.
-fn table_fault(error: &tokio_postgres::Error, action: &str, table: &str) -> TargetError {
+pub(crate) fn table_fault(error: &tokio_postgres::Error, action: &str, table: &str) -> TargetError {
     match of_driver(error, &format!("{action} table {table}")) {
         TargetError::TableLocked { .. } => TargetError::TableLocked { table: table.into() },
         other => other,
@@ -106,9 +104,8 @@ impl std::fmt::Debug for CopyOut {
 }
 
 impl CopyOut {
-    pub(crate) async fn begin(link: &Link, table: &Table, condition: &str) -> Result<Self, TargetError> {
-        let stream = link
-            .client
+    pub(crate) async fn begin(client: &Client, table: &Table, condition: &str) -> Result<Self, TargetError> {
+        let stream = client
             .copy_out(&ddl::copy_out(table, condition))
             .await
             .map_err(|e| table_fault(&e, "read", table.name.as_str()))?;

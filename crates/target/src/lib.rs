@@ -7,6 +7,7 @@ mod copy;
 mod ddl;
 mod demo;
 mod error;
+mod first_load;
 mod identity;
 mod link;
 mod state;
@@ -16,9 +17,9 @@ pub use analytics::{Analytics, KeyRange, TargetColumn};
 pub use copy::CopyOut;
 pub use demo::{Demo, DemoEndpoint, DemoState, DemoWriter, GeneratedTable, Generation, Published};
 pub use error::TargetError;
+pub use first_load::{FirstLoad, Intake};
 pub use identity::{Identity, ServerFacts};
 pub use state::{ChunkState, Converted, HeldState, ProofSettings, RunRecord, TableRecord, TableState};
 pub use writer::{
-    Applied, Change, ChangedRange, FilledLoad, FirstLoad, HeldBack, Publication, Scope, Staged, Staging,
-    Writer,
+    Applied, Change, ChangedRange, FilledLoad, HeldBack, Publication, Scope, Staged, Staging, Writer,
 };

@@ -39,7 +39,7 @@ const NOTICE: &str = "SELECT set_config(name, '1000', false) FROM pg_settings \
 /// A connection and the task that drives it.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub(crate) client: Client,
+    pub(crate) client: Arc<Client>,
     driver: JoinHandle<()>,
     host: String,
     tls: bool,
@@ -78,7 +78,7 @@ impl Link {
             let (client, connection) = config.connect(NoTls).await.map_err(|e| fault(&e))?;
             (client, drive(connection))
         };
-        let link = Self { client, driver, host, tls };
+        let link = Self { client: Arc::new(client), driver, host, tls };
         link.run(SESSION, "set the session up").await?;
         // Servers before version 14 have no such setting and those on Windows refuse it; they notice later.
         let _ = link.run(NOTICE, "set the session up").await;

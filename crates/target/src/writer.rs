@@ -3,9 +3,10 @@
 use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, Table, TableName};
 
 use crate::analytics::{Analytics, KeyRange};
-use crate::copy::{CopyIn, CopyOut, load_fault};
+use crate::copy::{CopyIn, load_fault};
 use crate::ddl;
 use crate::error::{TargetError, of_driver};
+use crate::first_load::{FirstLoad, Intake, Loaded, read_back};
 use crate::identity::{self, Identity};
 use crate::link::Link;
 use crate::state::{self, HeldState, RunRecord, TableRecord};
@@ -14,8 +15,8 @@ use crate::state::{self, HeldState, RunRecord, TableRecord};
 const GROUP_TABLES: u32 = 64;
 /// Rows of first loads at which they are committed.
 const GROUP_ROWS: u64 = 100_000;
-/// Bytes of rows held while they are read back.
-const READ_BACK_BYTES: usize = 1024 * 1024;
+/// Version of PostgreSQL since which a range of row places is scanned without the rest of the table.
+const BY_PLACE_SINCE: u32 = 14;
 
 /// The writer of one run. It holds the database's advisory lock until it is dropped.
 #[derive(Debug)]
@@ -49,7 +50,8 @@ impl Staged {
     }
 }
 
-/// Rows on their way into a staging table.
+/// Rows on their way into a staging table. It borrows nothing, so that another task can feed it; dropping it unfinished
+/// makes the server undo the whole stream.
 pub struct Staging {
     copy: CopyIn,
     name: String,
@@ -61,9 +63,8 @@ impl std::fmt::Debug for Staging {
     }
 }
 
-impl Staging {
-    /// Sends canonical rows.
-    pub async fn send(&mut self, rows: &[u8]) -> Result<(), TargetError> {
+impl Intake for Staging {
+    async fn send(&mut self, rows: &[u8]) -> Result<(), TargetError> {
         self.copy.send(rows).await
     }
 }
@@ -231,8 +232,12 @@ impl Writer {
     }
 
     /// Begins the first load of a table: it is made and filled in one transaction, so that nobody sees it before
-    /// [`FirstLoad::publish`].
-    pub async fn first_load<'a>(&'a mut self, table: &'a Table) -> Result<FirstLoad<'a>, TargetError> {
+    /// [`FilledLoad::publish`]. What comes back is compared under `key`.
+    pub async fn first_load(
+        &mut self,
+        table: &Table,
+        key: &FingerprintKey,
+    ) -> Result<FirstLoad, TargetError> {
         self.begin().await?;
         self.mark().await?;
         self.link().client.batch_execute(&ddl::create(table)).await.map_err(|e| {
@@ -241,8 +246,21 @@ impl Writer {
                 _ => of_driver(&e, &format!("create table {}", table.name.in_target())),
             }
         })?;
-        let copy = CopyIn::begin(self.link(), &ddl::raw(table), table).await?;
-        Ok(FirstLoad { writer: self, table, copy })
+        let by_place = self.look().facts().major() >= BY_PLACE_SINCE;
+        FirstLoad::begin(&self.link().client, table, key, by_place).await
+    }
+
+    /// Ends the rows of a first load, reads back what was not, and builds the key.
+    pub async fn filled<'a>(
+        &'a mut self,
+        load: FirstLoad,
+        table: &'a Table,
+    ) -> Result<FilledLoad<'a>, TargetError> {
+        let loaded = load.end().await?;
+        if let Some(sql) = ddl::primary_key(table) {
+            self.table_statement(&sql, table).await?;
+        }
+        Ok(FilledLoad { writer: self, table, loaded })
     }
 
     /// Opens a staging table for the changed rows of a table.
@@ -253,21 +271,22 @@ impl Writer {
         let name = format!("bicuspid_stage_{}", self.stages);
         let create = format!("CREATE TEMPORARY TABLE {name} ({})", ddl::definitions(table));
         self.link().run(&create, "create a staging table (TEMPORARY on the database is needed)").await?;
-        let copy = CopyIn::begin(self.link(), &format!("pg_temp.{name}"), table).await?;
+        let copy = CopyIn::begin(&self.link().client, &format!("pg_temp.{name}"), table).await?;
         Ok(Staging { copy, name })
     }
 
     /// Ends the staging of a table, and gives its rows their key.
-    pub async fn staged(&mut self, staging: Staging, table: &Table) -> Result<Staged, TargetError> {
+    pub async fn staged(&mut self, mut staging: Staging, table: &Table) -> Result<Staged, TargetError> {
         let rows = staging.copy.finish().await?;
+        let name = staging.name;
         let key: Vec<String> = table.key_columns().map(|c| c.name.postgres().to_string()).collect();
         if !key.is_empty() {
-            let sql = format!("ALTER TABLE pg_temp.{} ADD PRIMARY KEY ({})", staging.name, key.join(", "));
+            let sql = format!("ALTER TABLE pg_temp.{name} ADD PRIMARY KEY ({})", key.join(", "));
             self.link().client.batch_execute(&sql).await.map_err(|e| load_fault(&e, table.name.as_str()))?;
         }
-        self.link().run(&format!("ANALYZE pg_temp.{}", staging.name), "analyse a staging table").await?;
+        self.link().run(&format!("ANALYZE pg_temp.{name}"), "analyse a staging table").await?;
         self.unmark().await?;
-        Ok(Staged { name: staging.name, rows })
+        Ok(Staged { name, rows })
     }
 
     /// Makes a run visible: all changed tables, the state of all of them and the record of the run in one
@@ -349,7 +368,7 @@ impl Writer {
         match &change.scope {
             Scope::Whole => {
                 self.merge(change, "true", "true", &mut applied).await?;
-                let found = read_back(self.link(), table, "", key).await?;
+                let found = read_back(&self.link().client, table, "", key).await?;
                 expect(table, change.record.fingerprint(), found)?;
             }
             Scope::Ranges { walk, ranges } => {
@@ -363,7 +382,7 @@ impl Writer {
                             .ok_or(unwritable)
                     };
                     self.merge(change, &condition("t.")?, &condition("s.")?, &mut applied).await?;
-                    let found = read_back(self.link(), table, &condition("")?, key).await?;
+                    let found = read_back(&self.link().client, table, &condition("")?, key).await?;
                     expect(table, range.expected, found)?;
                 }
             }
@@ -486,59 +505,35 @@ impl Writer {
     }
 }
 
-/// The first load of one table, filling.
-pub struct FirstLoad<'a> {
-    writer: &'a mut Writer,
-    table: &'a Table,
-    copy: CopyIn,
-}
-
-impl std::fmt::Debug for FirstLoad<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FirstLoad").field("table", &self.table.name).finish_non_exhaustive()
-    }
-}
-
-impl<'a> FirstLoad<'a> {
-    /// Sends canonical rows.
-    pub async fn send(&mut self, rows: &[u8]) -> Result<(), TargetError> {
-        self.copy.send(rows).await
-    }
-
-    /// Ends the stream and builds the key.
-    pub async fn fill(self) -> Result<FilledLoad<'a>, TargetError> {
-        let rows = self.copy.finish().await?;
-        if let Some(sql) = ddl::primary_key(self.table) {
-            self.writer.table_statement(&sql, self.table).await?;
-        }
-        Ok(FilledLoad { writer: self.writer, table: self.table, rows })
-    }
-}
-
 /// The first load of one table, filled and not yet proved.
 #[derive(Debug)]
 pub struct FilledLoad<'a> {
     writer: &'a mut Writer,
     table: &'a Table,
-    rows: u64,
+    loaded: Loaded,
 }
 
 impl FilledLoad<'_> {
     /// Rows that the server took.
     #[must_use]
     pub const fn rows(&self) -> u64 {
-        self.rows
+        self.loaded.rows
     }
 
-    /// Reads the table back, compares it with what was read from the source, and commits only if they are equal.
+    /// Compares what came back with what was read from the source, and commits only if they are equal.
     pub async fn publish(
         self,
         record: &TableRecord,
         key: &FingerprintKey,
         run_id: &str,
     ) -> Result<Applied, TargetError> {
-        let found = read_back(self.writer.link(), self.table, "", key).await?;
-        expect(self.table, record.fingerprint(), found)?;
+        let expected = record.fingerprint();
+        let mut found = self.loaded.found;
+        if found != expected || self.loaded.rows != expected.rows {
+            // Read once more and as a whole: that alone decides whether the table is held.
+            found = read_back(&self.writer.link().client, self.table, "", key).await?;
+            expect(self.table, expected, found)?;
+        }
         state::record_table(self.writer.link(), &self.table.name, record, run_id, true).await?;
         self.writer.end_table(found.rows).await?;
         Ok(Applied {
@@ -549,22 +544,6 @@ impl FilledLoad<'_> {
             held: None,
         })
     }
-}
-
-async fn read_back(
-    link: &Link,
-    table: &Table,
-    condition: &str,
-    key: &FingerprintKey,
-) -> Result<Fingerprint, TargetError> {
-    let mut rows = CopyOut::begin(link, table, condition).await?;
-    let mut found = Fingerprint::default();
-    while let Some(batch) = rows.next(READ_BACK_BYTES).await? {
-        for row in batch.rows() {
-            found.add(key.hash(row));
-        }
-    }
-    Ok(found)
 }
 
 fn expect(table: &Table, expected: Fingerprint, found: Fingerprint) -> Result<(), TargetError> {

@@ -269,7 +269,7 @@ pub(super) async fn fingerprint(
     table: &Table,
     key: &FingerprintKey,
 ) -> Result<Fingerprint, TargetError> {
-    let mut rows = CopyOut::begin(link, table, "").await?;
+    let mut rows = CopyOut::begin(&link.client, table, "").await?;
     let mut found = Fingerprint::default();
     while let Some(batch) = rows.next(READ_BYTES).await? {
         for row in batch.rows() {

@@ -108,7 +108,7 @@ impl DemoWriter {
         let unknown = || TargetError::Protocol { what: "a table of the generation" };
         let table = self.tables.get(position).ok_or_else(unknown)?;
         let sent = self.sent.get_mut(position).ok_or_else(unknown)?;
-        let mut copy = CopyIn::begin(&self.demo.link, &ddl::raw(table), table).await?;
+        let mut copy = CopyIn::begin(&self.demo.link.client, &ddl::raw(table), table).await?;
         copy.send(rows.bytes()).await?;
         let taken = copy.finish().await?;
         if u64::try_from(rows.len()).ok() != Some(taken) {
