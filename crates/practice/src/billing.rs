@@ -13,6 +13,7 @@ use crate::events::Event;
 use crate::ledger::{About, Open};
 use crate::messages::{Log, Talk};
 use crate::money::Cents;
+use crate::office_life::Errand;
 use crate::people::Purse;
 use crate::world::World;
 
@@ -107,6 +108,9 @@ impl World<'_> {
             user,
             note: Cow::Borrowed("Statement sent."),
         })?;
+        if self.families.get(family)?.unanswered == 3 {
+            self.remember(Errand::Collect, head, user)?;
+        }
         if late {
             self.charge_late(family, head, &mut draw)?;
         }
@@ -243,6 +247,8 @@ impl World<'_> {
         let payment = self.keys.payment.next();
         let note = if kind == Definition::default() { "INCOME TRANSFER" } else { "" };
         let user = self.desk(draw);
+        let banked = kind == Definition::CHECK || kind == Definition::CASH;
+        let deposit = if banked { self.bank_with(total, false) } else { 0 };
         let check = if kind == Definition::CHECK {
             format!("DEMO-{}", 1000 + draw.below(9000))
         } else {
@@ -257,6 +263,7 @@ impl World<'_> {
                 .set("PayNote", note)
                 .set("PatNum", payer)
                 .set("DateEntry", today)
+                .set("DepositNum", deposit)
                 .set("SecUserNumEntry", user);
         })?;
         for part in parts {

@@ -143,6 +143,7 @@ impl World<'_> {
             received: None,
             stamp: now,
         });
+        self.snapshot_claim(claim)?;
         let wait = draw.weighted(&[(0, 60), (1, 26), (3, 8), (6, 4), (15, 2)]);
         let day = if wait == 0 { now.date() } else { open_from(now.date().plus_days(wait)) };
         self.queue.push(day.at_seconds(17 * 3600 + 1800 + i64::from(draw.below(1800))), Event::Send(claim));
@@ -159,6 +160,7 @@ impl World<'_> {
         let mut draw = self.draw(self.patients.get(patient)?.family)?;
         let days = draw.along(DECISION_DAYS);
         self.later(days, &mut draw, Event::Decide(key));
+        self.claim_travels(key)?;
         let text = format!("Claim {} sent", key.num());
         self.log(Log { permission: Permission::ClaimSend, patient, key: key.num(), user, text })
     }
@@ -233,6 +235,7 @@ impl World<'_> {
         let patient = claim.patient;
         let days = draw.between(9, 40);
         self.later(days, draw, Event::Decide(key));
+        self.claim_refused(key, user)?;
         self.talk(Talk {
             patient,
             about: Definition::TALK_MONEY,
@@ -258,17 +261,20 @@ impl World<'_> {
         if total.is_positive() {
             payment = self.keys.check.next();
             let kind = if transfers { Definition::INSURANCE_TRANSFER } else { Definition::INSURANCE_CHECK };
+            let deposit = if transfers { 0 } else { self.bank_with(total, true) };
             self.out.row(Rows::ClaimPayment, now, |r| {
                 r.set("ClaimPaymentNum", payment)
                     .set("CheckDate", now.date())
                     .set("CheckAmt", total)
                     .set("CheckNum", format!("DEMO-{payment:07}"))
+                    .set("DepositNum", deposit)
                     .set("CarrierName", name)
                     .set("DateIssued", now.date().plus_days(-2))
                     .set("PayType", kind)
                     .set("SecUserNumEntry", user)
                     .set("SecDateEntry", now.date());
             })?;
+            self.check_came(payment, key, transfers, user)?;
             let patient = PatientKey::default();
             let text = format!("Insurance payment {payment} entered");
             self.log(Log { permission: Permission::InsPayCreate, patient, key: payment, user, text })?;
@@ -309,6 +315,7 @@ impl World<'_> {
             self.emit_line(key, &claim, (number, line), payment)?;
         }
         let user = self.office.bookkeeper();
+        self.claim_received(key, &claim, user)?;
         let text = format!("Claim {} received", key.num());
         self.log(Log { permission: Permission::ClaimProcReceivedEdit, patient, key: key.num(), user, text })?;
         let mut draw = self.draw(family)?;

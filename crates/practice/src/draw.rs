@@ -27,6 +27,14 @@ pub(crate) enum Stream {
     Chart = 24,
     /// Health of a patient.
     Health = 25,
+    /// What is on file of a patient.
+    File = 26,
+    /// A claim's paper.
+    Claims = 27,
+    /// To-do items and stores.
+    Tasks = 28,
+    /// A day of the staff.
+    Hours = 29,
 }
 
 impl Stream {
@@ -42,6 +50,10 @@ impl Stream {
             Self::Post => 23,
             Self::Chart => 24,
             Self::Health => 25,
+            Self::File => 26,
+            Self::Claims => 27,
+            Self::Tasks => 28,
+            Self::Hours => 29,
         }
     }
 }

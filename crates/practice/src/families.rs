@@ -17,6 +17,7 @@ use crate::messages::{Log, Talk};
 use crate::money::Cents;
 use crate::mouth::Mouth;
 use crate::names;
+use crate::office_life::Errand;
 use crate::people::{self, Arrival, Habit, Newcomer, Patient};
 use crate::treatment::Reason;
 use crate::world::{World, in_hours};
@@ -193,6 +194,7 @@ impl World<'_> {
         self.patients.get_mut(patient)?.stamp = self.now;
         let text = "Patient entered".to_owned();
         self.log(Log { permission: Permission::PatientCreate, patient, key: patient.num(), user, text })?;
+        self.ask_for_benefits(patient, user)?;
         self.talk(Talk {
             patient,
             about: Definition::TALK_APPOINTMENT,
@@ -238,6 +240,9 @@ impl World<'_> {
             Departure::Death => "Family tells of the patient's death.",
         };
         let user = self.desk(&mut draw);
+        if departure == Departure::Away {
+            self.remember(Errand::Records, patient, user)?;
+        }
         self.talk(Talk {
             patient,
             about: Definition::TALK_OTHER,

@@ -276,6 +276,7 @@ impl World<'_> {
         plan: PlanKey,
         stamp: bicuspid_model::DateTime,
     ) -> Result<(), PracticeError> {
-        self.payers.emit_plan(&mut self.out, row, plan, stamp)
+        self.payers.emit_plan(&mut self.out, row, plan, stamp)?;
+        self.note_plan(row, plan, stamp)
     }
 }

@@ -276,9 +276,10 @@ impl World<'_> {
                 return Ok(());
             }
         }
+        let agrees = draw.chance(finding.appeal);
+        self.save_plan(patient, &procedures, agrees)?;
         let waiting = Waiting { procedures, minutes: finding.minutes, hygiene: finding.hygiene, provider };
         let reason = if finding.hygiene { Reason::Hygiene } else { Reason::Treatment };
-        let agrees = draw.chance(finding.appeal);
         // Some come back to it after months.
         let later = !agrees && draw.chance(120);
         if agrees || later {

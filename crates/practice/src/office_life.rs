@@ -6,11 +6,16 @@
 
 mod book;
 mod chart;
+mod claim_paper;
+mod file;
 mod forms;
 mod health;
+mod hours;
 mod post;
+mod proposals;
 mod rooms;
 mod staff;
+mod tasks;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +29,7 @@ use crate::world::World;
 pub(crate) use book::{Change, kind_of};
 pub(crate) use post::Answer;
 pub(crate) use staff::Staff;
+pub(crate) use tasks::Errand;
 
 /// What the office remembers of it.
 #[derive(Debug, Default)]
@@ -34,6 +40,8 @@ pub(crate) struct OfficeLife {
     files: Vec<File>,
     /// What was begun at a tooth and waits for a crown: the key of the procedure.
     begun: BTreeMap<(PatientKey, i64), i64>,
+    /// What waits to be brought to the bank.
+    bank: hours::Bank,
     /// A file that belongs to nobody.
     nobody: File,
 }

@@ -155,12 +155,15 @@ impl World<'_> {
         }
         self.emit_planned()?;
         self.emit_open_claims()?;
+        self.verify_plans()?;
         for family in self.families.keys() {
             self.at(family)?;
             self.emit_subscriptions(family)?;
             for patient in self.families.get(family)?.members.clone() {
                 self.emit_coverage(patient)?;
+                self.file_covers(patient)?;
                 self.emit_patient(family, patient)?;
+                self.file_patient(family, patient)?;
             }
         }
         Ok(())

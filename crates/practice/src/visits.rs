@@ -473,6 +473,7 @@ impl World<'_> {
         }
         let change = if visit.confirmed == Definition::FAILED { Change::Missed } else { Change::Cancelled };
         self.keep_history(key, &visit, change, self.now, visit.user, None)?;
+        self.call_back(key, &visit)?;
         self.emit_visit(key, &visit, None)
     }
 

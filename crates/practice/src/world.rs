@@ -194,6 +194,7 @@ impl<'s> World<'s> {
     /// Everybody logs on.
     fn log_on(&mut self) -> Result<(), PracticeError> {
         let day = self.now.date();
+        self.begin_day(day)?;
         let mut draw = Draw::new(self.settings.seed, Stream::Day, u64::from(day.days().unsigned_abs()), 0);
         let providers = self.office.providers.iter().filter(|p| p.works(day)).map(|p| p.user);
         let users: Vec<i64> = self.office.desk.iter().copied().chain(providers).collect();

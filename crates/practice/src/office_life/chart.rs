@@ -177,10 +177,10 @@ impl World<'_> {
                 Gums::Diseased => i32::from(draw.chance(650)) * 2 + i32::from(draw.chance(300)),
             };
             self.measure(exam, PROBING, tooth, at, || i64::from(draw.between(1, 3) + pocket))?;
-            if pocket >= 2 {
+            if pocket >= 2 || draw.chance(280) {
                 self.measure(exam, MARGIN, tooth, at, || i64::from(draw.below(3)))?;
             }
-            if draw.chance(if gums == Gums::Healthy { 60 } else { 420 }) {
+            if draw.chance(if gums == Gums::Healthy { 240 } else { 520 }) {
                 self.measure(exam, BLEEDING, tooth, at, || i64::from(draw.chance(400)))?;
             }
         }

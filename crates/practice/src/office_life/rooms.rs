@@ -3,11 +3,12 @@
 
 use bicuspid_model::DateTime;
 
-use crate::arena::Key;
+use crate::arena::{Key, PlanKey};
 use crate::draw::Stream;
 use crate::emit::Rows;
 use crate::error::PracticeError;
 use crate::names;
+use crate::settings::Preset;
 use crate::world::World;
 
 /// Fields of a printed dental claim, as the program names them.
@@ -44,6 +45,8 @@ const REFERRALS: &[(&str, &str, i64, bool, bool)] = &[
 
 /// The first referral that is a specialist, and the number of them.
 pub(super) const SPECIALISTS: i64 = 4;
+/// The first and the last referral that sends patients.
+pub(super) const SOURCES: (i64, i64) = (5, 11);
 
 /// Layouts of X-ray sets: name, rows, columns.
 const MOUNTS: &[(&str, i64, i64)] =
@@ -57,6 +60,11 @@ impl World<'_> {
         super::forms::emit_layouts(&mut self.out, stamp)?;
         self.emit_layouts(stamp)?;
         self.emit_neighbours(stamp)?;
+        if self.settings.preset == Preset::Stock {
+            for key in self.payers.plans.keys() {
+                self.note_plan(key.num(), key, stamp)?;
+            }
+        }
         self.emit_pay_periods(stamp)
     }
 
@@ -192,6 +200,36 @@ impl World<'_> {
             self.out.add(Rows::ElectId, stamp, |r| {
                 r.set("PayorID", format!("ZZ{key:03}")).set("CarrierName", name).set("IsMedicaid", key == 1);
             })?;
+        }
+        Ok(())
+    }
+
+    /// How a plan was entered, field by field; and now and then what it pays instead of dearer work.
+    pub(crate) fn note_plan(&mut self, row: i64, plan: PlanKey, stamp: DateTime) -> Result<(), PracticeError> {
+        let carrier = self.payers.plans.get(plan)?.carrier;
+        for (field, value) in [
+            ("CarrierNum", carrier.num().to_string()),
+            ("GroupNum", format!("DEMO-{:05}", plan.num())),
+            ("PlanNum", row.to_string()),
+        ] {
+            self.out.add(Rows::InsEditLog, stamp, |r| {
+                r.set("FKey", row)
+                    .set("FieldName", field)
+                    .set("OldValue", "NEW")
+                    .set("NewValue", value)
+                    .set("UserNum", 1_i64)
+                    .set("Description", "Entered");
+            })?;
+        }
+        if self.paper(Stream::File, row, 4).chance(60) {
+            for (code, instead) in [("D2391", "D2140"), ("D2392", "D2150"), ("D2393", "D2160")] {
+                self.out.add(Rows::SubstitutionLink, stamp, |r| {
+                    r.set("PlanNum", row)
+                        .set("CodeNum", crate::codes::find(code).0)
+                        .set("SubstitutionCode", instead)
+                        .set("SubstOnlyIf", 1_i64);
+                })?;
+            }
         }
         Ok(())
     }
