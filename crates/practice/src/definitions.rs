@@ -6,6 +6,7 @@ use bicuspid_opendental::enums::DefCat;
 use crate::codes::Work;
 use crate::emit::{Emitter, Rows};
 use crate::error::PracticeError;
+use crate::settings::Preset;
 
 /// A definition that rows point to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -176,17 +177,20 @@ impl Definition {
 }
 
 /// Hands out the rows of table `definition`.
-pub(crate) fn emit(out: &mut Emitter<'_>, stamp: DateTime) -> Result<(), PracticeError> {
+pub(crate) fn emit(out: &mut Emitter<'_>, stamp: DateTime, preset: Preset) -> Result<(), PracticeError> {
     let mut order = 0_i64;
     let mut list = None;
     for (num, category, name, value) in ALL {
         order = if list == Some(*category) { order + 1 } else { 0 };
         list = Some(*category);
+        // One real office's name, which the analytics project asks for.
+        let renamed = preset == Preset::Dbt && *num == Definition::FINANCING.0;
+        let name = if renamed { "Care Credit" } else { name };
         out.row(Rows::Definition, stamp, |r| {
             r.set("DefNum", *num)
                 .set("Category", category.stored())
                 .set("ItemOrder", order)
-                .set("ItemName", *name)
+                .set("ItemName", name)
                 .set("ItemValue", *value)
                 .set("ItemColor", -1_i64);
         })?;

@@ -154,8 +154,9 @@ impl Office {
         out: &mut Emitter<'_>,
         fees: &Fees,
         stamp: DateTime,
+        preset: crate::settings::Preset,
     ) -> Result<(), PracticeError> {
-        crate::definitions::emit(out, stamp)?;
+        crate::definitions::emit(out, stamp, preset)?;
         self.emit_locations(out, stamp)?;
         self.emit_staff(out, stamp)?;
         for provider in self.providers.iter().filter(|p| !p.specialist) {

@@ -118,7 +118,7 @@ impl World<'_> {
                 .set("ProcStatus", status.stored())
                 .set("ProvNum", procedure.provider)
                 .set("Dx", procedure.diagnosis)
-                .set("DateEntryC", complete)
+                .set("DateEntryC", done.unwrap_or(procedure.planned).date())
                 .set("CodeNum", procedure.item.code)
                 .set("UnitQty", 1_i64)
                 .set("DateTP", procedure.planned.date())

@@ -233,8 +233,13 @@ impl World<'_> {
                 .set("SecDateEntry", person.entered);
         })?;
         let entered = person.entered.at_seconds(10 * 3600 + 900);
+        let dbt = self.settings.preset == Preset::Dbt;
         self.out.row(Rows::PatientNote, entered, |r| {
             r.set("PatNum", key).set("SecDateTEntry", entered);
+            // The analytics project takes neither "none" nor "the usual" here.
+            if dbt {
+                r.set("OrthoMonthsTreatOverride", 24_i64).set("UserNumOrthoLocked", 1_i64);
+            }
         })?;
         match &person.recall {
             Some(found) => {

@@ -91,7 +91,7 @@ impl<'s> World<'s> {
     fn set_up(&mut self) -> Result<(), PracticeError> {
         let Settings { seed, start_date, end_date, .. } = self.settings;
         let stamp = start_date.plus_days(-90).at_seconds(9 * 3600);
-        self.office.emit(&mut self.out, &self.fees, stamp)?;
+        self.office.emit(&mut self.out, &self.fees, stamp, self.settings.preset)?;
         self.payers.emit(&mut self.out, stamp, seed)?;
         crate::recall::emit_kinds(&mut self.out, stamp)?;
         self.diary.emit_hours(&mut self.out, &self.office, end_date)?;

@@ -193,7 +193,7 @@ impl World<'_> {
                 r.set("ClaimPaymentNum", payment)
                     .set("DateTCreated", now)
                     .set("FileName", format!("eob-demo-{payment:07}.pdf"))
-                    .set("RawBase64", "");
+                    .set("RawBase64", "ZGVtbw==");
             })?;
             return Ok(());
         }

@@ -1,4 +1,5 @@
 mod books;
+mod contract;
 mod figures;
 mod history;
 mod identity;
