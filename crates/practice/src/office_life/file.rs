@@ -202,7 +202,8 @@ impl World<'_> {
         for plan in plans {
             let mut draw = self.paper(Stream::File, plan, 2);
             let user = self.desk(&mut draw);
-            let first = self.settings.start_date.plus_days(draw.between(0, 300)).min(self.as_of().plus_days(-2));
+            let first =
+                self.settings.start_date.plus_days(draw.between(0, 300)).min(self.as_of().plus_days(-2));
             self.verify(BENEFITS, plan, first, user, &mut draw)?;
         }
         Ok(())

@@ -205,7 +205,12 @@ impl World<'_> {
     }
 
     /// How a plan was entered, field by field; and now and then what it pays instead of dearer work.
-    pub(crate) fn note_plan(&mut self, row: i64, plan: PlanKey, stamp: DateTime) -> Result<(), PracticeError> {
+    pub(crate) fn note_plan(
+        &mut self,
+        row: i64,
+        plan: PlanKey,
+        stamp: DateTime,
+    ) -> Result<(), PracticeError> {
         let carrier = self.payers.plans.get(plan)?.carrier;
         for (field, value) in [
             ("CarrierNum", carrier.num().to_string()),
