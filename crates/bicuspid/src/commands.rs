@@ -15,6 +15,7 @@ pub(crate) mod sync;
 pub(crate) mod verify;
 
 mod ends;
+mod pair;
 
 use crate::App;
 use crate::cli::Command;

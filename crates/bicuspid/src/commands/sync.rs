@@ -1,16 +1,16 @@
 //! `bicuspid sync`: brings the copy up to date.
 
 use bicuspid_guard::consent::Action;
-use bicuspid_guard::identity::{self, Standing};
+use bicuspid_guard::identity::Standing;
 use bicuspid_model::{Class, Environment, Side, Trouble};
 use bicuspid_sync::{RunInfo, SyncReport, TableOutcome, TableReport};
-use bicuspid_target::{Analytics, Identity};
+use bicuspid_target::Identity;
 
+use super::pair::Pair;
 use super::{ends, enroll};
 use crate::App;
 use crate::cli::{Copied, PaceArg};
 use crate::journal::Journal;
-use crate::known::{self, KnownDatabases};
 use crate::printer::{Align, Printer, Table, bytes, counted, grouped, plain, seconds};
 use crate::progress::{Act, Progress};
 use crate::report::{Ended, Report, Stop};
@@ -56,17 +56,7 @@ pub(crate) async fn run(args: &SyncArgs, app: &App) -> Ended {
 
 async fn sync(args: &SyncArgs, app: &App, settings: &Settings, run: &RunId, journal: &mut Journal) -> Ended {
     let environment = settings.environment;
-    let (source_at, target_at) = settings.both()?;
-    journal.source(&source_at);
-    journal.target(&target_at);
-    identity::distinct(&source_at, &target_at)?;
-    banner::environment(settings);
-    let look = Analytics::connect(&target_at).await?;
-    banner::target(look.facts());
-    journal.found(look.facts());
-    let mut known = KnownDatabases::read(&settings.state_dir)?;
-    let remembered = known.find(environment, &target_at);
-    let standing = known::judge(environment, &target_at, &look, remembered.as_ref()).await?;
+    let Pair { source_at, target_at, look, mut known, standing } = Pair::open(settings, journal).await?;
     let actions = actions(args, standing);
     consent::obtain(settings, &actions, &look.facts().database, args.confirm.as_deref()).await?;
 
@@ -111,7 +101,7 @@ fn actions(args: &SyncArgs, standing: Standing) -> Vec<Action> {
 }
 
 /// The identity that the writer proves again inside its transactions.
-fn expected(identity: &bicuspid_guard::Identity) -> Identity {
+pub(super) fn expected(identity: &bicuspid_guard::Identity) -> Identity {
     Identity {
         environment: identity.environment,
         database: identity.database.clone(),

@@ -1,23 +1,25 @@
 //! `bicuspid verify`: reads both sides again and proves the copy equal.
 
-use bicuspid_guard::identity::{self, Standing};
+use bicuspid_guard::consent::Action;
+use bicuspid_guard::identity::Standing;
 use bicuspid_model::{Class, Environment, Side, Trouble};
-use bicuspid_sync::{VerifiedTable, VerifyReport};
-use bicuspid_target::{Analytics, TargetError};
+use bicuspid_sync::{RunInfo, TableReport, VerifiedTable, VerifyReport};
+use bicuspid_target::TargetError;
 
-use super::ends;
+use super::pair::Pair;
+use super::{ends, sync};
 use crate::App;
 use crate::cli::{Copied, PaceArg};
 use crate::journal::Journal;
-use crate::known::{self, KnownDatabases};
+use crate::known;
 use crate::printer::{Align, Printer, Table, counted, grouped, seconds};
 use crate::progress::{Act, Progress};
-use crate::report::{DIFFERENCES, Ended, Report};
+use crate::report::{DIFFERENCES, Ended, Report, Stop};
 use crate::run_id::RunId;
 use crate::settings::Settings;
-use crate::{banner, groups};
+use crate::{banner, clock, consent, groups};
 
-/// Read both sides again and compare every row; reads only
+/// Read both sides again and compare every row; reads only, unless --repair is given
 ///
 /// Says equal, or which tables differ by how many rows; never values or keys.
 #[derive(Debug, clap::Args)]
@@ -31,47 +33,113 @@ pub(crate) struct VerifyArgs {
     /// How fast the source is read
     #[arg(long, value_enum, default_value_t)]
     pub(crate) pace: PaceArg,
+    /// Bring the tables that differ in line with the source, then compare them again
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Name of the target database, as consent to --repair without a terminal
+    #[arg(long, value_name = "DBNAME", requires = "repair")]
+    pub(crate) confirm: Option<String>,
 }
 
 pub(crate) async fn run(args: &VerifyArgs, app: &App) -> Ended {
     let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
-    let mut journal = Journal::open("verify", &RunId::draw()?, &settings, &app.process)?;
-    let ended = Box::pin(verify(args, app, &settings, &mut journal)).await;
+    let run = RunId::draw()?;
+    let mut journal = Journal::open("verify", &run, &settings, &app.process)?;
+    let ended = Box::pin(verify(args, app, &settings, &mut journal, &run)).await;
     journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)))
 }
 
-async fn verify(args: &VerifyArgs, app: &App, settings: &Settings, journal: &mut Journal) -> Ended {
-    let (source_at, target_at) = settings.both()?;
-    journal.source(&source_at);
-    journal.target(&target_at);
-    identity::distinct(&source_at, &target_at)?;
-    banner::environment(settings);
-    let look = Analytics::connect(&target_at).await?;
-    banner::target(look.facts());
-    journal.found(look.facts());
-    let known = KnownDatabases::read(&settings.state_dir)?.find(settings.environment, &target_at);
-    let standing = known::judge(settings.environment, &target_at, &look, known.as_ref()).await?;
-    if standing == Standing::New {
-        return Err(TargetError::NotEnrolled { database: look.facts().database.clone() }.into());
+async fn verify(
+    args: &VerifyArgs,
+    app: &App,
+    settings: &Settings,
+    journal: &mut Journal,
+    run: &RunId,
+) -> Ended {
+    let pair = Pair::open(settings, journal).await?;
+    if pair.standing == Standing::New {
+        return Err(TargetError::NotEnrolled { database: pair.look.facts().database.clone() }.into());
     }
-    let source = ends::open_source(&source_at, settings, args.pace.into()).await?;
-    banner::source(source.facts());
-    let told = ends::sync_settings(settings, args.tables.as_deref(), args.pace.into());
+    if args.repair {
+        let database = &pair.look.facts().database;
+        consent::obtain(settings, &[Action::Repair], database, args.confirm.as_deref()).await?;
+    }
     journal.intend()?;
-    let progress = Progress::new(app.printer, Act::Proof);
-    let proof = bicuspid_sync::verify(source, &look, &told, &|event| progress.hear(event)).await;
-    progress.finish();
-    let proof = proof?;
+    let proof = prove(args, app, settings, &pair, args.tables.as_deref()).await?;
     show(app.printer, &proof);
-    Ok(ended(proof, settings.environment))
+    let differing: Vec<String> = differing(&proof).map(|table| table.name.clone()).collect();
+    if !args.repair || differing.is_empty() {
+        return Ok(ended(proof, settings.environment));
+    }
+    let repaired = repair(args, app, settings, pair, run, &differing).await?;
+    let pair = Pair::open(settings, journal).await?;
+    let again = prove(args, app, settings, &pair, Some(&differing)).await?;
+    show(app.printer, &again);
+    Ok(ended(merged(proof, again), settings.environment).with("repaired", repaired))
+}
+
+/// Reads both sides and compares them.
+async fn prove(
+    args: &VerifyArgs,
+    app: &App,
+    settings: &Settings,
+    pair: &Pair,
+    tables: Option<&[String]>,
+) -> Result<VerifyReport, Stop> {
+    let source = ends::open_source(&pair.source_at, settings, args.pace.into()).await?;
+    banner::source(source.facts());
+    let told = ends::sync_settings(settings, tables, args.pace.into());
+    let progress = Progress::new(app.printer, Act::Proof);
+    let proof = bicuspid_sync::verify(source, &pair.look, &told, &|event| progress.hear(event)).await;
+    progress.finish();
+    Ok(proof?)
+}
+
+/// Brings the tables that differ in line with the source: a full comparison that writes the differences, in one
+/// transaction. What it did, table by table.
+async fn repair(
+    args: &VerifyArgs,
+    app: &App,
+    settings: &Settings,
+    pair: Pair,
+    run: &RunId,
+    differing: &[String],
+) -> Result<Vec<TableReport>, Stop> {
+    let tables = u64::try_from(differing.len()).unwrap_or(u64::MAX);
+    Printer::note(&format!("  repairing {}", counted(tables, "table")));
+    let source = ends::open_source(&pair.source_at, settings, args.pace.into()).await?;
+    let mut told = ends::sync_settings(settings, Some(differing), args.pace.into());
+    told.full = true;
+    let identity = known::actual(settings.environment, &pair.look)?;
+    let writer = pair.look.into_writer(sync::expected(&identity)).await?;
+    let info = RunInfo { run_id: run.text.clone(), started_at: clock::rfc3339(run.began) };
+    let progress = Progress::new(app.printer, Act::Copy);
+    let synced = bicuspid_sync::sync(source, writer, &told, &info, &|event| progress.hear(event)).await;
+    progress.finish();
+    Ok(synced?.tables)
+}
+
+/// The first proof with what the second one says of the tables that were repaired.
+fn merged(mut proof: VerifyReport, again: VerifyReport) -> VerifyReport {
+    for table in again.tables {
+        if let Some(before) = proof.tables.iter_mut().find(|before| before.name == table.name) {
+            *before = table;
+        }
+    }
+    proof.equal = proof.tables.iter().all(|table| table.equal);
+    proof.seconds += again.seconds;
+    proof
+}
+
+fn differing(proof: &VerifyReport) -> impl Iterator<Item = &VerifiedTable> {
+    proof.tables.iter().filter(|table| !table.equal && table.held.is_none())
 }
 
 fn ended(proof: VerifyReport, environment: Environment) -> Report {
     let mut report = Report::new();
-    let differing: Vec<&VerifiedTable> =
-        proof.tables.iter().filter(|table| !table.equal && table.held.is_none()).collect();
-    if !differing.is_empty() {
-        report.differ(differences(&differing, environment));
+    let tables: Vec<&VerifiedTable> = differing(&proof).collect();
+    if !tables.is_empty() {
+        report.differ(differences(&tables, environment));
     }
     for table in &proof.tables {
         if let Some(held) = &table.held {
@@ -108,7 +176,9 @@ fn differences(tables: &[&VerifiedTable], environment: Environment) -> Trouble {
             grouped(sum(|table| table.different))
         ),
         state: "nothing was written; edits since the last sync count as differences too".to_owned(),
-        hint: format!("run `bicuspid sync --env {environment}`, then verify again"),
+        hint: format!(
+            "run `bicuspid verify --env {environment} --repair`, which writes the differences and compares again"
+        ),
     }
 }
 

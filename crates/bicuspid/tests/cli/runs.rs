@@ -86,6 +86,16 @@ fn json_has_the_promised_fields() {
         (&0.into(), &0.into(), &1.into())
     );
     assert!(patient["proved_at"].as_str().unwrap().ends_with('Z'));
+    target.admin("DELETE FROM raw.patient WHERE \"PatNum\" = 2");
+    let repair = bench.json(&["verify", "--env", "test", "--repair"]);
+    assert_eq!((repair["outcome"].as_str(), &repair["equal"]), (Some("done"), &true.into()), "{repair}");
+    let repaired = &repair["repaired"][0];
+    assert_eq!(
+        (&repaired["name"], &repaired["inserted"], &repaired["updated"], &repaired["deleted"]),
+        (&"Patient".into(), &1.into(), &1.into(), &0.into())
+    );
+    let unneeded = bench.json(&["verify", "--env", "test", "--repair"]);
+    assert_eq!((&unneeded["equal"], unneeded.get("repaired")), (&true.into(), None));
     let status = bench.json(&["status", "--env", "test"]);
     for field in [
         "name",
