@@ -288,7 +288,11 @@ mod tests {
     use super::*;
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+    }
+
+    async fn is_ready<F: Future>(future: &mut std::pin::Pin<&mut F>) -> bool {
+        std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready())).await
     }
 
     #[test]
@@ -317,6 +321,31 @@ mod tests {
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         drop(staging);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing stays behind");
+    }
+
+    #[test]
+    fn a_reader_that_may_wait_waits_for_room_and_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let full = |waits| {
+            let staging = Staging::new(1000, dir.path(), waits).unwrap();
+            staging.push(vec![1; 600]).unwrap();
+            staging
+        };
+        block_on(async {
+            full(false).room().await;
+            let staging = full(true);
+            let mut room = std::pin::pin!(staging.room());
+            assert!(!is_ready(&mut room).await);
+            assert_eq!(staging.pop().await.unwrap().unwrap().len(), 600);
+            assert!(is_ready(&mut room).await);
+            // What is on the disk already makes waiting useless.
+            staging.push(vec![1; 1001]).unwrap();
+            assert!(is_ready(&mut std::pin::pin!(staging.room())).await);
+            assert!(staging.arrives().await);
+            staging.pop().await.unwrap();
+            staging.close();
+            assert!(!staging.arrives().await);
+        });
     }
 
     #[test]

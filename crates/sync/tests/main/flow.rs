@@ -55,6 +55,23 @@ fn the_first_run_copies_and_the_second_writes_nothing() {
 }
 
 #[test]
+fn a_large_first_load_is_read_back_while_it_goes_on() {
+    let mut pair = Pair::new("pieces");
+    pair.settings.pace = bicuspid_source::Pace::Full;
+    pair.clinic.admin(
+        "CREATE TABLE large (id INT NOT NULL PRIMARY KEY, note TEXT NOT NULL) ENGINE=InnoDB;
+         INSERT INTO large SELECT seq, REPEAT(CHAR(65 + seq MOD 26), 300 + seq MOD 500) FROM seq_1_to_60000;",
+    );
+    let run = pair.sync();
+    assert!(!run.any_held(), "{:?}", run.troubles);
+    assert_eq!(table(&run, "large").inserted, 60_000);
+    // Each piece is written by a command of its own, and the rows tell which.
+    let pieces = pair.cell("SELECT count(DISTINCT cmin::text)::text FROM raw.large").unwrap();
+    assert!(pieces.parse::<u32>().unwrap() >= 3, "{pieces}");
+    assert!(pair.verify().equal);
+}
+
+#[test]
 fn changes_arrive_and_nothing_else_is_written() {
     let pair = pair("change");
     pair.sync();
