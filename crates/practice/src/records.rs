@@ -234,8 +234,18 @@ impl World<'_> {
         })?;
         let entered = person.entered.at_seconds(10 * 3600 + 900);
         let dbt = self.settings.preset == Preset::Dbt;
+        // Whom to call: somebody of the family, or a friend.
+        let other = account.members.iter().copied().find(|m| *m != key).unwrap_or(key);
+        let near = match self.patients.get(other)? {
+            relative if other != key => format!("{} {}", relative.first, relative.last),
+            alone => format!("Friend of {}", alone.first),
+        };
+        let near_phone = account.phone.clone();
         self.out.row(Rows::PatientNote, entered, |r| {
-            r.set("PatNum", key).set("SecDateTEntry", entered);
+            r.set("PatNum", key)
+                .set("SecDateTEntry", entered)
+                .set("ICEName", near)
+                .set("ICEPhone", near_phone);
             // The analytics project takes neither "none" nor "the usual" here.
             if dbt {
                 r.set("OrthoMonthsTreatOverride", 24_i64).set("UserNumOrthoLocked", 1_i64);

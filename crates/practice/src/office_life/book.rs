@@ -1,6 +1,7 @@
 //! What the program keeps of every change of an appointment.
 
 use bicuspid_model::DateTime;
+use bicuspid_opendental::enums::ApptStatus;
 
 use crate::arena::{Key, ProviderKey, VisitKey};
 use crate::calendar::{age, unset_time};
@@ -67,6 +68,10 @@ impl Version<'_> {
         let hygiene = visit.reason.is_hygiene();
         let day = visit.slot.start.date();
         let dentist = if hygiene { office.dentist_on(day, person.dentist) } else { visit.slot.provider };
+        let plan = |rank: usize| {
+            let done = visit.status == ApptStatus::Complete;
+            person.coverage.get(rank).filter(|_| done).map_or(0, |c| c.plan_row)
+        };
         let midnight = day.midnight();
         let Presence { arrived, seated, dismissed } =
             presence.unwrap_or(Presence { arrived: midnight, seated: midnight, dismissed: midnight });
@@ -89,6 +94,8 @@ impl Version<'_> {
                 .set("DateTimeArrived", arrived)
                 .set("DateTimeSeated", seated)
                 .set("DateTimeDismissed", dismissed)
+                .set("InsPlan1", plan(0))
+                .set("InsPlan2", plan(1))
                 .set("DateTimeAskedToArrive", unset_time())
                 .set("AppointmentTypeNum", kind_of(visit, person))
                 .set("SecUserNumEntry", visit.user)
@@ -134,8 +141,11 @@ impl World<'_> {
             self.welcome(key)?;
         }
         let mut draw = self.paper(Stream::Book, key.num(), 0);
+        // Some book on the website: 7 and 19 in `LogSources`, for new and for known patients.
+        let online = if self.visits.get(key)?.first { 7_i64 } else { 19 };
+        let source = if draw.chance(90) { online } else { 0 };
         self.out.add(Rows::EntryLog, now, |r| {
-            r.set("UserNum", user).set("FKey", key).set("EntryDateTime", now);
+            r.set("UserNum", user).set("FKey", key).set("LogSource", source).set("EntryDateTime", now);
         })?;
         // The length, the note or the work is corrected while the patient is still on the telephone.
         if draw.chance(450) {

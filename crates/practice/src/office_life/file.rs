@@ -5,7 +5,7 @@ use bicuspid_model::{Date, DateTime};
 use bicuspid_opendental::enums::{PatientPosition, PatientStatus};
 
 use crate::arena::{FamilyKey, Key, PatientKey};
-use crate::calendar::unset_date;
+use crate::calendar::open_from;
 use crate::definitions::Definition;
 use crate::draw::{Draw, Stream};
 use crate::emit::Rows;
@@ -170,6 +170,9 @@ impl World<'_> {
         let person = self.patients.get(patient)?;
         let covers: Vec<(i64, i64, DateTime)> =
             person.coverage.iter().map(|c| (c.number, c.plan_row, c.since)).collect();
+        // Nobody asks any more once the patient is gone.
+        let gone = person.status != PatientStatus::Patient;
+        let until = if gone { person.stamp.date().min(self.as_of()) } else { self.as_of() };
         for (cover, plan, since) in covers {
             let mut draw = self.paper(Stream::File, cover, 1);
             let user = self.desk(&mut draw);
@@ -185,9 +188,9 @@ impl World<'_> {
                 })?;
             }
             let first = since.date().max(self.settings.start_date);
-            self.verify(COVER, cover, first, user, &mut draw)?;
+            self.verify((COVER, cover), (first, until), user, &mut draw)?;
             if self.settings.preset == Preset::Dbt {
-                self.verify(BENEFITS, plan, first, user, &mut draw)?;
+                self.verify((BENEFITS, plan), (first, until), user, &mut draw)?;
             }
         }
         Ok(())
@@ -204,29 +207,26 @@ impl World<'_> {
             let user = self.desk(&mut draw);
             let first =
                 self.settings.start_date.plus_days(draw.between(0, 300)).min(self.as_of().plus_days(-2));
-            self.verify(BENEFITS, plan, first, user, &mut draw)?;
+            let until = self.as_of();
+            self.verify((BENEFITS, plan), (first, until), user, &mut draw)?;
         }
         Ok(())
     }
 
-    /// Checks from a day on: a row of history each time, and where it stands now.
+    /// Checks from the first day until another: a row of history each time, and where it stands now. What is entered is
+    /// checked once at least, on its first day.
     fn verify(
         &mut self,
-        kind: i64,
-        about: i64,
-        first: Date,
+        (kind, about): (i64, i64),
+        (first, until): (Date, Date),
         user: i64,
         draw: &mut Draw,
     ) -> Result<(), PracticeError> {
-        let end = self.as_of();
         let key = self.out.next_key(Rows::InsVerify);
-        let mut day = crate::calendar::open_from(first);
-        if day >= end {
-            day = first.min(end.plus_days(-1));
-        }
-        let mut last = (unset_date(), day.at_seconds(11 * 3600));
-        while day < end {
-            let at = day.at_seconds(9 * 3600 + i64::from(draw.below(8 * 3600)));
+        let mut day = first.min(self.as_of().plus_days(-1));
+        let mut last = None;
+        while last.is_none() || day < until {
+            let at = day.at_seconds(17 * 3600 + i64::from(draw.below(3600)));
             let standing = draw.weighted(&[(748_i64, 90), (749, 8), (750, 2)]);
             self.out.add(Rows::InsVerifyHist, at, |r| {
                 r.set("InsVerifyNum", key)
@@ -235,20 +235,21 @@ impl World<'_> {
                     .set("VerifyType", kind)
                     .set("FKey", about)
                     .set("DefNum", standing)
-                    .set("DateLastAssigned", day.plus_days(-1))
+                    .set("DateLastAssigned", day)
                     .set("DateTimeEntry", at)
                     .set("VerifyUserNum", user);
             })?;
-            last = (day, at);
-            day = crate::calendar::open_from(day.plus_days(draw.between(200, 420)));
+            last = Some((day, at));
+            day = open_from(day.plus_days(draw.between(200, 420)));
         }
-        self.out.add(Rows::InsVerify, last.1, |r| {
-            r.set("DateLastVerified", last.0)
+        let Some((day, at)) = last else { return Ok(()) };
+        self.out.add(Rows::InsVerify, at, |r| {
+            r.set("DateLastVerified", day)
                 .set("VerifyType", kind)
                 .set("FKey", about)
                 .set("DefNum", 748_i64)
-                .set("DateLastAssigned", last.0.plus_days(-1))
-                .set("DateTimeEntry", last.1);
+                .set("DateLastAssigned", day)
+                .set("DateTimeEntry", at);
         })?;
         Ok(())
     }

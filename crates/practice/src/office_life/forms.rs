@@ -141,8 +141,12 @@ impl World<'_> {
     ) -> Result<(), PracticeError> {
         let Some(Form { name, kind, fields }) = FORMS.get(form) else { return Ok(()) };
         let definition = i64::try_from(form).unwrap_or_default() + 1;
+        // New patients fill some in at home.
+        let number = self.out.next_key(Rows::Sheet);
+        let home = form != CONSENT && self.paper(Stream::Forms, number, 1).chance(350);
         let sheet = self.out.add(Rows::Sheet, at, |r| {
             r.set("SheetType", *kind)
+                .set("IsWebForm", home)
                 .set("PatNum", patient)
                 .set("DateTimeSheet", at)
                 .set("FontSize", 9.0)

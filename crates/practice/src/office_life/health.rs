@@ -64,16 +64,20 @@ impl World<'_> {
             let since =
                 birth.plus_days(draw.between(from * 365, years.max(*from) * 365 + 364)).min(at.date());
             let medicine = draw.pick(medicines);
+            let over = draw.chance(90);
+            let until = since.plus_days(draw.between(60, 2000)).min(at.date());
             if !has {
                 continue;
             }
             self.out.add(Rows::Disease, at, |r| {
                 r.set("PatNum", patient)
                     .set("DiseaseDefNum", *illness)
-                    .set("PatNote", "Said by the patient.")
-                    .set("DateStart", since);
+                    .set("PatNote", if over { "Over, says the patient." } else { "Said by the patient." })
+                    .set("ProbStatus", i64::from(over))
+                    .set("DateStart", since)
+                    .set("DateStop", if over { until } else { unset_date() });
             })?;
-            if medicine > 0 && draw.chance(820) {
+            if medicine > 0 && !over && draw.chance(820) {
                 self.out.add(Rows::MedicationPat, at, |r| {
                     r.set("PatNum", patient)
                         .set("MedicationNum", medicine)
@@ -84,13 +88,15 @@ impl World<'_> {
             }
         }
         for (allergy, permille, reaction) in ALLERGIES {
-            if draw.chance(*permille) {
+            let (has, known, active) = (draw.chance(*permille), draw.chance(400), draw.chance(950));
+            let happened = at.date().plus_days(-draw.between(30, 6000)).max(birth);
+            if has {
                 self.out.add(Rows::Allergy, at, |r| {
                     r.set("AllergyDefNum", *allergy)
                         .set("PatNum", patient)
                         .set("Reaction", *reaction)
-                        .set("StatusIsActive", true)
-                        .set("DateAdverseReaction", unset_date());
+                        .set("StatusIsActive", active)
+                        .set("DateAdverseReaction", if known { happened } else { unset_date() });
                 })?;
                 self.life.file(patient).allergic |= *allergy == 1;
             }

@@ -66,6 +66,15 @@ impl World<'_> {
                 })?;
                 continue;
             }
+            if draw.chance(6) {
+                self.out.add(Rows::TimeAdjust, day.at_seconds(18 * 3600), |r| {
+                    r.set("EmployeeNum", employee)
+                        .set("TimeEntry", day.at_seconds(18 * 3600))
+                        .set("RegHours", Value::Time(HOUR / 2))
+                        .set("Note", "Forgot to clock in")
+                        .set("SecuUserNumEntry", 1_i64);
+                })?;
+            }
             let minute =
                 |from: i64, spread: u32, draw: &mut Draw| from * 60 + i64::from(draw.below(spread * 60));
             let halves = [

@@ -35,6 +35,9 @@ const REFERRALS: &[(&str, &str, i64, bool, bool)] = &[
     ("Kestrelmoor Gum Practice", "", 314, false, true),
     ("Juniperfall Braces", "", 315, false, true),
     ("Peppercorn Family Dentistry", "", 310, false, true),
+    ("Quarry", "Dana", 310, true, true),
+    ("Thistle", "Robin", 310, true, true),
+    ("Sorrel", "Lee", 314, true, true),
     ("Website", "", 0, false, false),
     ("Sign at the road", "", 0, false, false),
     ("Insurance list", "", 0, false, false),
@@ -46,7 +49,7 @@ const REFERRALS: &[(&str, &str, i64, bool, bool)] = &[
 /// The first referral that is a specialist, and the number of them.
 pub(super) const SPECIALISTS: i64 = 4;
 /// The first and the last referral that sends patients.
-pub(super) const SOURCES: (i64, i64) = (5, 11);
+pub(super) const SOURCES: (i64, i64) = (5, 14);
 
 /// Layouts of X-ray sets: name, rows, columns.
 const MOUNTS: &[(&str, i64, i64)] =
@@ -190,6 +193,7 @@ impl World<'_> {
                         .set("City", city)
                         .set("Zip", zip)
                         .set("EMail", format!("office{number}@example.com"))
+                        .set("Title", if *person { "DMD" } else { "" })
                         .set("BusinessName", *name);
                 }
             })?;
