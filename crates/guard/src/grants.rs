@@ -327,7 +327,6 @@ impl Judge<'_> {
         };
         match object {
             Object::Server if reading.iter().any(|p| p.name == "SELECT") => Some(Finding::ReadsEverything),
-            Object::Server => Some(beyond()),
             Object::Database { pattern } => match literal(pattern) {
                 None => Some(Finding::Pattern { on: object.to_string() }),
                 Some(name) if name == self.source.as_str() => None,
@@ -336,8 +335,8 @@ impl Judge<'_> {
             // Names of tables and their databases are not patterns.
             Object::Table { database, .. } if database == self.source.as_str() => None,
             Object::Table { .. } => Some(Finding::OtherDatabase { on: object.to_string() }),
-            // Reading is not a privilege on these.
-            Object::Other { .. } => Some(beyond()),
+            // Reading is not a privilege on the others, and definitions of all views are not needed.
+            Object::Server | Object::Other { .. } => Some(beyond()),
         }
     }
 
