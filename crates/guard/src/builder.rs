@@ -116,6 +116,16 @@ pub struct ChunkQuery<'a> {
 /// A composite bound is written out, because row comparisons `(a, b) > (?, ?)` use no index range on older servers;
 /// the comparison of the first column that precedes it is redundant and lets every server begin at the right place.
 pub fn chunk(query: &ChunkQuery<'_>) -> Result<ReadStatement, Refusal> {
+    walk(query, query.filter, &format!("LIMIT {}", query.limit))
+}
+
+/// The last row of a chunk without its filter, or none if fewer than `limit` rows are left. Where few rows pass the
+/// filter, a chunk of rows that do would make the server look at many; between two keys it looks at no more than these.
+pub fn chunk_end(query: &ChunkQuery<'_>) -> Result<ReadStatement, Refusal> {
+    walk(query, None, &format!("LIMIT 1 OFFSET {}", query.limit.saturating_sub(1)))
+}
+
+fn walk(query: &ChunkQuery<'_>, filter: Option<&Filter>, limit: &str) -> Result<ReadStatement, Refusal> {
     if query.limit == 0 {
         return Err(BuildFault::NoRows.into());
     }
@@ -131,7 +141,7 @@ pub fn chunk(query: &ChunkQuery<'_>) -> Result<ReadStatement, Refusal> {
     if let Some(bound) = query.up_to {
         conditions.push(bound_condition(query.key, bound, &Side::UP_TO, &mut params)?);
     }
-    if let Some(filter) = query.filter {
+    if let Some(filter) = filter {
         conditions.push(format!("({})", filter.sql()));
     }
     if !conditions.is_empty() {
@@ -141,8 +151,8 @@ pub fn chunk(query: &ChunkQuery<'_>) -> Result<ReadStatement, Refusal> {
     sql.push_str(" ORDER BY ");
     let order: Vec<String> = query.key.iter().map(|part| part.column.mysql().to_string()).collect();
     sql.push_str(&order.join(", "));
-    // Writing to a string cannot fail.
-    let _ = write!(sql, " LIMIT {}", query.limit);
+    sql.push(' ');
+    sql.push_str(limit);
     ReadStatement::seal(sql, params, Some(query.database))
 }
 
@@ -378,6 +388,12 @@ pub fn show_grants() -> Result<ReadStatement, Refusal> {
     ReadStatement::seal("SHOW GRANTS".to_owned(), Vec::new(), None)
 }
 
+/// How the connection is encrypted: rows of `Variable_name` and `Value`, both text, empty where it is not.
+pub fn cipher() -> Result<ReadStatement, Refusal> {
+    let sql = "SHOW SESSION STATUS WHERE Variable_name IN ('Ssl_version', 'Ssl_cipher')";
+    ReadStatement::seal(sql.to_owned(), Vec::new(), None)
+}
+
 /// How busy the server is: rows of `Variable_name` and `Value`, both text. None of it needs a privilege.
 pub fn status() -> Result<ReadStatement, Refusal> {
     let sql = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Threads_running', 'Threads_connected', \
@@ -443,6 +459,36 @@ mod tests {
                 vec![Value::Int(7), Value::Int(90)]
             )
         );
+    }
+
+    #[test]
+    fn a_filter_stays_one_condition_and_a_chunks_end_does_not_ask_for_it() {
+        let (db, t, a) = (database(), table("patient"), column("PatNum"));
+        let select = [Selected::Column(&a)];
+        let key = [KeyPart { column: &a, cast: KeyCast::None }];
+        let filter = Filter::parse("ClinicNum = 3 OR ClinicNum = 4").unwrap();
+        let low = [Value::Int(7)];
+        let query = ChunkQuery {
+            database: &db,
+            table: &t,
+            select: &select,
+            key: &key,
+            after: Some(&low),
+            up_to: None,
+            limit: 500,
+            filter: Some(&filter),
+        };
+        let start = "SELECT /* bicuspid */ `PatNum` FROM `opendental`.`patient` WHERE (`PatNum` > ?)";
+        assert_eq!(
+            sql(&query).0,
+            format!("{start} AND (ClinicNum = 3 OR ClinicNum = 4) ORDER BY `PatNum` LIMIT 500")
+        );
+        let end = chunk_end(&query).unwrap();
+        assert_eq!(end.sql(), format!("{start} ORDER BY `PatNum` LIMIT 1 OFFSET 499"));
+        assert_eq!(end.params(), low);
+        let filtered = "WHERE (ClinicNum = 3 OR ClinicNum = 4)";
+        assert!(count(&db, &t, Some(&filter)).unwrap().sql().ends_with(filtered));
+        assert!(whole(&db, &t, &select, Some(&filter)).unwrap().sql().ends_with(filtered));
     }
 
     #[test]
@@ -573,7 +619,7 @@ mod tests {
             let statement = catalog(kind, &db).unwrap();
             assert_eq!(statement.params(), [Value::text("opendental")]);
         }
-        assert!(version().is_ok() && show_grants().is_ok() && status().is_ok());
+        assert!(version().is_ok() && show_grants().is_ok() && status().is_ok() && cipher().is_ok());
         assert_eq!(
             whole(&db, &table("t"), &[Selected::Column(&column("a"))], None).unwrap().sql(),
             "SELECT /* bicuspid */ `a` FROM `opendental`.`t`"

@@ -19,8 +19,9 @@ impl Filter {
         Ok(Self { sql: condition.to_owned() })
     }
 
-    /// The condition as it was judged.
-    pub(crate) fn sql(&self) -> &str {
+    /// The condition, byte for byte as it was judged.
+    #[must_use]
+    pub fn sql(&self) -> &str {
         &self.sql
     }
 }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use bicuspid_guard::session::{self, SessionLimits, SessionStatement};
-use bicuspid_guard::{Catalog, Flavour, ReadStatement, builder};
+use bicuspid_guard::{Catalog, Flavour, GrantVerdict, ReadStatement, builder, judge_grants};
 use bicuspid_model::{DatabaseName, Endpoint, Host, Password, Tls, Value};
 use futures_util::StreamExt as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
@@ -46,10 +46,27 @@ pub struct SourceFacts {
     pub system_time_zone: String,
     /// Whether the connection is encrypted.
     pub tls: bool,
+    /// Protocol and cipher of the encryption, as the server names them; empty if it does not.
+    pub cipher: String,
+    /// Whether the server stores names of databases in small letters, as on Windows.
+    pub folds_names: bool,
     /// Whether the session is read-only, as read back; `None` if the server is too old to know such sessions.
     pub read_only: Option<bool>,
     /// What the account may do, in the server's words, one grant each.
     pub grants: Vec<String>,
+}
+
+impl SourceFacts {
+    /// Whether the account can do no more than read this database.
+    #[must_use]
+    pub fn judge(&self, source: &DatabaseName) -> GrantVerdict {
+        let folded = DatabaseName::new(source.as_str().to_lowercase());
+        match folded {
+            // In the name of the settings any letter may be a capital; in the grants none is.
+            Ok(folded) if self.folds_names => judge_grants(&self.grants, &folded),
+            _ => judge_grants(&self.grants, source),
+        }
+    }
 }
 
 /// A connection whose session is read-only, bounded and known.
@@ -128,6 +145,12 @@ impl Wire {
                 .flatten()
                 .unwrap_or_default()
         };
+        let cipher = self.texts(&builder::cipher()?, "the session").await?;
+        let cipher = |name: &str| {
+            let row = cipher.iter().find(|row| row.first().and_then(Option::as_deref) == Some(name));
+            row.and_then(|row| row.get(1).cloned().flatten()).unwrap_or_default()
+        };
+        let cipher = format!("{} {}", cipher("Ssl_version"), cipher("Ssl_cipher")).trim().to_owned();
         let grants = self.texts(&builder::show_grants()?, "the grants").await?;
         Ok(SourceFacts {
             host: endpoint.host.to_string(),
@@ -142,6 +165,8 @@ impl Wire {
                 .map_or_else(|| fact("global_time_zone"), |z| z.as_str().to_owned()),
             system_time_zone: fact("system_time_zone"),
             tls: endpoint.tls != Tls::Off,
+            cipher,
+            folds_names: fact("lower_case_table_names") == "1",
             read_only: self
                 .flavour
                 .has_read_only()

@@ -210,7 +210,7 @@ impl SourceError {
                 "run again in a quiet hour; nothing of the table was loaded",
             ),
             Self::Drifted { .. } => {
-                ("it was altered or dropped by somebody else meanwhile".into(), "run again; the new shape will be planned")
+                ("it was altered or dropped by somebody else meanwhile".into(), "run again; the new shape will be planned. If it has a row filter in bicuspid.toml, look at the filter's columns")
             }
             Self::Denied { .. } => (
                 "SELECT on it is not granted to the account".into(),
@@ -240,14 +240,18 @@ impl SourceError {
             }
             Self::Refused(_) => (String::new(), ""),
         };
+        let state = if matches!(self, Self::Tls { .. } | Self::AuthorityFile { .. }) {
+            "neither the password nor a statement was sent"
+        } else {
+            "nothing was changed on the source; the target still shows the last published state"
+        };
         Trouble {
             code: self.code(),
             side: Side::Source,
             class,
             what: self.to_string(),
             why,
-            state: "nothing was changed on the source; the target still shows the last published state"
-                .into(),
+            state: state.into(),
             hint: hint.into(),
         }
     }

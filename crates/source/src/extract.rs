@@ -1,9 +1,10 @@
 //! Reading tables: one short statement after the other, each drained to memory at once.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bicuspid_guard::session::{self, SessionLimits};
-use bicuspid_guard::{ChunkQuery, KeyPart, Selected, builder, judge_grants};
+use bicuspid_guard::{ChunkQuery, Filter, KeyPart, ReadStatement, Refusal, Selected, builder};
 use bicuspid_model::{Batch, Column, Endpoint, KeyBound, SourceType, Table, TableName, Value};
 use sqlx::mysql::MySqlRow;
 
@@ -30,11 +31,18 @@ pub struct SourceOptions {
     pub pace: Pace,
     /// How long one statement should take at most.
     pub lock_aim: Duration,
+    /// Which rows of a table are read, by the table's name in small letters; of the others, all are.
+    pub filters: BTreeMap<String, Filter>,
 }
 
 impl Default for SourceOptions {
     fn default() -> Self {
-        Self { limits: SessionLimits::default(), pace: Pace::Kind, lock_aim: Duration::from_millis(10) }
+        Self {
+            limits: SessionLimits::default(),
+            pace: Pace::Kind,
+            lock_aim: Duration::from_millis(10),
+            filters: BTreeMap::new(),
+        }
     }
 }
 
@@ -186,9 +194,22 @@ impl Source {
         discover::discover(&mut self.wire).await
     }
 
+    /// Tables whose rows are filtered, by their names in small letters.
+    pub fn filtered(&self) -> impl Iterator<Item = &str> {
+        self.options.filters.keys().map(String::as_str)
+    }
+
+    fn filter(&self, table: &TableName) -> Option<&Filter> {
+        self.options.filters.get(&table.as_str().to_lowercase())
+    }
+
     /// Counts the rows of a table: at once on MyISAM, inside the snapshot and by reading an index on InnoDB. `None`
-    /// if the server's time limit came first.
+    /// if the server's time limit came first, and for a table with a filter: counting would look at every row of it in
+    /// one statement.
     pub async fn count(&mut self, table: &TableName) -> Result<Option<u64>, SourceError> {
+        if self.filter(table).is_some() {
+            return Ok(None);
+        }
         let statement = builder::count(&self.wire.database.clone(), table, None)?;
         match self.counted(&statement, table).await {
             Ok(count) => Ok(Some(count)),
@@ -197,11 +218,7 @@ impl Source {
         }
     }
 
-    async fn counted(
-        &mut self,
-        statement: &bicuspid_guard::ReadStatement,
-        table: &TableName,
-    ) -> Result<u64, SourceError> {
+    async fn counted(&mut self, statement: &ReadStatement, table: &TableName) -> Result<u64, SourceError> {
         let unreadable = || SourceError::Protocol { what: "a count" };
         let mut count = None;
         self.wire
@@ -271,8 +288,10 @@ impl Source {
     /// Begins to read a table.
     pub fn reader<'a>(&'a mut self, found: &FoundTable, table: &'a Table, walk: &'a Walk) -> Reader<'a> {
         let pacer = Pacer::new(self.options.pace, self.options.lock_aim, found.row_bytes_estimate);
+        let filter = self.filter(&table.name).cloned();
         Reader {
             source: self,
+            filter,
             table,
             walk,
             pacer,
@@ -310,7 +329,7 @@ impl Source {
 /// Opens a connection whose account may do nothing but read.
 async fn judged(endpoint: &Endpoint, limits: &SessionLimits) -> Result<(Wire, SourceFacts), SourceError> {
     let (wire, facts) = Wire::open(endpoint, limits).await?;
-    match judge_grants(&facts.grants, &endpoint.database).into_result() {
+    match facts.judge(&endpoint.database).into_result() {
         Ok(()) => Ok((wire, facts)),
         Err(refusal) => {
             wire.close().await;
@@ -322,6 +341,7 @@ async fn judged(endpoint: &Endpoint, limits: &SessionLimits) -> Result<(Wire, So
 /// A walk through one table.
 pub struct Reader<'a> {
     source: &'a mut Source,
+    filter: Option<Filter>,
     table: &'a Table,
     walk: &'a Walk,
     pacer: Pacer,
@@ -353,39 +373,93 @@ impl Reader<'_> {
         let Walk::Keyset(positions) = self.walk else {
             return Err(SourceError::Protocol { what: "a walk without a key" });
         };
-        let database = self.source.wire.database.clone();
-        let limit = self.pacer.rows();
-        let select = self.select();
+        loop {
+            let limit = self.pacer.rows();
+            // With a filter, a statement looks at the rows up to a key that was found before.
+            let end = match &self.filter {
+                Some(_) => self.window_end(positions, limit, up_to).await?,
+                None => None,
+            };
+            let statement = self.statement(
+                positions,
+                limit,
+                end.as_ref().or(up_to),
+                &select_of(self.table),
+                builder::chunk,
+            )?;
+            let mut batch = Batch::new();
+            let (table, conversions) = (self.table, &mut self.conversions);
+            let began = Instant::now();
+            self.source
+                .wire
+                .send(&statement, table.name.as_str(), |row| decode_row(&mut batch, table, row, conversions))
+                .await?;
+            let elapsed = began.elapsed();
+            let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+            let looked_at = if end.is_some() { limit } else { rows };
+            self.learn(looked_at, batch.bytes().len(), elapsed);
+            self.check_keys(positions)?;
+            let is_last = end.is_none() && rows < limit;
+            if let Some(end) = end {
+                self.after = Some(end);
+            } else if let Some(last) = batch.last() {
+                self.after = Some(KeyBound::of_row(last, positions).ok_or_else(|| self.key_fault())?);
+            }
+            self.rest(elapsed).await?;
+            if is_last || !batch.is_empty() {
+                return Ok(Piece { batch, is_last });
+            }
+        }
+    }
+
+    /// The key of the last of the next `limit` rows, filtered or not; `None` if there are fewer.
+    async fn window_end(
+        &mut self,
+        positions: &[usize],
+        limit: u64,
+        up_to: Option<&KeyBound>,
+    ) -> Result<Option<KeyBound>, SourceError> {
+        let columns = positions.iter().map(|&i| self.table.columns.get(i).cloned());
+        let columns: Vec<Column> = columns.collect::<Option<_>>().ok_or_else(|| self.key_fault())?;
+        let places: Vec<usize> = (0..columns.len()).collect();
+        let key = Table { name: self.table.name.clone(), columns, primary_key: places.clone() };
+        let statement = self.statement(positions, limit, up_to, &select_of(&key), builder::chunk_end)?;
+        let mut conversions = vec![Conversions::default(); places.len()];
+        let mut batch = Batch::new();
+        let began = Instant::now();
+        self.source
+            .wire
+            .send(&statement, key.name.as_str(), |row| decode_row(&mut batch, &key, row, &mut conversions))
+            .await?;
+        self.rest(began.elapsed()).await?;
+        if conversions.iter().any(|c| !c.is_empty()) {
+            return Err(self.key_fault());
+        }
+        batch.last().map(|row| KeyBound::of_row(row, &places).ok_or_else(|| self.key_fault())).transpose()
+    }
+
+    /// A statement over the rows between the last one that was read and `up_to`.
+    fn statement(
+        &self,
+        positions: &[usize],
+        limit: u64,
+        up_to: Option<&KeyBound>,
+        select: &[Selected<'_>],
+        build: impl FnOnce(&ChunkQuery<'_>) -> Result<ReadStatement, Refusal>,
+    ) -> Result<ReadStatement, SourceError> {
         let key = self.key_parts(positions)?;
         let after = self.after.as_ref().map(|k| self.bound(k, positions)).transpose()?;
         let up_to = up_to.map(|k| self.bound(k, positions)).transpose()?;
-        let statement = builder::chunk(&ChunkQuery {
-            database: &database,
+        Ok(build(&ChunkQuery {
+            database: &self.source.wire.database,
             table: &self.table.name,
-            select: &select,
+            select,
             key: &key,
             after: after.as_deref(),
             up_to: up_to.as_deref(),
             limit,
-            filter: None,
-        })?;
-        let mut batch = Batch::new();
-        let (table, conversions) = (self.table, &mut self.conversions);
-        let began = Instant::now();
-        self.source
-            .wire
-            .send(&statement, table.name.as_str(), |row| decode_row(&mut batch, table, row, conversions))
-            .await?;
-        let elapsed = began.elapsed();
-        let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-        self.learn(rows, batch.bytes().len(), elapsed);
-        self.check_keys(positions)?;
-        if let Some(last) = batch.last() {
-            let key = KeyBound::of_row(last, positions).ok_or_else(|| self.key_fault())?;
-            self.after = Some(key);
-        }
-        self.rest(elapsed).await?;
-        Ok(Piece { batch, is_last: rows < limit })
+            filter: self.filter.as_ref(),
+        })?)
     }
 
     /// Reads all rows by one statement and hands them over in pieces of about `bytes_max` bytes as they arrive. `each`
@@ -396,7 +470,8 @@ impl Reader<'_> {
         mut each: impl FnMut(Batch) -> bool,
     ) -> Result<(), SourceError> {
         let database = self.source.wire.database.clone();
-        let statement = builder::whole(&database, &self.table.name, &self.select(), None)?;
+        let statement =
+            builder::whole(&database, &self.table.name, &select_of(self.table), self.filter.as_ref())?;
         let mut batch = Batch::new();
         let (mut rows, mut bytes, mut wanted) = (0_u64, 0_usize, true);
         let (table, conversions) = (self.table, &mut self.conversions);
@@ -424,19 +499,6 @@ impl Reader<'_> {
         let keys = self.table.primary_key.clone();
         self.check_keys(&keys)?;
         self.rest(elapsed).await
-    }
-
-    /// What is asked of each row: the columns that are copied, and beside a text that the server turns into UTF-8 its
-    /// stored bytes.
-    fn select(&self) -> Vec<Selected<'_>> {
-        let mut select = Vec::with_capacity(self.table.columns.len());
-        for column in self.table.columns.iter().filter(|c| !c.withheld) {
-            if needs_server(column) {
-                select.push(Selected::Utf8(&column.name));
-            }
-            select.push(Selected::Column(&column.name));
-        }
-        select
     }
 
     fn learn(&mut self, rows: u64, bytes: usize, elapsed: Duration) {
@@ -496,6 +558,19 @@ impl Reader<'_> {
         let mut replaced = keys.filter_map(|&i| self.conversions.get(i));
         if replaced.any(|c| !c.is_empty()) { Err(self.key_fault()) } else { Ok(()) }
     }
+}
+
+/// What is asked of each row: the columns that are copied, and beside a text that the server turns into UTF-8 its stored
+/// bytes.
+fn select_of(table: &Table) -> Vec<Selected<'_>> {
+    let mut select = Vec::with_capacity(table.columns.len());
+    for column in table.columns.iter().filter(|c| !c.withheld) {
+        if needs_server(column) {
+            select.push(Selected::Utf8(&column.name));
+        }
+        select.push(Selected::Column(&column.name));
+    }
+    select
 }
 
 fn needs_server(column: &Column) -> bool {

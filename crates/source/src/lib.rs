@@ -2,6 +2,42 @@
 //!
 //! A [`Source`] can discover and extract. It has no method that takes the text of a statement and none that writes;
 //! what it sends was sealed by the guard, byte for byte.
+//!
+//! ```no_run
+//! # async fn read(source: &mut bicuspid_source::Source) -> Result<(), bicuspid_source::SourceError> {
+//! let table = bicuspid_model::TableName::new("patient").unwrap();
+//! let rows: Option<u64> = source.count(&table).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A text is no table:
+//!
+//! ```compile_fail,E0308
+//! # async fn read(source: &mut bicuspid_source::Source) -> Result<(), bicuspid_source::SourceError> {
+//! let table = "patient; DELETE FROM patient";
+//! let rows: Option<u64> = source.count(table).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Not even what the guard sealed can be sent by somebody else, and nothing is there that writes:
+//!
+//! ```compile_fail,E0616
+//! # async fn read(source: &mut bicuspid_source::Source) -> Result<(), bicuspid_source::SourceError> {
+//! let table = bicuspid_model::TableName::new("patient").unwrap();
+//! let rows: Option<u64> = source.wire.count(&table).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0599
+//! # async fn read(source: &mut bicuspid_source::Source) -> Result<(), bicuspid_source::SourceError> {
+//! let table = bicuspid_model::TableName::new("patient").unwrap();
+//! let rows: Option<u64> = source.delete(&table).await?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod connect;
 mod decode;

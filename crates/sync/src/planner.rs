@@ -57,7 +57,8 @@ impl Plan {
         settings: &SyncSettings,
     ) -> Result<Self, SyncError> {
         let discovered = source.discover().await?;
-        check_names(&discovered, settings)?;
+        let named = settings.tables.iter().flatten().map(String::as_str);
+        check_names(&discovered, named.chain(source.filtered()))?;
         let is_enrolled = look.enrolled().await?.is_some();
         let states: BTreeMap<String, TableState> = if is_enrolled {
             let proof = look.proof_settings().await?;
@@ -196,8 +197,8 @@ async fn gone(
     Ok(gone)
 }
 
-fn check_names(discovered: &Discovered, settings: &SyncSettings) -> Result<(), SyncError> {
-    for wanted in settings.tables.iter().flatten() {
+fn check_names<'a>(discovered: &Discovered, wanted: impl Iterator<Item = &'a str>) -> Result<(), SyncError> {
+    for wanted in wanted {
         let exists = discovered.tables.iter().any(|t| t.name.as_str().eq_ignore_ascii_case(wanted));
         if !exists {
             let nearest = discovered
@@ -207,7 +208,7 @@ fn check_names(discovered: &Discovered, settings: &SyncSettings) -> Result<(), S
                 .min()
                 .filter(|(d, _)| *d <= wanted.chars().count().div_ceil(4))
                 .map(|(_, name)| name);
-            return Err(SyncError::NoSuchTable { name: wanted.clone(), nearest });
+            return Err(SyncError::NoSuchTable { name: wanted.to_owned(), nearest });
         }
     }
     Ok(())

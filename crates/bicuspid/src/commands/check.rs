@@ -1,6 +1,5 @@
 //! `bicuspid check`: are both sides safe to use? Each connection is tested by itself; nothing is written anywhere.
 
-use bicuspid_guard::grants::judge_grants;
 use bicuspid_guard::identity::{self, Standing};
 use bicuspid_model::{Class, Endpoint, Environment, Side, Trouble};
 use bicuspid_source::{Pace, Source};
@@ -77,6 +76,33 @@ pub(crate) async fn run(args: &CheckArgs, app: &App) -> Ended {
     Ok(report.with("checks", checks))
 }
 
+/// What is told of the session's own mode. `None` is a server too old to know such sessions, whose privileges must do.
+const fn read_only(session: Option<bool>, account_is_safe: bool) -> (Verdict, &'static str, &'static str) {
+    match (session, account_is_safe) {
+        (Some(true), _) => (
+            Verdict::Ok,
+            "the session itself refuses to write, whatever the account may do (set, read back, still set)",
+            "",
+        ),
+        (Some(false), _) => (
+            Verdict::Refused,
+            "the server did not keep the session read-only",
+            "connect to the server itself, not through a proxy that shares its sessions",
+        ),
+        (None, true) => (
+            Verdict::Warn,
+            "the server is too old for sessions that refuse to write; the account's privileges, which were found clean, \
+             protect it alone",
+            "update the server when the clinic can",
+        ),
+        (None, false) => (
+            Verdict::Refused,
+            "the server is too old for sessions that refuse to write, and the account's privileges do not protect it",
+            "mend the account, or update the server",
+        ),
+    }
+}
+
 struct Found<'a> {
     app: &'a App,
     several: bool,
@@ -113,11 +139,11 @@ impl Found<'_> {
             }
         };
         self.tell("connection", Side::Source, Verdict::Ok, banner::source_text(&facts), "");
-        self.tls(Side::Source, facts.tls, at);
-        let verdict = judge_grants(&facts.grants, &at.database);
+        self.tls(Side::Source, facts.tls, &facts.cipher, at);
+        let verdict = facts.judge(&at.database);
         if verdict.is_safe() {
             let detail = format!(
-                "the account can read {} and do nothing else ({})",
+                "the account can read {} and do nothing else: nothing can be changed or deleted with it ({})",
                 facts.database,
                 counted(u64::try_from(facts.grants.len()).unwrap_or(u64::MAX), "grant")
             );
@@ -125,33 +151,8 @@ impl Found<'_> {
         } else {
             self.refuse("privileges", Side::Source, ends::in_environment(verdict.trouble(), settings));
         }
-        match facts.read_only {
-            Some(true) => {
-                let detail = "the session is read-only: set, read back, and the same".to_owned();
-                self.tell("read_only", Side::Source, Verdict::Ok, detail, "");
-            }
-            Some(false) => {
-                let detail = "the server did not keep the session read-only".to_owned();
-                self.tell(
-                    "read_only",
-                    Side::Source,
-                    Verdict::Refused,
-                    detail,
-                    "connect to the server itself",
-                );
-            }
-            None => {
-                let detail = "the server is too old for read-only sessions; its privileges alone protect it"
-                    .to_owned();
-                self.tell(
-                    "read_only",
-                    Side::Source,
-                    Verdict::Warn,
-                    detail,
-                    "update the server when the clinic can",
-                );
-            }
-        }
+        let (told, detail, remedy) = read_only(facts.read_only, verdict.is_safe());
+        self.tell("read_only", Side::Source, told, detail.to_owned(), remedy);
         let zone = if facts.time_zone == "SYSTEM" {
             format!("the clinic's local time is that of the server's machine ({})", facts.system_time_zone)
         } else {
@@ -241,7 +242,7 @@ impl Found<'_> {
         let environment = settings.environment;
         let side = if environment == Environment::Demo { Side::Demo } else { Side::Target };
         self.tell("connection", side, Verdict::Ok, banner::target_text(facts), "");
-        self.tls(side, facts.tls, at);
+        self.tls(side, facts.tls, "", at);
         let is_new = matches!(standing, Ok(Standing::New));
         if facts.superuser {
             let detail = "the account is a superuser: no right of the server holds it back".to_owned();
@@ -275,19 +276,18 @@ impl Found<'_> {
         self.tell("identity", side, Verdict::Ok, detail.to_owned(), "");
     }
 
-    fn tls(&mut self, side: Side, encrypted: bool, at: &Endpoint) {
+    fn tls(&mut self, side: Side, encrypted: bool, cipher: &str, at: &Endpoint) {
         let (verdict, detail, remedy) = if encrypted {
-            (Verdict::Ok, "encrypted; the server's certificate and name were verified", "")
+            let cipher = if cipher.is_empty() { String::new() } else { format!(" ({cipher})") };
+            let detail = format!("encrypted{cipher}; the server's certificate and name were verified");
+            (Verdict::Ok, detail, "")
         } else if at.host.is_local() {
-            (Verdict::Ok, "plain text, which does not leave this machine", "")
+            (Verdict::Ok, "plain text, which does not leave this machine".to_owned(), "")
         } else {
-            (
-                Verdict::Warn,
-                "PLAIN TEXT over the network: passwords and patient data can be read on the way",
-                "set TLS to `require` or `ca:FILE`",
-            )
+            let detail = "PLAIN TEXT over the network: passwords and patient data can be read on the way";
+            (Verdict::Warn, detail.to_owned(), "set TLS to `require` or `ca:FILE`")
         };
-        self.tell("tls", side, verdict, detail.to_owned(), remedy);
+        self.tell("tls", side, verdict, detail, remedy);
     }
 
     fn left_out(&mut self) {
@@ -349,5 +349,18 @@ impl Found<'_> {
     fn push(&mut self, name: &'static str, side: Side, verdict: Verdict, detail: String, remedy: &str) {
         let env = self.environment.name();
         self.checks.push(Check { env, name, side: side.name(), verdict, detail, remedy: remedy.to_owned() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_server_is_read_only_by_its_account_or_not_at_all() {
+        assert_eq!(read_only(None, true).0, Verdict::Warn);
+        assert_eq!(read_only(None, false).0, Verdict::Refused);
+        assert_eq!(read_only(Some(false), true).0, Verdict::Refused);
+        assert_eq!(read_only(Some(true), true).0, Verdict::Ok);
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn source_options(settings: &Settings, pace: Pace) -> SourceOptions {
     let mut options = SourceOptions { pace, lock_aim: lock_aim(settings), ..SourceOptions::default() };
     let limits = SessionLimits { time_zone: settings.config.source_time_zone.clone(), ..options.limits };
     options.limits = limits;
+    options.filters.clone_from(&settings.config.row_filters);
     options
 }
 

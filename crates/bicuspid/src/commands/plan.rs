@@ -1,6 +1,8 @@
 //! `bicuspid plan`: what sync would do, and why.
 
-use bicuspid_guard::identity;
+use std::collections::BTreeMap;
+
+use bicuspid_guard::{Filter, identity};
 use bicuspid_model::Environment;
 use bicuspid_sync::PlanReport;
 use bicuspid_target::Analytics;
@@ -50,11 +52,13 @@ async fn plan(args: &PlanArgs, app: &App, settings: &Settings) -> Ended {
     told.full = args.full;
     let plan = bicuspid_sync::plan(&mut source, &look, &told).await?;
     source.close().await;
-    show(app.printer, &plan);
-    Ok(Report::new().with_all(plan))
+    show(app.printer, &plan, &settings.config.row_filters);
+    let filters: BTreeMap<&str, &str> =
+        settings.config.row_filters.iter().map(|(table, filter)| (table.as_str(), filter.sql())).collect();
+    Ok(Report::new().with("row_filters", filters).with_all(plan))
 }
 
-fn show(printer: Printer, plan: &PlanReport) {
+fn show(printer: Printer, plan: &PlanReport, filters: &BTreeMap<String, Filter>) {
     let columns = [
         ("table", Align::Left),
         ("mode", Align::Left),
@@ -76,6 +80,9 @@ fn show(printer: Printer, plan: &PlanReport) {
         printer.data(&table.to_string());
     }
     for planned in &plan.tables {
+        if let Some(filter) = filters.get(&planned.name.to_lowercase()) {
+            printer.data(&format!("only rows of {} where: {}", plain(&planned.name), plain(filter.sql())));
+        }
         if !planned.withheld.is_empty() {
             printer.data(&format!(
                 "not copied: {}: {}",

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use bicuspid_guard::Filter;
 use bicuspid_guard::session::TimeZone;
 use bicuspid_model::TargetType;
 use bicuspid_opendental::TypePolicy;
@@ -16,12 +17,13 @@ use super::nearest;
 pub(crate) const FILE: &str = "bicuspid.toml";
 
 /// Every key, in the order of the documentation.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "tables_included",
     "tables_excluded",
     "columns_excluded",
     "secrets_included",
     "column_types",
+    "row_filters",
     "type_policy",
     "source_time_zone",
     "lock_aim_ms",
@@ -40,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) columns_excluded: BTreeSet<String>,
     pub(crate) secrets_included: BTreeSet<String>,
     pub(crate) column_types: BTreeMap<String, TargetType>,
+    /// By the table's name in small letters.
+    pub(crate) row_filters: BTreeMap<String, Filter>,
     pub(crate) type_policy: TypePolicy,
     pub(crate) source_time_zone: Option<TimeZone>,
     pub(crate) lock_aim_ms: Option<u32>,
@@ -85,6 +89,7 @@ impl Config {
             "columns_excluded" => self.columns_excluded = entry.columns(value)?,
             "secrets_included" => self.secrets_included = entry.columns(value)?,
             "column_types" => self.column_types = entry.column_types(value)?,
+            "row_filters" => self.row_filters = entry.row_filters(value)?,
             "type_policy" => {
                 let name = entry.text(value)?;
                 self.type_policy =
@@ -211,6 +216,28 @@ impl Entry<'_> {
             types.insert(entry.key.to_owned(), target);
         }
         Ok(types)
+    }
+
+    /// Conditions on the rows of tables, each judged by the guard.
+    fn row_filters(&self, value: &Spanned<DeValue<'_>>) -> Result<BTreeMap<String, Filter>, SettingsError> {
+        let table = value
+            .get_ref()
+            .as_table()
+            .ok_or_else(|| self.wrong("a table is wanted, with lines such as patient = \"ClinicNum = 3\""))?;
+        let mut filters = BTreeMap::new();
+        for (name, value) in table {
+            let entry = Entry { key: name.get_ref(), at: name.span().start, ..*self };
+            let filter = Filter::parse(&entry.text(value)?).map_err(|refusal| SettingsError::Filter {
+                path: entry.path.to_owned(),
+                line: entry.line(),
+                table: entry.key.to_owned(),
+                refusal,
+            })?;
+            if filters.insert(entry.key.to_lowercase(), filter).is_some() {
+                return Err(entry.wrong("the table has two filters"));
+            }
+        }
+        Ok(filters)
     }
 
     fn not_a_column(&self) -> SettingsError {

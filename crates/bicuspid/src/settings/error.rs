@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bicuspid_guard::Refusal;
 use bicuspid_model::{Class, Environment, Side, Trouble};
 
 /// An error in an environment file, in bicuspid.toml or in the process environment.
@@ -51,6 +52,8 @@ pub(crate) enum SettingsError {
     PlainText { name: String },
     #[error("`{key}` in {}, line {line}, is not right", path.display())]
     Config { path: PathBuf, line: usize, key: String, why: String },
+    #[error("the row filter of {table} in {}, line {line}, is refused", path.display())]
+    Filter { path: PathBuf, line: usize, table: String, refusal: Refusal },
     #[error("{} could not be read as TOML", path.display())]
     Toml { path: PathBuf, line: usize, why: String },
     #[error("the folder for Bicuspid's state could not be used")]
@@ -78,7 +81,7 @@ fn list(names: &[String]) -> String {
 }
 
 impl SettingsError {
-    const fn code(&self) -> &'static str {
+    fn code(&self) -> &'static str {
         match self {
             Self::FileUnreadable { .. } => "settings::unreadable",
             Self::Unwritable { .. } => "settings::unwritable",
@@ -93,6 +96,7 @@ impl SettingsError {
             Self::UnknownValue { .. } | Self::DatabaseName { .. } | Self::Config { .. } => "settings::value",
             Self::DemoDatabase { .. } => "settings::demo_database",
             Self::PlainText { .. } => "settings::plain_text",
+            Self::Filter { refusal, .. } => refusal.code(),
             Self::Toml { .. } => "settings::toml",
             Self::StateDir { .. } => "state::folder",
             Self::NoStateDir => "state::no_folder",
@@ -107,7 +111,8 @@ impl SettingsError {
             | Self::Conflict { .. }
             | Self::OtherEnvironment { .. }
             | Self::DemoDatabase { .. }
-            | Self::PlainText { .. } => Class::Refused,
+            | Self::PlainText { .. }
+            | Self::Filter { .. } => Class::Refused,
             Self::StateDir { .. } | Self::Unwritable { .. } => Class::Local,
             _ => Class::Usage,
         }
@@ -199,6 +204,10 @@ impl SettingsError {
                     .to_owned(),
             ),
             Self::Config { why, .. } => (why.clone(), "docs/configuration.md shows every setting".to_owned()),
+            Self::Filter { refusal, .. } => (
+                refusal.trouble().why,
+                "write one condition on the columns of the table, without subqueries; texts in '…'".to_owned(),
+            ),
             Self::Toml { line, why, .. } => {
                 (format!("line {line}: {why}"), "docs/configuration.md shows every setting".to_owned())
             }

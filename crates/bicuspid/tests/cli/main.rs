@@ -15,4 +15,5 @@ mod interrupt;
 mod offline;
 mod refusals;
 mod runs;
+mod source;
 mod troubles;

@@ -297,10 +297,7 @@ fn grants_of_a_real_server_are_understood() {
         ("'gr13'@'%'", "GRANT PROXY ON 'gr1'@'%' TO 'gr13'@'%'"),
         ("'gr14'@'%'", "GRANT gr_role TO 'gr14'@'%'; SET DEFAULT ROLE gr_role FOR 'gr14'@'%'"),
         ("'gr15'@'%'", "GRANT SELECT ON `gr\\_%`.* TO 'gr15'@'%' REQUIRE SSL WITH MAX_USER_CONNECTIONS 2"),
-        (
-            "'gr16'@'%'",
-            "GRANT SELECT, LOCK TABLES, DELETE HISTORY ON gr_source.* TO 'gr16'@'%'",
-        ),
+        ("'gr16'@'%'", "GRANT SELECT, LOCK TABLES, DELETE HISTORY ON gr_source.* TO 'gr16'@'%'"),
         ("'gr17'@'%'", "DO 0"), // nothing at all
     ] {
         let verdict = judge(user, grants);
