@@ -36,10 +36,11 @@ impl<'t, 'a> Rest<'t, 'a> {
         found
     }
 
-    /// A name, bare.
+    /// A name, bare. A word that no query holds unquoted is no name here either.
     fn name(&mut self) -> Option<String> {
         let token = self.next()?;
         match token.kind {
+            Kind::Word if functions::listed(&functions::NEVER, token.text) => None,
             Kind::Word => Some(token.text.to_owned()),
             Kind::Name => {
                 let inside = token.text.strip_prefix('`')?.strip_suffix('`')?;

@@ -231,7 +231,7 @@ impl Entry<'_> {
                 path: entry.path.to_owned(),
                 line: entry.line(),
                 table: entry.key.to_owned(),
-                refusal,
+                refusal: Box::new(refusal),
             })?;
             if filters.insert(entry.key.to_lowercase(), filter).is_some() {
                 return Err(entry.wrong("the table has two filters"));

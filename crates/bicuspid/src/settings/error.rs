@@ -53,7 +53,7 @@ pub(crate) enum SettingsError {
     #[error("`{key}` in {}, line {line}, is not right", path.display())]
     Config { path: PathBuf, line: usize, key: String, why: String },
     #[error("the row filter of {table} in {}, line {line}, is refused", path.display())]
-    Filter { path: PathBuf, line: usize, table: String, refusal: Refusal },
+    Filter { path: PathBuf, line: usize, table: String, refusal: Box<Refusal> },
     #[error("{} could not be read as TOML", path.display())]
     Toml { path: PathBuf, line: usize, why: String },
     #[error("the folder for Bicuspid's state could not be used")]

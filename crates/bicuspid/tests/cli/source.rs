@@ -18,10 +18,7 @@ fn an_administrator_is_refused_whoever_asks() {
     let user = &source.endpoint.user;
     testing::servers().mariadb_admin(&format!("GRANT ALL ON *.* TO '{user}'@'127.0.0.1' WITH GRANT OPTION"));
     bench.snapshot("check_privileged", &bench.run(&["check", "--env", "test"]));
-    for args in [
-        &["sync", "--env", "test", "--confirm", target.name()][..],
-        &["plan", "--env", "test"],
-    ] {
+    for args in [&["sync", "--env", "test", "--confirm", target.name()][..], &["plan", "--env", "test"]] {
         let json = bench.json(args);
         assert_eq!(json["exit_code"], 3, "{args:?}");
         assert_eq!(json["errors"][0]["code"], "grants::everything", "{args:?}");
