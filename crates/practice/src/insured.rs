@@ -211,7 +211,12 @@ impl World<'_> {
             plan_row: subscription.plan_row,
             subscription: subscription.number,
             relation,
-            since: subscription.entered,
+            // A child may be entered long after the family.
+            since: if person.entered > subscription.entered.date() {
+                person.stamp
+            } else {
+                subscription.entered
+            },
             used: Vec::new(),
         };
         // One's own plan pays first.

@@ -298,3 +298,30 @@ fn teeth_and_surfaces_follow_the_code() {
     }
     assert!(gone.len() > 20);
 }
+
+#[test]
+fn nothing_happens_to_anybody_before_birth() {
+    let made = made();
+    let born: BTreeMap<i64, bicuspid_model::Date> =
+        made.rows("patient").map(|r| (r.int("PatNum"), r.date("Birthdate").unwrap())).collect();
+    let mut looked_at = 0;
+    for (table, rows) in &made.tables {
+        let facts = facts().table(table).unwrap();
+        let Some(patient) = facts.position("PatNum") else { continue };
+        for (position, column) in facts.columns.iter().enumerate() {
+            for row in rows {
+                let day = match &row[position] {
+                    Value::Date(date) => *date,
+                    Value::DateTime(at) => at.date(),
+                    _ => break,
+                };
+                let Value::Int(patient) = row[patient] else { continue };
+                if day.ymd().0 > 1 && patient != 0 {
+                    assert!(day >= born[&patient], "{table}.{} {day}", column.name);
+                    looked_at += 1;
+                }
+            }
+        }
+    }
+    assert!(looked_at > 100_000, "{looked_at}");
+}
