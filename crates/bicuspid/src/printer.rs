@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use bicuspid_model::Trouble;
 
-use crate::report::{DIFFERENCES, Outcome};
+use crate::report::{DIFFERENCES, Outcome, RULES_BROKEN};
 
 /// Where and how to print.
 #[derive(Debug, Clone, Copy)]
@@ -55,8 +55,11 @@ impl Printer {
 
     /// Prints a trouble: heading and code, then why, state and hint on lines of their own.
     pub(crate) fn trouble(self, trouble: &Trouble) {
-        let outcome =
-            if trouble.code == DIFFERENCES { Outcome::Differences } else { Outcome::from(trouble.class) };
+        let outcome = if [DIFFERENCES, RULES_BROKEN].contains(&trouble.code.as_str()) {
+            Outcome::Differences
+        } else {
+            Outcome::from(trouble.class)
+        };
         let head = format!("{}[{}]", outcome.heading(), trouble.code);
         let head = match (self.colour, outcome) {
             (false, _) => head,

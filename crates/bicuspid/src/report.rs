@@ -8,6 +8,8 @@ use crate::cli::VERSION;
 
 /// The code of rows that differ: exit 1 like a held table, and yet something else.
 pub(crate) const DIFFERENCES: &str = "verify::differences";
+/// The code of rules that rows of the synthetic practice break: they differ from what they ought to be.
+pub(crate) const RULES_BROKEN: &str = "generate::rules_broken";
 
 /// How a command ended. Each outcome has one name and one exit code, and they are written down here and nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

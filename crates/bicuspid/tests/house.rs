@@ -47,6 +47,8 @@ const LICENCES: &[&str] = &[
     "BSD-2-Clause",
     "BSD-3-Clause",
     "BSL-1.0",
+    // Asks for nothing at all.
+    "CC0-1.0",
     "ISC",
     "MIT",
     "Unicode-3.0",

@@ -1,6 +1,7 @@
 //! What can go wrong while the practice is put into the demo database.
 
 use bicuspid_guard::{DEMO_DATABASE, Refusal};
+use bicuspid_model::trouble::reason_of_io;
 use bicuspid_model::{Class, Side, Trouble};
 use bicuspid_practice::PracticeError;
 use bicuspid_target::TargetError;
@@ -22,6 +23,43 @@ pub enum GenerateError {
         /// Column, or what else does not fit.
         what: String,
     },
+    /// The folder for files could not be used.
+    #[error("the folder could not {action}")]
+    Folder {
+        /// What was tried, as in "could not be made".
+        action: &'static str,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// The path that was given for a folder is something else.
+    #[error("the path of --dir is no folder")]
+    NotAFolder,
+    /// A file that no manifest of the folder accounts for stands where one would be written.
+    #[error("{file} in the folder is not what a generation wrote")]
+    NotOurs {
+        /// Its name.
+        file: String,
+    },
+    /// Another run writes into the folder.
+    #[error("another run is writing into the folder")]
+    FolderLocked,
+    /// A table's file could not be written.
+    #[error("the file of table {table} could not be written")]
+    File {
+        /// Table.
+        table: String,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// There is no generation that could be measured or told of.
+    #[error("the demo database holds no generation")]
+    NothingThere,
+    /// Nobody in the demo database has that number.
+    #[error("the demo database has no patient of that number")]
+    Nobody,
+    /// Another generation was written while this one was measured.
+    #[error("the rows were replaced while they were measured")]
+    Replaced,
     /// The thread of the simulation ended before its work was done.
     #[error("the simulation ended before its time")]
     Stopped,
@@ -36,8 +74,64 @@ impl GenerateError {
             Self::Practice(error) => error.trouble(),
             Self::Unfit { what, .. } => fault("generate::unfit", self, what),
             Self::Stopped => fault("generate::stopped", self, "its thread is gone"),
+            Self::NothingThere => Trouble {
+                side: Side::Demo,
+                ..self.of_files(
+                    "generate::nothing_there",
+                    Class::Usage,
+                    "its ledger is empty",
+                    "run `bicuspid generate --patients N` first",
+                )
+            },
+            Self::Nobody => Trouble {
+                side: Side::Demo,
+                ..self.of_files(
+                    "generate::nobody",
+                    Class::Usage,
+                    "patients are numbered from 1 in the order in which their files were opened",
+                    "name a PatNum of raw.patient",
+                )
+            },
+            Self::Replaced => Trouble {
+                side: Side::Demo,
+                ..self.of_files(
+                    "generate::replaced",
+                    Class::Failed,
+                    "another run committed in between",
+                    "run it again",
+                )
+            },
+            Self::Folder { cause, .. } | Self::File { cause, .. } => self.of_files(
+                "files::write",
+                Class::Local,
+                &reason_of_io(cause),
+                "check the path of --dir, its rights and the room on its disk",
+            ),
+            Self::NotAFolder => self.of_files(
+                "files::no_folder",
+                Class::Usage,
+                "there is a file, or a part of the path is one",
+                "name a folder that is empty, not there yet, or holds an earlier generation",
+            ),
+            Self::NotOurs { .. } => self.of_files(
+                "files::not_ours",
+                Class::Refused,
+                "no manifest in the folder accounts for its bytes, so it may be somebody's work",
+                "name another folder, or move the file away",
+            ),
+            Self::FolderLocked => self.of_files(
+                "files::locked",
+                Class::Locked,
+                "it holds the lock there",
+                "wait for it, or name another folder",
+            ),
         };
         let state = match self {
+            Self::Folder { .. }
+            | Self::NotAFolder
+            | Self::NotOurs { .. }
+            | Self::FolderLocked
+            | Self::File { .. } => "no database was connected to; files that were there before are unchanged",
             // A connection that ends at the commit leaves its outcome to the server.
             Self::Target(TargetError::Lost) => {
                 "the demo database shows all of the old rows or all of the new ones; no other was connected to"
@@ -45,6 +139,20 @@ impl GenerateError {
             _ => "the demo database is as it was; no other was connected to",
         };
         Trouble { state: state.to_owned(), ..trouble }
+    }
+}
+
+impl GenerateError {
+    fn of_files(&self, code: &str, class: Class, why: &str, hint: &str) -> Trouble {
+        Trouble {
+            code: code.to_owned(),
+            side: Side::Local,
+            class,
+            what: self.to_string(),
+            why: why.to_owned(),
+            state: String::new(),
+            hint: hint.to_owned(),
+        }
     }
 }
 

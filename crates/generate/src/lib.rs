@@ -1,14 +1,21 @@
-//! Puts the synthetic practice into the demo database, and refuses anything else.
+//! Puts the synthetic practice into the demo database or into files, and refuses anything else.
 //!
 //! Begin at [`plan()`]: it connects, judges the database and says what would be written; [`Plan::run`] writes exactly
-//! that. Nothing below this crate can reach a MySQL server, and there is no name of a database to give.
+//! that. [`plan_files()`] is its twin for files. Nothing below this crate can reach a MySQL server, and there is no name of a database to give.
 
+mod encoder;
 mod error;
+mod explain;
+mod files;
 mod plan;
+mod quality;
 mod report;
 mod runner;
 
 pub use error::GenerateError;
+pub use explain::{Explained, LifeRow, TableCount, explain};
+pub use files::{FilePlan, FileSettings, Form, Shard, plan_files};
 pub use plan::{GenerateSettings, Plan, plan};
-pub use report::{DemoTarget, GenerateReport, TableReport};
+pub use quality::{Extent, QualityReport, QualityRow, Verdict, measure};
+pub use report::{DemoTarget, GenerateReport, Place, TableReport};
 pub use runner::{Event, Listener, RunInfo};

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use bicuspid_guard::Identity;
 use bicuspid_guard::identity::Standing;
-use bicuspid_model::{Host, Table, Value};
+use bicuspid_model::{Host, Table};
 use bicuspid_opendental::{TypePolicy, facts, model_table};
 use bicuspid_practice::{Practice, Settings};
 use bicuspid_target::{Demo, DemoEndpoint, DemoState, ServerFacts};
 
 use crate::error::GenerateError;
-use crate::report::{DemoTarget, GenerateReport};
+use crate::report::{DemoTarget, GenerateReport, Place, summarise};
 
 /// Everything that a generation is made from.
 #[derive(Debug, Clone)]
@@ -85,11 +85,11 @@ impl Plan {
     pub async fn rehearse(&self) -> Result<GenerateReport, GenerateError> {
         let began = Instant::now();
         let practice = self.practice;
-        let summary =
-            tokio::task::spawn_blocking(move || practice.run(&mut |_: &'static str, _: &[Value]| Ok(())))
-                .await
-                .map_err(|_| GenerateError::Stopped)??;
-        let mut report = GenerateReport::new(self.target(), &self.settings, &summary, began.elapsed());
+        let summary = tokio::task::spawn_blocking(move || summarise(practice))
+            .await
+            .map_err(|_| GenerateError::Stopped)??;
+        let mut report =
+            GenerateReport::new(Place::Target(self.target()), &self.settings, &summary, began.elapsed());
         let filled = report.tables.iter().filter(|table| table.rows > 0).count();
         report.tables_empty = u64::try_from(self.tables.len().saturating_sub(filled)).unwrap_or(u64::MAX);
         Ok(report)
@@ -111,7 +111,7 @@ impl Plan {
 }
 
 /// The tables of a stock Open Dental with the types that `sync` gives them.
-fn stock_tables() -> Result<Vec<Table>, GenerateError> {
+pub(crate) fn stock_tables() -> Result<Vec<Table>, GenerateError> {
     facts()
         .tables()
         .iter()

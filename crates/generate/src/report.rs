@@ -1,8 +1,10 @@
 //! What a generation wrote, in the names of the interface contract.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use bicuspid_practice::{Settings, Summary};
+use bicuspid_model::Value;
+use bicuspid_practice::{Practice, PracticeError, Settings, Summary};
 use serde::Serialize;
 
 /// The database that was written.
@@ -16,6 +18,16 @@ pub struct DemoTarget {
     pub port: u16,
     /// Identifier of the cluster.
     pub system_identifier: String,
+}
+
+/// Where rows were written, by the name of its field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// Into the demo database.
+    Target(DemoTarget),
+    /// Into files of a folder.
+    Dir(PathBuf),
 }
 
 /// A table that was filled.
@@ -33,7 +45,8 @@ pub struct TableReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GenerateReport {
     /// Where to.
-    pub target: DemoTarget,
+    #[serde(flatten)]
+    pub place: Place,
     /// Patients on file.
     pub patients: u32,
     /// Seed.
@@ -44,7 +57,7 @@ pub struct GenerateReport {
     pub end_date: String,
     /// Tables that the practice fills, in the order of their names.
     pub tables: Vec<TableReport>,
-    /// Tables of Open Dental that are there and empty.
+    /// Tables of Open Dental that are there and empty; files have none.
     pub tables_empty: u64,
     /// Rows of all tables.
     pub rows: u64,
@@ -55,7 +68,7 @@ pub struct GenerateReport {
 }
 
 impl GenerateReport {
-    pub(crate) fn new(target: DemoTarget, settings: &Settings, summary: &Summary, took: Duration) -> Self {
+    pub(crate) fn new(place: Place, settings: &Settings, summary: &Summary, took: Duration) -> Self {
         let tables = summary
             .tables
             .iter()
@@ -66,7 +79,7 @@ impl GenerateReport {
             })
             .collect();
         Self {
-            target,
+            place,
             patients: settings.patients,
             seed: settings.seed,
             start_date: settings.start_date.to_string(),
@@ -78,4 +91,9 @@ impl GenerateReport {
             seconds: took.as_secs_f64(),
         }
     }
+}
+
+/// Lets a practice happen and keeps no row.
+pub(crate) fn summarise(practice: Practice) -> Result<Summary, PracticeError> {
+    practice.run(&mut |_: &'static str, _: &[Value]| Ok(()))
 }

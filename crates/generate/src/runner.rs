@@ -7,20 +7,19 @@
 //! the same time. Files would be written and read once more for nothing, and a simulation per table would be paid again
 //! for each.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use bicuspid_model::{Batch, FingerprintKey, Table, Value, codec};
-use bicuspid_practice::{Practice, RowSink, SinkError, Summary};
+use bicuspid_model::{Batch, FingerprintKey, Table};
+use bicuspid_practice::{Practice, Preset, Receivables, Settings, Summary};
 use bicuspid_target::{GeneratedTable, Generation};
 use tokio::sync::mpsc;
 
+use crate::encoder;
 use crate::error::GenerateError;
 use crate::plan::Plan;
-use crate::report::GenerateReport;
+use crate::report::{GenerateReport, Place};
 
-/// Bytes of rows after which a batch is sent.
-const BATCH_BYTES: usize = 256 * 1024;
 /// Full batches that may wait for the server.
 const BATCHES_WAITING_MAX: usize = 8;
 
@@ -40,17 +39,24 @@ pub struct RunInfo {
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// The database is locked, judged again inside the transaction, and its tables are empty there.
+    /// The rows of a shard are counted first.
+    Counting,
+    /// Rows will be written: the database is locked, judged again inside the transaction, and its tables are empty
+    /// there; or the folder is there and nobody else writes it.
     Begun,
-    /// The server took rows, which nobody sees yet.
+    /// Rows were taken, which nobody sees yet.
     Rows {
         /// Rows.
         rows: u64,
         /// Their bytes.
         bytes: u64,
     },
+    /// Every row is there; tables that are new get their keys.
+    Keys,
     /// Every row is there; they are read back and compared before the commit.
     Proving,
+    /// Every file is whole; they take the place of the old ones.
+    Publishing,
 }
 
 /// Hears events; it cannot fail a run.
@@ -67,7 +73,7 @@ impl Plan {
         let mut writer = demo.into_writer(tables.clone(), &user, &info.key, &info.tool_version).await?;
         listener(Event::Begun);
         let (sender, mut batches) = mpsc::channel(BATCHES_WAITING_MAX);
-        let simulation = tokio::task::spawn_blocking(move || simulate(practice, tables, sender));
+        let simulation = tokio::task::spawn_blocking(move || simulate(practice, &tables, &sender));
         let mut loaded = Ok(());
         while let Some((position, batch)) = batches.recv().await {
             loaded = writer.load(position, &batch).await;
@@ -81,6 +87,8 @@ impl Plan {
         let summary = simulation.await.map_err(|_| GenerateError::Stopped);
         loaded?;
         let summary = summary??;
+        listener(Event::Keys);
+        writer.add_keys().await?;
         listener(Event::Proving);
         let generated =
             summary.tables.iter().map(|t| GeneratedTable::new(t.table, t.rows, t.digest)).collect();
@@ -92,11 +100,12 @@ impl Plan {
                 seed: settings.seed,
                 start_date: settings.start_date,
                 end_date: settings.end_date,
+                settings: named(&settings),
                 tool_version: info.tool_version,
                 tables: generated,
             })
             .await?;
-        let mut report = GenerateReport::new(target, &settings, &summary, began.elapsed());
+        let mut report = GenerateReport::new(Place::Target(target), &settings, &summary, began.elapsed());
         // What is told is what the server counts, not what was meant to be there.
         for table in &mut report.tables {
             table.rows = published.rows.get(&table.name).copied().unwrap_or_default();
@@ -108,83 +117,36 @@ impl Plan {
     }
 }
 
+/// The settings that have no column of their own in the ledger.
+fn named(settings: &Settings) -> BTreeMap<String, String> {
+    let receivables = match settings.receivables {
+        Receivables::Healthy => "healthy",
+        Receivables::Typical => "typical",
+        Receivables::Neglected => "neglected",
+    };
+    let preset = match settings.preset {
+        Preset::Dbt => "dbt",
+        Preset::Stock => "stock",
+    };
+    [("locations", settings.locations.to_string().as_str()), ("receivables", receivables), ("preset", preset)]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
 /// A full batch and the position of its table.
 type Sent = (usize, Batch);
 
 fn simulate(
     practice: Practice,
-    tables: Vec<Table>,
-    sender: mpsc::Sender<Sent>,
+    tables: &[Table],
+    sender: &mpsc::Sender<Sent>,
 ) -> Result<Summary, GenerateError> {
-    let mut encoder = Encoder::new(tables, sender);
-    let outcome = practice.run(&mut encoder);
-    if let Some(unfit) = encoder.unfit.take() {
-        return Err(unfit);
-    }
-    let summary = outcome?;
-    encoder.flush()?;
-    Ok(summary)
+    let mut deliver =
+        |position, batch| sender.blocking_send((position, batch)).map_err(|_| GenerateError::Stopped);
+    encoder::simulate(practice, tables, &mut |_, _| true, &mut deliver)
 }
 
-/// Turns rows into canonical rows, a batch for each table.
-struct Encoder {
-    positions: HashMap<String, usize>,
-    slots: Vec<(Table, Batch)>,
-    sender: mpsc::Sender<Sent>,
-    /// What the practice's own error can only repeat in words.
-    unfit: Option<GenerateError>,
-}
-
-impl Encoder {
-    fn new(tables: Vec<Table>, sender: mpsc::Sender<Sent>) -> Self {
-        let positions = tables.iter().enumerate().map(|(i, t)| (t.name.to_string(), i)).collect();
-        let slots = tables.into_iter().map(|table| (table, Batch::new())).collect();
-        Self { positions, slots, sender, unfit: None }
-    }
-
-    fn encode(&mut self, name: &'static str, row: &[Value]) -> Result<(), GenerateError> {
-        let unfit = |what: &str| GenerateError::Unfit { table: name.to_owned(), what: what.to_owned() };
-        let position = *self.positions.get(name).ok_or_else(|| unfit("the table itself"))?;
-        let (table, batch) = self.slots.get_mut(position).ok_or_else(|| unfit("the table itself"))?;
-        if table.columns.len() != row.len() {
-            return Err(unfit("the number of columns"));
-        }
-        batch.begin_row(u16::try_from(row.len()).map_err(|_| unfit("the number of columns"))?);
-        for (column, value) in table.columns.iter().zip(row) {
-            // A column that is withheld from copies holds nothing here either.
-            let value = if column.withheld { &Value::Null } else { value };
-            codec::encode(batch, column.target, value).map_err(|_| unfit(column.name.as_str()))?;
-        }
-        if !batch.end_row() {
-            return Err(unfit("the size of the row"));
-        }
-        if batch.bytes().len() >= BATCH_BYTES {
-            let full = std::mem::take(batch);
-            self.sender.blocking_send((position, full)).map_err(|_| GenerateError::Stopped)?;
-        }
-        Ok(())
-    }
-
-    fn flush(self) -> Result<(), GenerateError> {
-        for (position, (_, batch)) in self.slots.into_iter().enumerate() {
-            if !batch.is_empty() {
-                self.sender.blocking_send((position, batch)).map_err(|_| GenerateError::Stopped)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl RowSink for Encoder {
-    fn row(&mut self, table: &'static str, row: &[Value]) -> Result<(), SinkError> {
-        self.encode(table, row).map_err(|error| {
-            let told = SinkError::new(error.to_string());
-            self.unfit = Some(error);
-            told
-        })
-    }
-}
-
-fn count(number: usize) -> u64 {
+pub(crate) fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }

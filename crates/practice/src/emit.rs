@@ -254,6 +254,16 @@ pub struct TableSummary {
     pub digest: u128,
 }
 
+/// What one row adds to the digest of its table, modulo 2^128.
+#[must_use]
+pub fn row_digest(row: &[Value]) -> u128 {
+    let mut encoded = Vec::new();
+    encode(row, &mut encoded);
+    let mut hasher = SipHasher13::new();
+    hasher.write(&encoded);
+    hasher.finish128().as_u128()
+}
+
 /// A table's empty row, and the row that is being filled.
 struct Form {
     table: &'static str,

@@ -60,7 +60,7 @@ mod treatment;
 mod visits;
 mod world;
 
-pub use emit::{TableSummary, tables};
+pub use emit::{TableSummary, row_digest, tables};
 pub use error::PracticeError;
 pub use settings::{LOCATIONS_MAX, PATIENTS_MAX, Preset, Receivables, Settings, YEARS_MAX};
 pub use sink::{RowSink, SinkError};

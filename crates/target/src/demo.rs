@@ -21,6 +21,8 @@
 //! ```
 
 mod inspect;
+mod life;
+mod quality;
 mod record;
 mod writer;
 
@@ -35,6 +37,8 @@ use crate::identity::{self as marker, ServerFacts};
 use crate::link::Link;
 
 pub use inspect::DemoState;
+pub use life::{Life, LifeEvent};
+pub use quality::{Asked, Measured, Part, Reference};
 pub use record::{GeneratedTable, Generation};
 pub use writer::{DemoWriter, Published};
 
@@ -102,6 +106,11 @@ impl Demo {
             system_identifier: number(&self.facts.system_identifier)?,
             oid: self.facts.oid,
         })
+    }
+
+    /// The last generation that wrote the database, `None` before the first. Reads only.
+    pub async fn generation(&self) -> Result<Option<Generation>, TargetError> {
+        record::latest(&self.link).await
     }
 
     /// Looks at what is there, and refuses what a generation must not write over: foreign tables, triggers, rules,

@@ -15,7 +15,10 @@ mod writer;
 
 pub use analytics::{Analytics, KeyRange, TargetColumn};
 pub use copy::CopyOut;
-pub use demo::{Demo, DemoEndpoint, DemoState, DemoWriter, GeneratedTable, Generation, Published};
+pub use demo::{
+    Asked, Demo, DemoEndpoint, DemoState, DemoWriter, GeneratedTable, Generation, Life, LifeEvent, Measured,
+    Part, Published, Reference,
+};
 pub use error::TargetError;
 pub use first_load::{FirstLoad, Intake};
 pub use identity::{Identity, ServerFacts};

@@ -1,11 +1,17 @@
 //! `bicuspid generate`: puts a synthetic practice into the demo database, and nowhere else.
 
-use std::io::{BufRead as _, IsTerminal as _, Read as _};
+mod explain;
+mod files;
+mod quality;
 
-use bicuspid_generate::{Event, GenerateReport, GenerateSettings, Plan, RunInfo};
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use bicuspid_generate::{Event, Form, GenerateReport, GenerateSettings, Place, Plan, RunInfo, Shard};
 use bicuspid_guard::{DEMO_DATABASE, identity};
 use bicuspid_model::{Class, Date, Environment, FingerprintKey, Secret, Side, Trouble};
-use bicuspid_target::DemoEndpoint;
+use bicuspid_practice::{Preset, Receivables};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
@@ -23,17 +29,18 @@ use crate::{banner, clock, consent, memory};
 /// Longest password that is read from standard input, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 4096;
 
-/// Write a synthetic practice into the demo database `opendental_demo`, and nowhere else
+/// Write a synthetic practice into the demo database `opendental_demo` or into files, and nowhere else
 ///
 /// Families arrive, book, are treated, billed and insured; nobody in it is real. The same seed and dates give the same
 /// rows. What an earlier generation wrote is replaced in one transaction. Where there is a row that no generation wrote,
 /// nothing is written at all. Settings come from `./.env_demo`; flags override them, but for the database's name, which
-/// is fixed. Variables of the clinic have no say.
+/// is fixed. Variables of the clinic have no say. Files need no settings and reach no server.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct GenerateArgs {
     /// Patients on file at the end of the history
-    #[arg(long, value_name = "N")]
-    pub(crate) patients: u32,
+    #[arg(long, value_name = "N", required_unless_present_any = ["check", "explain"])]
+    pub(crate) patients: Option<u32>,
     /// Seed of all chance
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -43,6 +50,36 @@ pub(crate) struct GenerateArgs {
     /// The morning on which the practice is shown, before it opens (default: today, UTC)
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
     pub(crate) end_date: Option<Date>,
+    /// Places that belong to the practice; with more than one, each is a clinic
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) locations: u32,
+    /// Whose lists the practice keeps
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) preset: PresetArg,
+    /// How old the money is that patients and insurers owe
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) receivables: ReceivablesArg,
+    /// Where the rows go
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+    /// Folder of the files: not there yet, or one whose manifest accounts for what would be replaced
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Write share I of N of the rows of every table; all shares, in order, are the whole
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub(crate) shard: Option<Shard>,
+    /// Threads that simulate, encode and write; the bytes do not depend on it (default: one for each processor)
+    #[arg(long, value_name = "T")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Write the quality report of the demo database into this file, as one page of HTML
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+    /// Measure the practice that is in the demo database, and write nothing
+    #[arg(long, conflicts_with_all = WRITING)]
+    pub(crate) check: bool,
+    /// Tell the life of one patient in the demo database, with the rows it left: `--explain patient 12`
+    #[arg(long, num_args = 2, value_names = ["WHAT", "ID"], conflicts_with_all = WRITING, conflicts_with = "check")]
+    pub(crate) explain: Option<Vec<String>>,
     /// Host of the demo's server, or the folder of its unix socket
     #[arg(long, value_name = "H")]
     pub(crate) db_host: Option<String>,
@@ -66,12 +103,82 @@ pub(crate) struct GenerateArgs {
     pub(crate) dry_run: bool,
 }
 
+/// Flags that describe what would be written: what only reads takes none of them.
+const WRITING: [&str; 12] = [
+    "patients",
+    "seed",
+    "start_date",
+    "end_date",
+    "locations",
+    "preset",
+    "receivables",
+    "output",
+    "dir",
+    "shard",
+    "threads",
+    "dry_run",
+];
+
+/// Where the rows go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Output {
+    /// Into the demo database, in one transaction
+    #[default]
+    Postgres,
+    /// Into CSV files, one for each table
+    Csv,
+    /// Into Parquet files, one for each table
+    Parquet,
+}
+
+impl Output {
+    /// The form of the files, if there are any.
+    const fn form(self) -> Option<Form> {
+        match self {
+            Self::Postgres => None,
+            Self::Csv => Some(Form::Csv),
+            Self::Parquet => Some(Form::Parquet),
+        }
+    }
+}
+
+/// Whose lists the practice keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum PresetArg {
+    /// As a public dbt project over such a database expects them
+    #[default]
+    Dbt,
+    /// Open Dental's ordinary lists
+    Stock,
+}
+
+/// How old the money is that is owed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum ReceivablesArg {
+    /// Asked for at the desk and followed up each month
+    Healthy,
+    /// As most offices do it
+    #[default]
+    Typical,
+    /// Nobody follows up
+    Neglected,
+}
+
 pub(crate) async fn run(args: &GenerateArgs, app: &App) -> Ended {
     if let Some(name) = &args.db_name {
         identity::demo_database(name)?;
     }
+    if let Some(form) = goes_together(args)? {
+        return files::run(args, app, form).await;
+    }
     let settings = Settings::load_demo(&app.globals, &app.process, &overrides(args)?)?;
     let complete = |ended: Ended| ended.map_err(|stop| ends::stop_in_environment(stop, &settings));
+    if args.check {
+        return complete(Box::pin(quality::check(args, app, &settings)).await);
+    }
+    if let Some(what) = &args.explain {
+        return complete(Box::pin(explain::run(what, app, &settings)).await);
+    }
     if args.dry_run {
         return complete(Box::pin(rehearse(args, app, &settings)).await);
     }
@@ -81,15 +188,55 @@ pub(crate) async fn run(args: &GenerateArgs, app: &App) -> Ended {
     journal.close(complete(ended))
 }
 
+/// The form of the files, if files are asked for; refuses flags of one kind of output beside the other.
+fn goes_together(args: &GenerateArgs) -> Result<Option<Form>, Stop> {
+    let form = args.output.form();
+    let conflict = |flag: &str, why: &str| {
+        Err(Stop::from(Trouble {
+            code: "usage::conflict".to_owned(),
+            side: Side::Local,
+            class: Class::Usage,
+            what: format!("{flag} does not go with this output"),
+            why: why.to_owned(),
+            state: "no server was asked for anything".to_owned(),
+            hint: "`bicuspid generate --help` lists what there is".to_owned(),
+        }))
+    };
+    let server = args.db_host.is_some()
+        || args.db_port.is_some()
+        || args.db_user.is_some()
+        || args.db_name.is_some()
+        || args.password_stdin;
+    match form {
+        None if args.dir.is_some() => conflict("--dir", "rows go into the demo database, not into files"),
+        None if args.shard.is_some() => {
+            conflict("--shard", "the demo database takes a whole practice or none; shards are for files")
+        }
+        Some(_) if args.dir.is_none() => Err(Stop::from(Trouble {
+            code: "usage::missing".to_owned(),
+            side: Side::Local,
+            class: Class::Usage,
+            what: "--dir is missing".to_owned(),
+            why: "files need a folder".to_owned(),
+            state: "nothing was written".to_owned(),
+            hint: "add `--dir FOLDER`".to_owned(),
+        })),
+        Some(_) if server => conflict("a flag of the server", "files reach no server"),
+        Some(_) if args.report.is_some() => conflict("--report", "it measures the demo database"),
+        form => Ok(form),
+    }
+}
+
 /// Connects, judges, and says what would be written.
 async fn planned(args: &GenerateArgs, settings: &Settings) -> Result<Plan, Stop> {
     let at = settings.target()?;
+    let practice = practice(args)?;
     banner::environment(settings);
+    announce(&practice);
     let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, &at);
     // The name that the settings carry is left behind: the demo's role knows its own.
-    let endpoint = DemoEndpoint { host: at.host, user: at.user, password: at.password, tls: at.tls };
-    let plan =
-        bicuspid_generate::plan(GenerateSettings { practice: practice(args)?, endpoint, known }).await?;
+    let endpoint = ends::demo_endpoint(&at);
+    let plan = bicuspid_generate::plan(GenerateSettings { practice, endpoint, known }).await?;
     banner::target(plan.facts());
     let rows = plan.state().rows();
     if rows > 0 {
@@ -144,17 +291,16 @@ async fn generate(
     KnownDatabases::read(&settings.state_dir)?.remember(&settings.state_dir, &at, &identity)?;
     show(app.printer, &report);
     app.printer.data(&format!(
-        "demo: {} and {} in {} at {}, counted by the server; {} replaced, {} empty",
+        "demo: {} and {} in {}, counted by the server; {} replaced, {} empty",
         counted(u64::from(report.patients), "patient"),
         counted(report.rows, "row"),
-        report.target.database,
         place(&report),
         counted(report.rows_replaced, "row"),
         counted(report.tables_empty, "table"),
     ));
     app.printer.data("No other database was connected to");
     app.printer.data(&format!("run {}: {}", run.text, seconds(report.seconds)));
-    Ok(ended(&report).with("run_id", &run.text))
+    quality::after_run(args, app, &at, ended(&report).with("run_id", &run.text)).await
 }
 
 fn ended(report: &GenerateReport) -> Report {
@@ -163,7 +309,12 @@ fn ended(report: &GenerateReport) -> Report {
 
 /// Host and port as people write them.
 fn place(report: &GenerateReport) -> String {
-    bicuspid_model::Host::new(&report.target.host, report.target.port).to_string()
+    match &report.place {
+        Place::Target(target) => {
+            format!("{} at {}", target.database, bicuspid_model::Host::new(&target.host, target.port))
+        }
+        Place::Dir(dir) => dir.display().to_string(),
+    }
 }
 
 /// Prints the tables that hold rows.
@@ -172,6 +323,7 @@ fn show(printer: Printer, report: &GenerateReport) {
     for row in report.tables.iter().filter(|table| table.rows > 0) {
         table.row([row.name.clone(), grouped(row.rows), row.digest.clone()]);
     }
+    table.row(["total".to_owned(), grouped(report.rows), String::new()]);
     printer.data(&table.to_string());
     printer.data("");
 }
@@ -184,8 +336,32 @@ fn practice(args: &GenerateArgs) -> Result<bicuspid_practice::Settings, Stop> {
         None => Date::from_ymd(today.year(), u8::from(today.month()), today.day())
             .ok_or_else(|| Stop::from(fault("today is no day of the calendar")))?,
     };
-    let usual = bicuspid_practice::Settings::new(args.patients, args.seed, end);
-    Ok(bicuspid_practice::Settings { start_date: args.start_date.unwrap_or(usual.start_date), ..usual })
+    let usual = bicuspid_practice::Settings::new(args.patients.unwrap_or_default(), args.seed, end);
+    Ok(bicuspid_practice::Settings {
+        start_date: args.start_date.unwrap_or(usual.start_date),
+        locations: args.locations,
+        preset: match args.preset {
+            PresetArg::Dbt => Preset::Dbt,
+            PresetArg::Stock => Preset::Stock,
+        },
+        receivables: match args.receivables {
+            ReceivablesArg::Healthy => Receivables::Healthy,
+            ReceivablesArg::Typical => Receivables::Typical,
+            ReceivablesArg::Neglected => Receivables::Neglected,
+        },
+        ..usual
+    })
+}
+
+/// Says what will happen, and from when to when: the one setting that may come from the clock is among it.
+fn announce(practice: &bicuspid_practice::Settings) {
+    Printer::note(&format!(
+        "Practice: {}, {} to {}, seed {}",
+        counted(u64::from(practice.patients), "patient"),
+        practice.start_date,
+        practice.end_date,
+        practice.seed
+    ));
 }
 
 fn overrides(args: &GenerateArgs) -> Result<Overrides, Stop> {
@@ -236,6 +412,12 @@ fn bar(printer: Printer) -> ProgressBar {
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
+fn shard(text: &str) -> Result<Shard, String> {
+    let wrong = || "not a share of the form 2/4".to_owned();
+    let (index, of) = text.split_once('/').ok_or_else(wrong)?;
+    Shard::new(index.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?).ok_or_else(wrong)
+}
+
 fn hear(bar: &ProgressBar, printer: Printer, event: Event) {
     let line = |text: &str| {
         bar.set_message(text.to_owned());
@@ -244,11 +426,14 @@ fn hear(bar: &ProgressBar, printer: Printer, event: Event) {
         }
     };
     match event {
+        Event::Counting => line("Counting the rows of all shards"),
         Event::Begun => line("Writing in one transaction"),
         Event::Rows { rows, bytes: size } => {
             bar.inc(rows);
             bar.set_message(format!("writing {} at a time", bytes(size)));
         }
+        Event::Keys => line("Giving the tables their keys"),
         Event::Proving => line("Reading every row back before the commit"),
+        Event::Publishing => line("Putting the files in their place"),
     }
 }

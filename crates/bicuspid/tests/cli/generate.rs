@@ -243,6 +243,62 @@ fn what_this_machine_remembers_is_compared() {
     assert_eq!(demo.cell("SELECT count(*) FROM bicuspid.generation").unwrap(), "1");
 }
 
+#[test]
+fn the_practice_is_measured_after_a_run_and_at_any_time() {
+    let demo = Demo::new();
+    let bench = &demo.bench;
+    let nothing = bench.run(&["generate", "--check"]);
+    assert_eq!(nothing.code, 2, "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("error[generate::nothing_there]"), "{}", nothing.stderr);
+    let done = bench.run(&[&GENERATE[..], &["--yes", "--report", "quality.html"]].concat());
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("Quality: ") && done.stdout.contains(" rules, "), "{}", done.stdout);
+    let page = bench.read("quality.html");
+    assert!(
+        page.contains("20 patients") && page.contains("<td>M17-splits</td>") && page.contains("<td>P4</td>")
+    );
+    let verdict = |told: &serde_json::Value| {
+        let rows = told["quality"].as_array().unwrap();
+        rows.iter().find(|row| row["id"] == "X1").unwrap()["verdict"].as_str().unwrap().to_owned()
+    };
+    let checked = bench.json(&["generate", "--check"]);
+    assert_eq!((verdict(&checked).as_str(), &checked["patients"]), ("holds", &20.into()), "{checked}");
+    assert!(checked["quality"].as_array().unwrap().len() > 100);
+    // A rule that is broken is told by the exit code.
+    demo.database.admin("UPDATE raw.patient SET \"HmPhone\" = '(503)222-1234' WHERE \"PatNum\" = 7");
+    let found = bench.run(&["generate", "--check"]);
+    assert_eq!(found.code, 1, "{}", found.stderr);
+    assert!(
+        found.stdout.contains("X1 Telephone numbers that somebody could have: patient 1 of "),
+        "{}",
+        found.stdout
+    );
+    assert_eq!(verdict(&bench.json(&["generate", "--check"])), "broken");
+    assert!(!found.stdout.contains("222-1234") && !found.stderr.contains("222-1234"));
+    // A page of somebody else is not overwritten.
+    bench.write("mine.html", "<!DOCTYPE html><p>mine");
+    let refused = bench.run(&["generate", "--check", "--report", "mine.html"]);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert_eq!(bench.read("mine.html"), "<!DOCTYPE html><p>mine");
+}
+
+#[test]
+fn a_life_is_told() {
+    let demo = Demo::new();
+    let bench = &demo.bench;
+    assert_eq!(bench.run(&[&GENERATE[..], &["--yes"]].concat()).code, 0);
+    let told = bench.run(&["generate", "--explain", "patient", "7"]);
+    assert_eq!(told.code, 0, "{}", told.stderr);
+    for word in ["Born: ", "File opened: ", "Patient 7 (nobody real) left ", "patient 7"] {
+        assert!(told.stdout.contains(word), "{word}: {}", told.stdout);
+    }
+    let json = bench.json(&["generate", "--explain", "patient", "7"]);
+    assert_eq!(json["patient"], 7);
+    assert!(json["events"].as_array().unwrap().len() > 2);
+    assert_eq!(bench.run(&["generate", "--explain", "patient", "999"]).code, 2);
+    assert_eq!(bench.run(&["generate", "--explain", "claim", "7"]).code, 2);
+}
+
 /// Everything that defines the tables of `raw`, one line for each column and each key.
 fn definitions(database: &PostgresDatabase) -> Vec<String> {
     database

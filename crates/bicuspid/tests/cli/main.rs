@@ -9,6 +9,7 @@
 
 mod bench;
 mod documents;
+mod files;
 mod generate;
 mod guard;
 mod interrupt;

@@ -50,6 +50,10 @@ impl DemoDatabase {
         self.runtime.block_on(plan(settings))
     }
 
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     pub(crate) fn rehearse(&self, plan: &Plan) -> GenerateReport {
         self.runtime.block_on(plan.rehearse()).unwrap()
     }

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
+mod quality;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod whole;

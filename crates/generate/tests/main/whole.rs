@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use bicuspid_generate::Event;
+use bicuspid_generate::{Event, Place};
 use bicuspid_model::{FingerprintKey, Host, Value};
 use bicuspid_practice::{Practice, Summary};
 
@@ -48,9 +48,10 @@ fn the_practice_arrives_whole_and_a_second_one_replaces_it() {
     assert_eq!(report.tables, rehearsed.tables, "the dry run is the run");
     assert_eq!(report.tables_empty, rehearsed.tables_empty);
     assert_eq!((report.rows, report.rows_replaced), (expected.rows(), 0));
-    assert_eq!(report.target.database, "opendental_demo");
+    let Place::Target(target) = &report.place else { panic!("a database") };
+    assert_eq!(target.database, "opendental_demo");
     let Host::Tcp { host, port } = &demo.database.endpoint.host else { panic!() };
-    assert_eq!((&report.target.host, report.target.port), (host, *port));
+    assert_eq!((&target.host, target.port), (host, *port));
 
     let server = counts(&demo);
     for table in &expected.tables {
@@ -130,7 +131,8 @@ fn readers_see_the_old_rows_until_the_new_ones_are_whole() {
     });
     assert_eq!(report.unwrap().patients, 40);
     let seen = seen.into_inner().unwrap();
-    assert_eq!(seen, [(Event::Begun, "30".to_owned()), (Event::Proving, "30".to_owned())]);
+    let thirty = || "30".to_owned();
+    assert_eq!(seen, [(Event::Begun, thirty()), (Event::Keys, thirty()), (Event::Proving, thirty())]);
     assert_eq!(demo.cell("SELECT count(*) FROM raw.patient").unwrap(), "40");
 }
 

@@ -1,5 +1,7 @@
 //! The generation ledger: which generation wrote which rows, kept beside them and committed with them.
 
+use std::collections::BTreeMap;
+
 use bicuspid_model::fingerprint::ALGORITHM;
 use bicuspid_model::{Date, Environment, Fingerprint, FingerprintKey, Table};
 use serde::{Deserialize, Serialize};
@@ -23,8 +25,10 @@ CREATE TABLE IF NOT EXISTS bicuspid.generation (
     end_date date NOT NULL,
     tool_version text NOT NULL,
     row_count bigint NOT NULL,
-    tables jsonb NOT NULL
-)";
+    tables jsonb NOT NULL,
+    settings jsonb NOT NULL DEFAULT '{}'
+);
+ALTER TABLE bicuspid.generation ADD COLUMN IF NOT EXISTS settings jsonb NOT NULL DEFAULT '{}'";
 
 /// One generation: what it was made from, and what it wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub struct Generation {
     pub start_date: Date,
     /// The as-of date.
     pub end_date: Date,
+    /// Further settings of the practice, by name; ledgers of older versions have none.
+    pub settings: BTreeMap<String, String>,
     /// Version of the program.
     pub tool_version: String,
     /// Tables that were filled, in the order of their names.
@@ -120,8 +126,8 @@ pub(super) async fn latest(link: &Link) -> Result<Option<Generation>, TargetErro
         .client
         .query_opt(
             "SELECT run_id, to_char(generated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), patients, \
-             seed::text, start_date::text, end_date::text, tool_version, tables::text \
-             FROM bicuspid.generation ORDER BY ordinal DESC LIMIT 1",
+             seed::text, start_date::text, end_date::text, tool_version, tables::text, \
+             coalesce(to_jsonb(g) ->> 'settings', '{}') FROM bicuspid.generation g ORDER BY ordinal DESC LIMIT 1",
             &[],
         )
         .await
@@ -136,6 +142,7 @@ pub(super) async fn latest(link: &Link) -> Result<Option<Generation>, TargetErro
         seed: text(3)?.parse().map_err(|_| unreadable())?,
         start_date: Date::parse(&text(4)?).ok_or_else(unreadable)?,
         end_date: Date::parse(&text(5)?).ok_or_else(unreadable)?,
+        settings: serde_json::from_str(&text(8)?).map_err(|_| unreadable())?,
         tool_version: text(6)?,
         tables: serde_json::from_str(&text(7)?).map_err(|_| unreadable())?,
     }))
@@ -144,10 +151,12 @@ pub(super) async fn latest(link: &Link) -> Result<Option<Generation>, TargetErro
 /// Adds a generation to the ledger.
 pub(super) async fn append(link: &Link, generation: &Generation) -> Result<(), TargetError> {
     let tables = serde_json::to_string(&generation.tables).map_err(|_| unreadable())?;
+    let settings = serde_json::to_string(&generation.settings).map_err(|_| unreadable())?;
     link.client
         .execute(
             "INSERT INTO bicuspid.generation (run_id, patients, seed, start_date, end_date, tool_version, row_count, \
-             tables) VALUES ($1, $2, $3::text::numeric, $4::text::date, $5::text::date, $6, $7, $8::text::jsonb)",
+             tables, settings) VALUES ($1, $2, $3::text::numeric, $4::text::date, $5::text::date, $6, $7, \
+             $8::text::jsonb, $9::text::jsonb)",
             &[
                 &generation.run_id,
                 &i64::from(generation.patients),
@@ -157,6 +166,7 @@ pub(super) async fn append(link: &Link, generation: &Generation) -> Result<(), T
                 &generation.tool_version,
                 &stored(generation.rows())?,
                 &tables,
+                &settings,
             ],
         )
         .await

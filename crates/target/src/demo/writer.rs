@@ -24,6 +24,7 @@ pub struct DemoWriter {
     /// What was there before.
     before: DemoState,
     key: FingerprintKey,
+    has_keys: bool,
 }
 
 /// What a generation left behind, as the server counts it after the commit.
@@ -91,7 +92,7 @@ impl Demo {
         }
         self.link.run(&statements, "empty the tables of raw and make those that are missing").await?;
         let sent = vec![Fingerprint::default(); tables.len()];
-        Ok(DemoWriter { demo: self, tables, sent, before, key: proof.key })
+        Ok(DemoWriter { demo: self, tables, sent, before, key: proof.key, has_keys: false })
     }
 }
 
@@ -110,23 +111,26 @@ impl DemoWriter {
         let sent = self.sent.get_mut(position).ok_or_else(unknown)?;
         let mut copy = CopyIn::begin(&self.demo.link.client, &ddl::raw(table), table).await?;
         copy.send(rows.bytes()).await?;
+        // While the server is at work on them.
+        for row in rows.rows() {
+            sent.add(self.key.hash(row));
+        }
         let taken = copy.finish().await?;
         if u64::try_from(rows.len()).ok() != Some(taken) {
             return Err(differs(table, "the server took another number of rows than were sent"));
         }
-        for row in rows.rows() {
-            sent.add(self.key.hash(row));
-        }
         Ok(())
     }
 
-    /// Gives new tables their keys, reads every filled table back and compares it with what was sent, writes the ledger,
+    /// Reads every filled table back and compares it with what was sent, writes the ledger,
     /// commits, and counts once more what the server then shows.
     ///
-    /// `generation` says what was to be written; its counts must be those that were sent.
+    /// [`Self::add_keys`] comes before. `generation` says what was to be written; its counts must be those that were sent.
     pub async fn publish(self, mut generation: Generation) -> Result<Published, TargetError> {
         let link = &self.demo.link;
-        self.add_keys().await?;
+        if !self.has_keys {
+            return Err(TargetError::Protocol { what: "the keys of the generation" });
+        }
         let sent: u64 = self.sent.iter().map(|sent| sent.rows).sum();
         if sent != generation.rows() {
             return Err(TargetError::Protocol { what: "the tables of the generation" });
@@ -172,7 +176,8 @@ impl DemoWriter {
     }
 
     /// Gives the tables that were made in this run their keys: after the rows, which is faster than with them.
-    async fn add_keys(&self) -> Result<(), TargetError> {
+    pub async fn add_keys(&mut self) -> Result<(), TargetError> {
+        self.has_keys = true;
         let link = &self.demo.link;
         let mut of_empty = String::new();
         for (table, sent) in self.tables.iter().zip(&self.sent) {

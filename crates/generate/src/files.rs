@@ -1,0 +1,367 @@
+//! The practice as files: one for each table that it fills, and a manifest beside them.
+//!
+//! The history is one sequence of events, so it happens on one thread whatever is asked for; further threads encode,
+//! compress and write, each for tables of its own. A shard lets the same history happen and keeps its share of every
+//! table's rows: the first shard the first rows, the last the last, so that the shards in their order are the whole, row
+//! for row. The bytes of every file are the same whatever the number of threads. Memory holds what a few batches and one
+//! row group for each table need, however large the practice.
+
+mod csv;
+mod folder;
+mod manifest;
+mod parquet;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Instant;
+
+use bicuspid_model::{Batch, Table, Value};
+use bicuspid_practice::{Practice, Settings, Summary, row_digest};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use crate::encoder;
+use crate::error::GenerateError;
+use crate::plan::stock_tables;
+use crate::report::{GenerateReport, Place, summarise};
+use crate::runner::{Event, Listener, count};
+use folder::Folder;
+use manifest::{FORMAT, FileRecord, Manifest};
+use writer::Files;
+
+/// Full batches that may wait for a writing thread.
+const BATCHES_WAITING_MAX: usize = 8;
+
+/// The form of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Comma-separated values, RFC 4180.
+    Csv,
+    /// Parquet, compressed with Snappy.
+    Parquet,
+}
+
+impl Form {
+    /// The name, which is also how the files' names end.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+/// A share of the rows: number `index` of `of`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    index: NonZeroU32,
+    of: NonZeroU32,
+}
+
+impl Shard {
+    /// All rows.
+    pub const WHOLE: Self = Self { index: NonZeroU32::MIN, of: NonZeroU32::MIN };
+
+    /// Shard `index` of `of`, counted from 1; `None` if there is no such.
+    #[must_use]
+    pub fn new(index: u32, of: u32) -> Option<Self> {
+        let (index, of) = (NonZeroU32::new(index)?, NonZeroU32::new(of)?);
+        (index <= of).then_some(Self { index, of })
+    }
+
+    /// Whether it is all rows.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        self == Self::WHOLE
+    }
+
+    /// What the names of its files have in addition.
+    fn suffix(self) -> String {
+        if self.is_whole() { String::new() } else { format!("-{}-of-{}", self.index, self.of) }
+    }
+
+    /// The rows of a table with that many that belong to it: from the first up to the second, exclusive.
+    fn range(self, rows: u64) -> (u64, u64) {
+        let at = |part: u32| {
+            let at = u128::from(rows) * u128::from(part) / u128::from(self.of.get());
+            u64::try_from(at).unwrap_or(rows)
+        };
+        (at(self.index.get() - 1), at(self.index.get()))
+    }
+}
+
+/// Everything that files are made from.
+#[derive(Debug, Clone)]
+pub struct FileSettings {
+    /// The practice.
+    pub practice: Settings,
+    /// Where to.
+    pub dir: PathBuf,
+    /// Form of the files.
+    pub form: Form,
+    /// Share of the rows.
+    pub shard: Shard,
+    /// Threads in all; with one, the simulation's own does everything.
+    pub threads: NonZeroUsize,
+}
+
+/// Files that may be written, and are not yet.
+#[derive(Debug)]
+pub struct FilePlan {
+    settings: FileSettings,
+    practice: Practice,
+    tables: Vec<Table>,
+    folder: Folder,
+}
+
+/// Checks the settings and looks at the folder: a file that no manifest there accounts for is not replaced. Writes
+/// nothing.
+pub fn plan_files(settings: FileSettings) -> Result<FilePlan, GenerateError> {
+    let practice = Practice::new(settings.practice)?;
+    let folder = Folder::inspect(&settings.dir, settings.shard)?;
+    Ok(FilePlan { practice, tables: stock_tables()?, folder, settings })
+}
+
+impl FilePlan {
+    /// Rows of an earlier generation that would be replaced.
+    #[must_use]
+    pub fn rows_present(&self) -> u64 {
+        self.folder.before().map_or(0, |before| before.rows)
+    }
+
+    /// Lets the practice happen and keeps nothing: the counts that [`Self::run`] writes.
+    pub async fn rehearse(&self) -> Result<GenerateReport, GenerateError> {
+        let began = Instant::now();
+        let practice = self.practice;
+        let summary = tokio::task::spawn_blocking(move || summarise(practice))
+            .await
+            .map_err(|_| GenerateError::Stopped)??;
+        let place = Place::Dir(self.settings.dir.clone());
+        let mut report = GenerateReport::new(place, &self.settings.practice, &summary, began.elapsed());
+        if !self.settings.shard.is_whole() {
+            for table in &mut report.tables {
+                let (from, to) = self.settings.shard.range(table.rows);
+                table.rows = to - from;
+                // Known only to whoever sees the rows.
+                table.digest = String::new();
+            }
+            report.rows = report.tables.iter().map(|table| table.rows).sum();
+        }
+        Ok(report)
+    }
+
+    /// Writes the files, all of them or none.
+    ///
+    /// Dropping the future leaves the folder's own files as they were.
+    pub async fn run(self, version: &str, listener: &Listener<'_>) -> Result<GenerateReport, GenerateError> {
+        let began = Instant::now();
+        let Self { settings, practice, tables, folder } = self;
+        let (events, mut heard) = unbounded_channel();
+        let work = Work { settings: settings.clone(), practice, tables, folder, version: version.to_owned() };
+        let working = tokio::task::spawn_blocking(move || work.write(&events));
+        while let Some(event) = heard.recv().await {
+            listener(event);
+        }
+        let written = working.await.map_err(|_| GenerateError::Stopped)??;
+        let place = Place::Dir(settings.dir);
+        let mut report = GenerateReport::new(place, &settings.practice, &written.summary, began.elapsed());
+        report.rows_replaced = written.rows_replaced;
+        for table in &mut report.tables {
+            if let Some(file) = written.manifest.tables.iter().find(|file| file.name == table.name) {
+                (table.rows, table.digest) = (file.rows, file.digest.clone());
+            }
+        }
+        report.rows = written.manifest.rows;
+        Ok(report)
+    }
+}
+
+/// What the writing thread is given.
+struct Work {
+    settings: FileSettings,
+    practice: Practice,
+    tables: Vec<Table>,
+    folder: Folder,
+    version: String,
+}
+
+struct Written {
+    summary: Summary,
+    manifest: Manifest,
+    rows_replaced: u64,
+}
+
+/// What a writing thread is told.
+enum Order {
+    Rows(usize, Batch),
+    /// The table has a file, even if no row of it belongs to this shard.
+    Exists(usize),
+}
+
+impl Work {
+    fn write(self, events: &UnboundedSender<Event>) -> Result<Written, GenerateError> {
+        let unfinished = Arc::new(self.folder.begin()?);
+        let shares = self.shares(events)?;
+        let tell = |event| events.send(event).map_err(|_| GenerateError::Stopped);
+        tell(Event::Begun)?;
+        let lanes = self.settings.threads.get() - 1;
+        let files = || Files::new(&self.tables, &self.folder, &unfinished, self.settings.form);
+        let mut share = Share::new(shares, &self.tables);
+        let (summary, records) = if lanes == 0 {
+            let mut files = files();
+            let summary = self.simulate(&mut share, &tell, &mut |order| files.take(order))?;
+            (summary, files.finish()?)
+        } else {
+            std::thread::scope(|scope| {
+                let (mut senders, mut writers) = (Vec::new(), Vec::new());
+                for _ in 0..lanes {
+                    let (sender, orders) = sync_channel::<Order>(BATCHES_WAITING_MAX);
+                    let mut files = files();
+                    senders.push(sender);
+                    writers.push(scope.spawn(move || {
+                        orders.into_iter().try_for_each(|order| files.take(order))?;
+                        files.finish()
+                    }));
+                }
+                let summary = self.simulate(&mut share, &tell, &mut |order| send(&senders, order));
+                drop(senders);
+                // A writer's own trouble says more than that nobody took its rows any more.
+                let mut records = Vec::new();
+                for writer in writers {
+                    records.extend(writer.join().map_err(|_| GenerateError::Stopped)??);
+                }
+                Ok::<_, GenerateError>((summary?, records))
+            })?
+        };
+        tell(Event::Publishing)?;
+        let manifest = self.manifest(&summary, &share, records)?;
+        let rows_replaced = self.folder.before().map_or(0, |before| before.rows);
+        self.folder.publish(&unfinished, manifest.clone())?;
+        Ok(Written { summary, manifest, rows_replaced })
+    }
+
+    /// The practice happens, and the rows of this share go where they are written.
+    fn simulate(
+        &self,
+        share: &mut Share,
+        tell: &dyn Fn(Event) -> Result<(), GenerateError>,
+        order: &mut dyn FnMut(Order) -> Result<(), GenerateError>,
+    ) -> Result<Summary, GenerateError> {
+        let mut deliver = |position, batch: Batch| {
+            tell(Event::Rows { rows: count(batch.len()), bytes: count(batch.bytes().len()) })?;
+            order(Order::Rows(position, batch))
+        };
+        let summary = encoder::simulate(
+            self.practice,
+            &self.tables,
+            &mut |at, row| share.keeps(at, row),
+            &mut deliver,
+        )?;
+        for table in summary.tables.iter().filter(|t| t.rows > 0) {
+            if let Some(position) = self.tables.iter().position(|t| t.name.as_str() == table.table) {
+                order(Order::Exists(position))?;
+            }
+        }
+        Ok(summary)
+    }
+
+    /// The rows of each table that belong to this shard; `None` for all of them. How many there are is known when they
+    /// have all happened, so they happen twice.
+    fn shares(&self, events: &UnboundedSender<Event>) -> Result<Option<Vec<(u64, u64)>>, GenerateError> {
+        if self.settings.shard.is_whole() {
+            return Ok(None);
+        }
+        events.send(Event::Counting).map_err(|_| GenerateError::Stopped)?;
+        let whole = summarise(self.practice)?;
+        let rows: BTreeMap<&str, u64> = whole.tables.iter().map(|t| (t.table, t.rows)).collect();
+        let range = |table: &Table| {
+            self.settings.shard.range(rows.get(table.name.as_str()).copied().unwrap_or_default())
+        };
+        Ok(Some(self.tables.iter().map(range).collect()))
+    }
+
+    fn manifest(
+        &self,
+        summary: &Summary,
+        share: &Share,
+        mut tables: Vec<FileRecord>,
+    ) -> Result<Manifest, GenerateError> {
+        tables.sort_by(|a, b| a.name.cmp(&b.name));
+        for record in &mut tables {
+            let whole =
+                summary.tables.iter().find(|t| t.table == record.name).ok_or(GenerateError::Stopped)?;
+            let position = self.tables.iter().position(|t| t.name.as_str() == record.name);
+            let (expected, digest) = match position.and_then(|at| share.kept(at)) {
+                Some(kept) => kept,
+                None => (whole.rows, whole.digest),
+            };
+            record.rows_of_all_shards = whole.rows;
+            record.digest = format!("{digest:032x}");
+            if record.rows != expected {
+                return Err(GenerateError::Unfit {
+                    table: record.name.clone(),
+                    what: "the number of rows in its file".to_owned(),
+                });
+            }
+        }
+        let practice = &self.settings.practice;
+        Ok(Manifest {
+            format: FORMAT,
+            made_by: "bicuspid generate: no patient in these files is real".to_owned(),
+            version: self.version.clone(),
+            output: self.settings.form.name().to_owned(),
+            shard: format!("{}/{}", self.settings.shard.index, self.settings.shard.of),
+            patients: practice.patients,
+            seed: practice.seed,
+            start_date: practice.start_date.to_string(),
+            end_date: practice.end_date.to_string(),
+            rows: tables.iter().map(|t| t.rows).sum(),
+            tables,
+            replaced: Vec::new(),
+        })
+    }
+}
+
+/// Every table has one writing thread, so that its rows stay in order.
+fn send(senders: &[SyncSender<Order>], order: Order) -> Result<(), GenerateError> {
+    let (Order::Rows(position, _) | Order::Exists(position)) = order;
+    let lane = position.checked_rem(senders.len()).and_then(|lane| senders.get(lane));
+    lane.ok_or(GenerateError::Stopped)?.send(order).map_err(|_| GenerateError::Stopped)
+}
+
+/// Which rows of each table are kept, and what was kept of them.
+struct Share {
+    ranges: Option<Vec<(u64, u64)>>,
+    seen: Vec<u64>,
+    kept: Vec<(u64, u128)>,
+}
+
+impl Share {
+    fn new(ranges: Option<Vec<(u64, u64)>>, tables: &[Table]) -> Self {
+        Self { ranges, seen: vec![0; tables.len()], kept: vec![(0, 0); tables.len()] }
+    }
+
+    fn keeps(&mut self, position: usize, row: &[Value]) -> bool {
+        let Some(ranges) = &self.ranges else { return true };
+        let (Some((from, to)), Some(seen), Some(kept)) =
+            (ranges.get(position), self.seen.get_mut(position), self.kept.get_mut(position))
+        else {
+            return false;
+        };
+        let keeps = (from..to).contains(&&*seen);
+        *seen += 1;
+        if keeps {
+            *kept = (kept.0 + 1, kept.1.wrapping_add(row_digest(row)));
+        }
+        keeps
+    }
+
+    /// Rows and digest of what was kept; `None` where everything was.
+    fn kept(&self, position: usize) -> Option<(u64, u128)> {
+        self.ranges.as_ref().and(self.kept.get(position).copied())
+    }
+}

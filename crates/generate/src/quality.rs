@@ -1,0 +1,221 @@
+//! The quality report: what is measured in the demo database, beside what it ought to be.
+//!
+//! The figures come from statements that know nothing of the simulation; what they ought to be stands in the table of
+//! facts here. A rule is broken by a single row. A share or mean may be as far from its figure as the tolerance says or
+//! four standard errors, whichever is more, and is not judged on fewer than 2,000 rows.
+
+mod facts;
+mod judge;
+mod page;
+
+use std::time::Instant;
+
+use bicuspid_guard::Identity;
+use bicuspid_model::{ColumnName, Table, TableName, TargetType};
+use bicuspid_opendental::facts as opendental;
+use bicuspid_target::{Asked, Demo, DemoEndpoint, Generation, Measured, Reference, ServerFacts};
+use serde::Serialize;
+
+use crate::error::GenerateError;
+use crate::plan::stock_tables;
+use facts::{FACTS, Fact, Goal, SECTIONS};
+
+pub use judge::Verdict;
+
+/// Connections that measure at the same time.
+const CONNECTIONS: usize = 2;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The rules that no row may break.
+    Rules,
+    /// Rules and statistics.
+    Everything,
+}
+
+/// One line of the report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QualityRow {
+    /// Name of the fact or rule.
+    pub id: &'static str,
+    /// Heading that it stands under.
+    pub section: &'static str,
+    /// What is measured.
+    pub what: &'static str,
+    /// What it ought to be.
+    pub target: String,
+    /// How far off it may be.
+    pub tolerance: String,
+    /// What was found.
+    pub measured: String,
+    /// Rows behind it.
+    pub of: u64,
+    /// Whether it is well.
+    pub verdict: Verdict,
+}
+
+/// What was measured of a generation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QualityReport {
+    /// The run that wrote the rows.
+    pub run_id: String,
+    /// Patients on file.
+    pub patients: u32,
+    /// Seed.
+    pub seed: u64,
+    /// First day of the history.
+    pub start_date: String,
+    /// The as-of date.
+    pub end_date: String,
+    /// Version of the program that wrote them.
+    pub tool_version: String,
+    /// Rows of all tables.
+    pub rows_generated: u64,
+    /// The lines, by section.
+    pub quality: Vec<QualityRow>,
+    /// Seconds that measuring took.
+    pub seconds_measuring: f64,
+}
+
+impl QualityReport {
+    /// Lines with a verdict.
+    #[must_use]
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.quality.iter().filter(|row| row.verdict == verdict).count()
+    }
+
+    /// The report as one page of HTML that needs nothing else.
+    #[must_use]
+    pub fn page(&self) -> String {
+        page::page(self)
+    }
+}
+
+/// Connects to the demo database, judges it as a writer would, and measures the generation in it. Reads only.
+///
+/// `seen` is told what the server says of itself before anything is measured.
+pub async fn measure(
+    endpoint: &DemoEndpoint,
+    known: Option<&Identity>,
+    extent: Extent,
+    seen: impl FnOnce(&ServerFacts),
+) -> Result<QualityReport, GenerateError> {
+    let began = Instant::now();
+    let demo = Demo::connect(endpoint).await?;
+    demo.judge(&endpoint.user, known).await?;
+    seen(demo.facts());
+    let generation = demo.generation().await?.ok_or(GenerateError::NothingThere)?;
+    let mut demos = vec![demo];
+    while demos.len() < CONNECTIONS {
+        let demo = Demo::connect(endpoint).await?;
+        demo.judge(&endpoint.user, known).await?;
+        demos.push(demo);
+    }
+    let every = stock_tables()?;
+    let holds_rows = |name: &str| generation.table(name).is_some_and(|table| table.rows > 0);
+    let tables: Vec<Table> = every.into_iter().filter(|table| holds_rows(table.name.as_str())).collect();
+    let references = references(&tables);
+    let wanted = |id: &str| match FACTS.iter().find(|fact| fact.id == id) {
+        Some(fact) => extent == Extent::Everything || matches!(fact.goal, Goal::Never),
+        None => false,
+    };
+    let shares = demos.len();
+    let jobs = demos.iter().enumerate().map(|(share, demo)| {
+        let asked = Asked {
+            as_of: generation.end_date,
+            start: generation.start_date,
+            tables: &tables,
+            references: &references,
+            share: (share, shares),
+        };
+        async move { demo.measure(&asked, &wanted).await }
+    });
+    let mut found: Vec<Measured> = Vec::new();
+    for measured in futures_util::future::try_join_all(jobs).await?.into_iter().flatten() {
+        merge(&mut found, measured);
+    }
+    // Rows that were replaced in between would make one report of two practices.
+    for demo in &demos {
+        if demo.generation().await?.map(|now| now.run_id).as_ref() != Some(&generation.run_id) {
+            return Err(GenerateError::Replaced);
+        }
+    }
+    Ok(report(&generation, &found, extent, began))
+}
+
+fn merge(found: &mut Vec<Measured>, more: Measured) {
+    match found.iter_mut().find(|known| known.id == more.id) {
+        Some(known) => known.parts.extend(more.parts),
+        None => found.push(more),
+    }
+}
+
+fn report(generation: &Generation, found: &[Measured], extent: Extent, began: Instant) -> QualityReport {
+    let profile = generation.settings.get("receivables").map_or("typical", String::as_str);
+    let mut quality: Vec<QualityRow> = Vec::new();
+    for fact in FACTS.iter().filter(|f| extent == Extent::Everything || matches!(f.goal, Goal::Never)) {
+        let parts = found.iter().find(|m| m.id == fact.id).map_or(&[][..], |m| m.parts.as_slice());
+        quality.push(judge::row(&for_profile(*fact, profile), section(fact.id), parts));
+    }
+    QualityReport {
+        run_id: generation.run_id.clone(),
+        patients: generation.patients,
+        seed: generation.seed,
+        start_date: generation.start_date.to_string(),
+        end_date: generation.end_date.to_string(),
+        tool_version: generation.tool_version.clone(),
+        rows_generated: generation.rows(),
+        quality,
+        seconds_measuring: began.elapsed().as_secs_f64(),
+    }
+}
+
+/// The ages of receivables are those of the profile that was asked for.
+fn for_profile(fact: Fact, profile: &str) -> Fact {
+    match facts::RECEIVABLES.iter().find(|(name, ..)| *name == profile) {
+        Some((_, ages, tolerance)) if fact.id == "M4" => Fact { goal: Goal::Each(ages, *tolerance), ..fact },
+        _ => fact,
+    }
+}
+
+fn section(id: &str) -> &'static str {
+    let start = match id {
+        "keys" => "X",
+        id if id.starts_with('T') => "B",
+        id => id.get(..1).unwrap_or_default(),
+    };
+    SECTIONS.iter().find(|(letter, _)| *letter == start).map_or("", |(_, name)| name)
+}
+
+/// Every column of a filled table that holds keys of another. A few hold them as text, among words; these are not keys.
+fn references(tables: &[Table]) -> Vec<Reference> {
+    let mut list = Vec::new();
+    for table in tables {
+        let Some(facts) = opendental().table(table.name.as_str()) else { continue };
+        for column in &table.columns {
+            let whole = matches!(column.target, TargetType::Int2 | TargetType::Int4 | TargetType::Int8);
+            let to = facts.column(column.name.as_str()).and_then(|column| column.references);
+            let Some(to) = to.filter(|_| whole) else { continue };
+            if let (Ok(to_table), Ok(to_column)) = (TableName::new(to.table), ColumnName::new(to.column)) {
+                let (table, column) = (table.name.clone(), column.name.clone());
+                list.push(Reference { table, column, to_table, to_column });
+            }
+        }
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fact_has_a_section_and_one_name() {
+        let mut names = std::collections::BTreeSet::new();
+        for fact in FACTS {
+            assert!(names.insert(fact.id), "{} twice", fact.id);
+            assert!(!section(fact.id).is_empty(), "{}", fact.id);
+        }
+    }
+}

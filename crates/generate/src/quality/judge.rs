@@ -1,0 +1,240 @@
+//! From figures to verdicts.
+
+use bicuspid_target::Part;
+use serde::Serialize;
+
+use super::QualityRow;
+use super::facts::{Fact, Goal};
+
+/// Rows below which a share or mean is not judged.
+const ROWS_MIN: u64 = 2000;
+/// Parts of a rule that are named; more would hide the first.
+const NAMED_MAX: usize = 6;
+
+/// Whether a line of the report is well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is as it ought to be.
+    Holds,
+    /// A figure is further off than its tolerance.
+    Deviates,
+    /// Rows break a rule.
+    Broken,
+    /// Too few rows to say.
+    TooFew,
+    /// A figure for context.
+    Context,
+}
+
+impl Verdict {
+    /// In words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Deviates => "deviates",
+            Self::Broken => "BROKEN",
+            Self::TooFew => "too few rows",
+            Self::Context => "-",
+        }
+    }
+}
+
+/// Judges a fact by what was measured of it.
+pub(super) fn row(fact: &Fact, section: &'static str, parts: &[Part]) -> QualityRow {
+    let (target, tolerance) = goal(&fact.goal);
+    let of = parts.iter().map(|p| p.of).max().unwrap_or_default();
+    let (measured, verdict) = match fact.goal {
+        Goal::Never => {
+            let of: u64 = parts.iter().map(|p| p.of).sum();
+            let (measured, verdict) = rule(parts);
+            let (id, what) = (fact.id, fact.what);
+            return QualityRow { id, section, what, target, tolerance, measured, of, verdict };
+        }
+        _ if parts.iter().all(|p| p.value.is_none()) => ("nothing to measure".to_owned(), Verdict::TooFew),
+        Goal::Percent(aim, allowed) => {
+            one(parts, |value, of| (value - aim).abs() <= allowed.max(error(aim, of)))
+        }
+        Goal::Between(low, high) => one(parts, |value, _| (low..=high).contains(&value)),
+        Goal::Distribution(aims, allowed) => distribution(aims, allowed, parts),
+        Goal::Each(aims, allowed) => each(aims, parts, |value, aim, of| {
+            // A tolerance of whole points belongs to shares in percent.
+            let error = if allowed >= 1.0 { error(aim, of) } else { 0.0 };
+            (value - aim).abs() <= allowed.max(error)
+        }),
+        Goal::Relative(aims, allowed) => each(aims, parts, |value, aim, of| {
+            let part = if aim < 1.0 { allowed * 5.0 / 3.0 } else { allowed };
+            (value - aim).abs() <= (aim * part).max(error(aim, of))
+        }),
+        Goal::Times(aims, factor) => {
+            each(aims, parts, |value, aim, _| (aim / factor..=aim * factor).contains(&value))
+        }
+        Goal::Falling => {
+            let falls = parts.windows(2).all(|pair| match pair {
+                [a, b] => b.value.unwrap_or_default() <= a.value.unwrap_or_default() + error(50.0, b.of),
+                _ => true,
+            });
+            (listed(parts.iter()), if falls { Verdict::Holds } else { Verdict::Deviates })
+        }
+        Goal::Context => (listed(parts.iter()), Verdict::Context),
+    };
+    let few = of < ROWS_MIN && matches!(verdict, Verdict::Holds | Verdict::Deviates);
+    let verdict = if few { Verdict::TooFew } else { verdict };
+    QualityRow { id: fact.id, section, what: fact.what, target, tolerance, measured, of, verdict }
+}
+
+/// Four standard errors of a share in percent.
+fn error(percent: f64, of: u64) -> f64 {
+    let share = (percent / 100.0).clamp(0.0, 1.0);
+    let rows = f64::from(u32::try_from(of.max(1)).unwrap_or(u32::MAX));
+    400.0 * (share * (1.0 - share) / rows).sqrt()
+}
+
+fn rule(parts: &[Part]) -> (String, Verdict) {
+    let broken: Vec<&Part> = parts.iter().filter(|p| p.value.is_some_and(|v| v > 0.0)).collect();
+    if broken.is_empty() {
+        return ("0".to_owned(), Verdict::Holds);
+    }
+    let named = listed(broken.iter().take(NAMED_MAX).copied());
+    let more = broken.len().saturating_sub(NAMED_MAX);
+    let text = if more > 0 { format!("{named} and {more} more") } else { named };
+    (text, Verdict::Broken)
+}
+
+fn one(parts: &[Part], well: impl Fn(f64, u64) -> bool) -> (String, Verdict) {
+    match parts.first().and_then(|p| Some((p.value?, p.of))) {
+        Some((value, of)) => {
+            (figure(value), if well(value, of) { Verdict::Holds } else { Verdict::Deviates })
+        }
+        None => ("nothing to measure".to_owned(), Verdict::TooFew),
+    }
+}
+
+fn distribution(aims: &[(&str, f64)], allowed: f64, parts: &[Part]) -> (String, Verdict) {
+    let value = |name: &str| parts.iter().find(|p| p.name == name).and_then(|p| p.value).unwrap_or_default();
+    let total: f64 = aims.iter().map(|(_, aim)| aim).sum();
+    let known: f64 = aims.iter().map(|(name, aim)| (value(name) - aim * 100.0 / total).abs()).sum();
+    let strange: f64 = parts
+        .iter()
+        .filter(|p| aims.iter().all(|(name, _)| *name != p.name))
+        .map(|p| p.value.unwrap_or_default())
+        .sum();
+    let distance = (known + strange) / 200.0;
+    let verdict = if distance <= allowed { Verdict::Holds } else { Verdict::Deviates };
+    (format!("distance {distance:.3}; {}", listed(parts.iter())), verdict)
+}
+
+/// Each figure against its own; those that are off are named. A figure with too few rows behind it is not judged.
+fn each(aims: &[(&str, f64)], parts: &[Part], well: impl Fn(f64, f64, u64) -> bool) -> (String, Verdict) {
+    let of = parts.iter().map(|p| p.of).max().unwrap_or_default();
+    let mut off = Vec::new();
+    let mut shown = Vec::new();
+    for (name, aim) in aims {
+        let part = parts.iter().find(|p| p.name == *name);
+        let (value, of) = part.map_or((0.0, of), |p| (p.value.unwrap_or_default(), p.of));
+        shown.push(format!("{name} {}", figure(value)));
+        let judged = part.is_none() || of >= ROWS_MIN;
+        if judged && !well(value, *aim, of) {
+            off.push(format!("{name} {} for {}", figure(value), figure(*aim)));
+        }
+    }
+    if off.is_empty() {
+        (shown.join(", "), Verdict::Holds)
+    } else {
+        (format!("{} of {} off: {}", off.len(), aims.len(), off.join(", ")), Verdict::Deviates)
+    }
+}
+
+fn listed<'a>(parts: impl Iterator<Item = &'a Part>) -> String {
+    let each = parts.map(|p| {
+        let value = p.value.map_or_else(|| "none".to_owned(), figure);
+        if p.name.is_empty() { value } else { format!("{} {value}", p.name) }
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// A figure with as many digits as are of use.
+fn figure(value: f64) -> String {
+    let size = value.abs();
+    if size >= 1000.0 || value.fract() == 0.0 {
+        format!("{value:.0}")
+    } else if size >= 10.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.2}")
+    }
+}
+
+fn goal(goal: &Goal) -> (String, String) {
+    let list = |aims: &[(&str, f64)]| {
+        let each = aims.iter().map(|(name, aim)| format!("{name} {}", figure(*aim)));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    match goal {
+        Goal::Never => ("0".to_owned(), "none".to_owned()),
+        Goal::Percent(aim, allowed) => (figure(*aim), format!("{} points", figure(*allowed))),
+        Goal::Between(low, high) => (format!("{} to {}", figure(*low), figure(*high)), String::new()),
+        Goal::Distribution(aims, allowed) => (list(aims), format!("distance {allowed}")),
+        Goal::Each(aims, allowed) => (list(aims), format!("{} each", figure(*allowed))),
+        Goal::Relative(aims, allowed) => (list(aims), format!("{:.0} % of each", allowed * 100.0)),
+        Goal::Times(aims, factor) => (list(aims), format!("{} times either way", figure(*factor))),
+        Goal::Falling => ("each at most the one before".to_owned(), String::new()),
+        Goal::Context => (String::new(), String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(name: &str, value: f64, of: u64) -> Part {
+        Part { name: name.to_owned(), value: Some(value), of }
+    }
+
+    fn judged(goal: Goal, parts: &[Part]) -> Verdict {
+        row(&Fact { id: "P1", what: "", goal }, "", parts).verdict
+    }
+
+    #[test]
+    fn one_row_breaks_a_rule_however_few_there_are() {
+        assert_eq!(judged(Goal::Never, &[part("", 0.0, 10)]), Verdict::Holds);
+        assert_eq!(judged(Goal::Never, &[part("a", 0.0, 10), part("b", 1.0, 10)]), Verdict::Broken);
+        let told = row(
+            &Fact { id: "P1", what: "", goal: Goal::Never },
+            "",
+            &[part("a", 2.0, 10), part("b", 0.0, 5)],
+        );
+        assert_eq!((told.measured.as_str(), told.of), ("a 2", 15));
+    }
+
+    #[test]
+    fn a_share_is_judged_by_its_tolerance_and_its_rows() {
+        let goal = Goal::Percent(50.0, 2.0);
+        assert_eq!(judged(goal, &[part("", 51.9, 1_000_000)]), Verdict::Holds);
+        assert_eq!(judged(goal, &[part("", 52.1, 1_000_000)]), Verdict::Deviates);
+        // Four standard errors of 2,500 rows are 4 points.
+        assert_eq!(judged(goal, &[part("", 53.9, 2500)]), Verdict::Holds);
+        assert_eq!(judged(goal, &[part("", 54.1, 2500)]), Verdict::Deviates);
+        assert_eq!(judged(goal, &[part("", 90.0, 1999)]), Verdict::TooFew);
+    }
+
+    #[test]
+    fn distributions_count_what_is_missing_and_what_is_strange() {
+        let goal = Goal::Distribution(&[("a", 60.0), ("b", 40.0)], 0.05);
+        assert_eq!(judged(goal, &[part("a", 64.0, 5000), part("b", 36.0, 5000)]), Verdict::Holds);
+        assert_eq!(judged(goal, &[part("a", 66.0, 5000), part("b", 34.0, 5000)]), Verdict::Deviates);
+        assert_eq!(judged(goal, &[part("a", 60.0, 5000), part("c", 40.0, 5000)]), Verdict::Deviates);
+    }
+
+    #[test]
+    fn orders_and_factors() {
+        let falling = |b| judged(Goal::Falling, &[part("x", 60.0, 100_000), part("y", b, 100_000)]);
+        assert_eq!((falling(59.0), falling(70.0)), (Verdict::Holds, Verdict::Deviates));
+        let times = |v| judged(Goal::Times(&[("x", 100.0)], 2.0), &[part("x", v, 5000)]);
+        assert_eq!(
+            (times(51.0), times(49.0), times(201.0)),
+            (Verdict::Holds, Verdict::Deviates, Verdict::Deviates)
+        );
+    }
+}
