@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a table of figures is what this program is for")]
 
 mod data;
+mod generate;
 mod locks;
 mod memory;
 mod pairs;
@@ -30,12 +31,13 @@ fn run(arguments: &[String]) -> Result<(), Fault> {
     }
     let long = arguments.iter().any(|a| a == "--long");
     let named: Vec<&str> = arguments.iter().map(String::as_str).filter(|a| *a != "--long").collect();
-    let all = ["rates", "locks", "memory"];
+    let all = ["rates", "locks", "memory", "generate"];
     for name in if named.is_empty() { &all[..] } else { &named } {
         match *name {
             "rates" => rates::measure(long)?,
             "locks" => locks::measure(long)?,
             "memory" => memory::measure(long)?,
+            "generate" => generate::measure(long)?,
             other => {
                 return Err(format!("no measurement is called {other}; there are {}", all.join(", ")).into());
             }

@@ -108,3 +108,14 @@ pub(crate) async fn sync(
     }
     Ok(report)
 }
+
+/// A count as a figure to divide.
+pub(crate) fn number(n: u64) -> f64 {
+    f64::from(u32::try_from(n / 16).unwrap_or(u32::MAX)) * 16.0
+}
+
+/// The middle one.
+pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}

@@ -69,22 +69,22 @@ impl Bench {
             loads.push(self.runtime.block_on(load)?);
             syncs.push(self.sync(table)?);
         }
-        let (drain, copy) = (median(drains), median(copies));
+        let (drain, copy) = (pairs::median(drains), pairs::median(copies));
         let limit = drain.max(copy);
         let line = |what: &str, took: Duration| {
             let seconds = took.as_secs_f64();
             println!(
                 "{table:<8} {what:<26} {seconds:>9.2} {:>12.0} {:>8.0} {:>7.2}",
-                number(rows) / seconds,
-                number(bytes) / 1e6 / seconds,
+                pairs::number(rows) / seconds,
+                pairs::number(bytes) / 1e6 / seconds,
                 limit.as_secs_f64() / seconds
             );
         };
         line("limit: mariadb client", drain);
         line("limit: psql COPY", copy);
-        line("extract only", median(extracts));
-        line("load only, key, read back", median(loads));
-        line("whole sync, proved", median(syncs));
+        line("extract only", pairs::median(extracts));
+        line("load only, key, read back", pairs::median(loads));
+        line("whole sync, proved", pairs::median(syncs));
         Ok(())
     }
 
@@ -150,13 +150,4 @@ impl Bench {
         ))?;
         Ok(began.elapsed())
     }
-}
-
-fn number(n: u64) -> f64 {
-    f64::from(u32::try_from(n / 16).unwrap_or(u32::MAX)) * 16.0
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times.get(times.len() / 2).copied().unwrap_or_default()
 }
