@@ -101,7 +101,7 @@ mod tests {
 
     fn table() -> Table {
         let column = |(i, target): (usize, &TargetType)| Column {
-            name: ColumnName::new(&format!("c{i}")).unwrap(),
+            name: ColumnName::new(format!("c{i}")).unwrap(),
             source: SourceType::Date,
             target: *target,
             nullable: true,
