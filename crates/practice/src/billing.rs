@@ -1,8 +1,6 @@
 //! Patients pay: at the visit, after a bill, late, or never.
 
-use std::borrow::Cow;
-
-use bicuspid_opendental::enums::{CommItemMode, CommSentOrReceived, Permission};
+use bicuspid_opendental::enums::Permission;
 
 use crate::arena::{FamilyKey, PatientKey, ProviderKey};
 use crate::definitions::Definition;
@@ -11,10 +9,12 @@ use crate::emit::Rows;
 use crate::error::PracticeError;
 use crate::events::Event;
 use crate::ledger::{About, Open};
-use crate::messages::{Log, Talk};
+use crate::messages::Log;
 use crate::money::Cents;
 use crate::office_life::Errand;
 use crate::people::Purse;
+use crate::settings::Preset;
+use crate::terms::Terms;
 use crate::world::World;
 
 /// A part of a payment, for one item.
@@ -33,14 +33,15 @@ impl World<'_> {
         draw: &mut Draw,
     ) -> Result<(), PracticeError> {
         let account = self.families.get(family)?;
-        let due = account.ledger.due();
-        let chance = match account.purse {
-            Purse::Prompt => 880,
-            Purse::Usual => 580,
-            Purse::Slow => 230,
-            Purse::Never => 40,
-        };
+        let due = account.asked();
+        let chance = Terms::of(self.settings.receivables).at_desk(account.purse);
         if !due.is_positive() || !draw.chance(chance) {
+            return Ok(());
+        }
+        // Whoever has not answered bills for long pays for today at most.
+        let due = if account.unanswered >= 2 { account.ledger.due_of(self.now.date()).min(due) } else { due };
+        // Small change is left for the bill.
+        if due < Cents::dollars(24) {
             return Ok(());
         }
         self.now = self.now.plus_seconds(i64::from(draw.between(60, 600)));
@@ -64,61 +65,55 @@ impl World<'_> {
     /// After something was charged or settled: whoever owes gets a bill, whoever is owed gets money back.
     pub(crate) fn settle_up(&mut self, family: FamilyKey, draw: &mut Draw) -> Result<(), PracticeError> {
         let account = self.families.get_mut(family)?;
-        let due = account.ledger.due();
-        if due.is_positive() && !account.billed && !account.collection {
+        let due = account.asked();
+        if due.is_positive() && !account.billed {
             account.billed = true;
-            let days = draw.between(6, 30);
+            let days = draw.between(4, 20);
             self.later(days, draw, Event::Bill(family));
-        } else if account.ledger.overpaid() > Cents::dollars(25) && draw.chance(600) {
+        } else if account.ledger.overpaid() > Cents::dollars(25) && draw.chance(120) {
             let days = draw.between(15, 45);
             self.later(days, draw, Event::Refund(family));
         }
-        Ok(())
+        self.return_credit(family, draw)
     }
 
     /// A bill is written. It is paid, or another one follows, until the account is given up.
     pub(crate) fn bill(&mut self, family: FamilyKey) -> Result<(), PracticeError> {
         let mut draw = self.draw(family)?;
+        let terms = Terms::of(self.settings.receivables);
         let account = self.families.get_mut(family)?;
-        let due = account.ledger.due();
+        let due = account.asked();
         let Some(head) = account.members.first().copied() else { return Ok(()) };
         if !due.is_positive() {
             account.billed = false;
             account.unanswered = 0;
             return Ok(());
         }
-        if account.unanswered >= 6 {
+        if account.unanswered >= terms.bills_max {
             return self.give_up_account(family, head, &mut draw);
         }
-        let chance = match account.purse {
-            Purse::Prompt => 760,
-            Purse::Usual => 500,
-            Purse::Slow => 310,
-            Purse::Never => 30,
-        };
+        if self.offer_plan(family, head, &mut draw)? {
+            let account = self.families.get_mut(family)?;
+            account.billed = false;
+            account.unanswered = 0;
+            return Ok(());
+        }
+        let account = self.families.get_mut(family)?;
+        let chance = terms.by_bill(account.purse, account.unanswered);
         let pays = draw.chance(chance);
         account.unanswered = if pays { 0 } else { account.unanswered + 1 };
         let late = account.unanswered >= 3 && draw.chance(140);
-        let user = self.desk(&mut draw);
-        self.talk(Talk {
-            patient: head,
-            about: Definition::TALK_MONEY,
-            mode: if draw.chance(550) { CommItemMode::Mail } else { CommItemMode::Email },
-            direction: CommSentOrReceived::Sent,
-            user,
-            note: Cow::Borrowed("Statement sent."),
-        })?;
+        let charge = if late { self.charge_late(family, head, &mut draw)? } else { None };
+        self.state(family, head, charge, &mut draw)?;
         if self.families.get(family)?.unanswered == 3 {
+            let user = self.desk(&mut draw);
             self.remember(Errand::Collect, head, user)?;
-        }
-        if late {
-            self.charge_late(family, head, &mut draw)?;
         }
         if pays {
             let days = draw.along(&[2, 6, 11, 18, 27]);
             self.later(days, &mut draw, Event::Pay(family));
         }
-        self.later(30, &mut draw, Event::Bill(family));
+        self.later(terms.bill_days, &mut draw, Event::Bill(family));
         Ok(())
     }
 
@@ -126,7 +121,7 @@ impl World<'_> {
     pub(crate) fn pay_bill(&mut self, family: FamilyKey) -> Result<(), PracticeError> {
         let mut draw = self.draw(family)?;
         let account = self.families.get(family)?;
-        let due = account.ledger.due();
+        let due = account.asked();
         let Some(head) = account.members.first().copied() else { return Ok(()) };
         if !due.is_positive() {
             return Ok(());
@@ -144,9 +139,24 @@ impl World<'_> {
         amount: Cents,
         draw: &mut Draw,
     ) -> Result<(), PracticeError> {
+        let account = self.families.get(family)?;
+        let planned = |i: &Open| account.plan.as_ref().is_some_and(|plan| plan.covers(i.about));
+        let items: Vec<Open> = account.ledger.open.iter().filter(|i| !planned(i)).copied().collect();
+        self.pay_items(payer, family, (amount, None), &items, draw)
+    }
+
+    /// An amount is paid for some items, the first ones first; a charge of a payment plan may be what it is paid for.
+    pub(crate) fn pay_items(
+        &mut self,
+        payer: PatientKey,
+        family: FamilyKey,
+        (amount, charge): (Cents, Option<(i64, i64)>),
+        items: &[Open],
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
         let mut left = amount;
         let mut parts = Vec::new();
-        for item in &self.families.get(family)?.ledger.open {
+        for item in items {
             let part = item.due().min(left);
             if part.is_positive() {
                 parts.push(Part { item: *item, amount: part });
@@ -159,7 +169,10 @@ impl World<'_> {
             (Definition::CASH, 9),
             (Definition::FINANCING, if amount > Cents::dollars(400) { 30 } else { 3 }),
         ]);
-        self.enter_payment(payer, family, kind, &parts, draw)
+        if parts.is_empty() {
+            return Ok(());
+        }
+        self.enter_payment(payer, family, (kind, charge), &parts, draw)
     }
 
     /// Part of what planned work will cost the patient is paid ahead; it belongs to no procedure yet.
@@ -172,19 +185,22 @@ impl World<'_> {
     ) -> Result<(), PracticeError> {
         let family = self.patients.get(patient)?.family;
         let patience = match self.families.get(family)?.purse {
-            Purse::Prompt => 320,
-            Purse::Usual => 160,
+            Purse::Prompt => 480,
+            Purse::Usual => 260,
             Purse::Slow | Purse::Never => 0,
         };
         if share < Cents::dollars(250) || !draw.chance(patience) {
             return Ok(());
         }
         let amount = share.percent(50).floor_dollars();
+        if self.settings.preset == Preset::Dbt && self.families.get(family)?.ledger.balance() < amount {
+            return Ok(());
+        }
         let (about, day) = (About::Prepaid(0), self.now.date());
         let item = Open { about, patient, provider, day, left: Cents::ZERO, expected: Cents::ZERO };
         let kind =
             draw.weighted(&[(Definition::CARD, 70), (Definition::CHECK, 20), (Definition::FINANCING, 10)]);
-        self.enter_payment(patient, family, kind, &[Part { item, amount }], draw)
+        self.enter_payment(patient, family, (kind, None), &[Part { item, amount }], draw)
     }
 
     /// What a patient paid ahead goes to the work that is done now: a transfer that moves no money.
@@ -210,7 +226,29 @@ impl World<'_> {
             return Ok(());
         }
         parts.push(Part { item: ahead, amount: ahead.left + left });
-        self.enter_payment(patient, family, Definition::default(), &parts, draw)
+        self.enter_payment(patient, family, (Definition::default(), None), &parts, draw)
+    }
+
+    /// One preset's readers do not know of accounts in credit: there, whatever is too much goes back at once.
+    fn return_credit(&mut self, family: FamilyKey, draw: &mut Draw) -> Result<(), PracticeError> {
+        let account = self.families.get(family)?;
+        let mut left = -account.ledger.balance();
+        let Some(head) = account.members.first().copied() else { return Ok(()) };
+        if self.settings.preset != Preset::Dbt || !left.is_positive() {
+            return Ok(());
+        }
+        let ahead = |i: &Open| matches!(i.about, About::Prepaid(_));
+        let mut items = account.ledger.open.clone();
+        items.sort_by_key(ahead);
+        let mut parts = Vec::new();
+        for item in items {
+            let part = (-item.left).min(left);
+            if part.is_positive() {
+                parts.push(Part { item, amount: -part });
+                left -= part;
+            }
+        }
+        self.enter_payment(head, family, (Definition::REFUND, None), &parts, draw)
     }
 
     /// Money that was paid too much goes back.
@@ -230,7 +268,7 @@ impl World<'_> {
         if parts.is_empty() {
             return Ok(());
         }
-        self.enter_payment(head, family, Definition::REFUND, &parts, &mut draw)
+        self.enter_payment(head, family, (Definition::REFUND, None), &parts, &mut draw)
     }
 
     /// Writes a payment and its parts, and settles the items.
@@ -238,7 +276,7 @@ impl World<'_> {
         &mut self,
         payer: PatientKey,
         family: FamilyKey,
-        kind: Definition,
+        (kind, charge): (Definition, Option<(i64, i64)>),
         parts: &[Part],
         draw: &mut Draw,
     ) -> Result<(), PracticeError> {
@@ -280,11 +318,13 @@ impl World<'_> {
                     .set("PayNum", payment)
                     .set("ProvNum", part.item.provider)
                     .set("DatePay", today)
+                    .set("PayPlanNum", charge.map_or(0, |(plan, _)| plan))
                     .set("ProcNum", procedure)
                     .set("DateEntry", today)
                     .set("UnearnedType", unearned)
                     .set("SecUserNumEntry", user)
-                    .set("AdjNum", adjustment);
+                    .set("AdjNum", adjustment)
+                    .set("PayPlanChargeNum", charge.map_or(0, |(_, charge)| charge));
             })?;
             self.owe(part.item.patient, -part.amount)?;
             let ledger = &mut self.families.get_mut(family)?.ledger;
@@ -311,7 +351,7 @@ impl World<'_> {
         amount: Cents,
         note: &'static str,
         draw: &mut Draw,
-    ) -> Result<(), PracticeError> {
+    ) -> Result<i64, PracticeError> {
         let (now, today, as_of) = (self.now, self.now.date(), self.as_of());
         let key = self.keys.adjustment.next();
         let user = self.desk(draw);
@@ -345,7 +385,8 @@ impl World<'_> {
             ledger.credit(about, -amount);
         }
         let text = format!("Adjustment {key} entered");
-        self.log(Log { permission: Permission::AdjustmentCreate, patient, key, user, text })
+        self.log(Log { permission: Permission::AdjustmentCreate, patient, key, user, text })?;
+        Ok(key)
     }
 
     /// A charge for a debt that stays.
@@ -354,10 +395,10 @@ impl World<'_> {
         family: FamilyKey,
         head: PatientKey,
         draw: &mut Draw,
-    ) -> Result<(), PracticeError> {
+    ) -> Result<Option<i64>, PracticeError> {
         let provider = self.patients.get(head)?.dentist;
         if self.families.get(family)?.ledger.due() < Cents::dollars(40) {
-            return Ok(());
+            return Ok(None);
         }
         let amount = Cents::dollars(15);
         self.adjust(
@@ -369,6 +410,7 @@ impl World<'_> {
             "Late payment",
             draw,
         )
+        .map(Some)
     }
 
     /// Nobody has paid for months: most of such debts are written off, and the account is closed to credit.
@@ -381,11 +423,13 @@ impl World<'_> {
         let account = self.families.get_mut(family)?;
         account.collection = true;
         account.billed = false;
+        // New debts of the account are followed up less long.
+        account.unanswered = 2;
         let items: Vec<Open> =
             account.ledger.open.iter().filter(|i| i.due().is_positive()).copied().collect();
         let mut credit = items.iter().map(Open::due).sum::<Cents>() - account.ledger.due();
         self.patients.get_mut(head)?.stamp = self.now;
-        if !draw.chance(880) {
+        if !draw.chance(Terms::of(self.settings.receivables).written_off) {
             return Ok(());
         }
         for item in items {
@@ -393,7 +437,7 @@ impl World<'_> {
             let amount = (item.due() - credit).or_zero();
             credit -= item.due() - amount;
             if amount.is_positive() {
-                let note = "Given up after six statements";
+                let note = "Given up after several statements";
                 self.adjust(
                     item.patient,
                     item.about,

@@ -38,6 +38,8 @@ pub(crate) enum Event {
     Check(CarrierKey),
     /// A bill is written.
     Bill(FamilyKey),
+    /// A month of a payment plan has passed.
+    Installment(FamilyKey),
     /// A bill is paid.
     Pay(FamilyKey),
     /// Money is given back.

@@ -72,9 +72,9 @@ const TREATMENT: &[(&str, u32)] = &[
 /// What comes with the work of a visit, if anything.
 pub(crate) fn extra(reason: Reason, mouth: &Mouth, age: i32, draw: &mut Draw) -> Option<Item> {
     let (list, chance) = match reason {
-        Reason::First | Reason::Recall => (CHECK_UP, 70),
+        Reason::First | Reason::Recall => (CHECK_UP, 76),
         Reason::Emergency => (PAIN, 340),
-        Reason::Treatment => (TREATMENT, 170),
+        Reason::Treatment => (TREATMENT, 185),
         Reason::Hygiene => return None,
     };
     if age < 14 || !draw.chance(chance) {

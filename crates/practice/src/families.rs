@@ -66,10 +66,11 @@ impl World<'_> {
             let join = seen.max(self.now.date()).plus_days(draw.between(90, 900));
             if number > 0 && number == last && join.plus_days(14) < self.settings.end_date && draw.chance(180)
             {
-                if !adult {
-                    newcomer.years = 2 + i32::from(draw.chance(850));
-                }
+                // A child that is yet to come has parents who are young enough.
                 if adult || household.first().is_some_and(|(head, _)| *head <= 42) {
+                    if !adult {
+                        newcomer.years = 2 + i32::from(draw.chance(850));
+                    }
                     self.families.get_mut(family)?.to_come.push(newcomer);
                     self.later(join.days() - self.now.date().days(), &mut draw, Event::Join(family));
                     continue;
@@ -209,7 +210,7 @@ impl World<'_> {
             let days = draw.between(15, 40);
             self.later(days, draw, Event::Seek(patient, Reason::First));
         } else {
-            let from = self.now.date().plus_days(draw.along(&[2, 10, 17, 26, 36, 54, 95]));
+            let from = self.now.date().plus_days(draw.along(&[1, 3, 7, 12, 20, 30, 60]));
             self.book_routine(patient, Reason::First, from, user, draw)?;
         }
         self.next_ache(patient, draw);

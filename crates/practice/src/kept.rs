@@ -202,8 +202,8 @@ impl World<'_> {
                 "D3310" | "D3320" | "D3330" if draw.chance(700) => {
                     Some(Finding { appeal: 900, ..treatment::crown_on(tooth, draw) })
                 }
-                "D7140" | "D7210" if years >= 22 && !tooth.is_baby() && draw.chance(210) => {
-                    Some(treatment::implant("D6010", tooth, 380))
+                "D7140" | "D7210" if years >= 22 && !tooth.is_baby() && draw.chance(250) => {
+                    Some(treatment::implant("D6010", tooth, 480))
                 }
                 "D6010" => Some(treatment::implant("D6058", tooth, 1000)),
                 // A bridge is fitted as a whole.
@@ -217,7 +217,7 @@ impl World<'_> {
             };
             if let Some(finding) = finding {
                 self.patients.get_mut(patient)?.mouth.plan(tooth, true);
-                let wait = if codes::of(line.code).code == "D6010" { 120 } else { draw.between(8, 15) };
+                let wait = if codes::of(line.code).code == "D6010" { 90 } else { draw.between(8, 15) };
                 self.propose(visit.patient, &finding, wait, draw)?;
             }
         }
@@ -348,6 +348,7 @@ impl World<'_> {
 
     /// Draws whether somebody will leave before the next check-up.
     fn departs(&mut self, patient: PatientKey, years: i32, draw: &mut Draw) -> bool {
+        let covered = self.patients.find(patient).is_some_and(|p| !p.coverage.is_empty());
         let dying = match years {
             ..70 => 0,
             70..80 => 9,
@@ -358,7 +359,7 @@ impl World<'_> {
             Departure::Death
         } else if draw.chance(22) {
             Departure::Away
-        } else if draw.chance(66) {
+        } else if draw.chance(if covered { 42 } else { 100 }) {
             Departure::Silent
         } else {
             return false;
@@ -394,7 +395,7 @@ impl World<'_> {
             (Definition::FAMILY_DISCOUNT, 5, "Family discount")
         } else if draw.chance(16) {
             (Definition::STAFF_DISCOUNT, 25, "Staff discount")
-        } else if draw.chance(45) {
+        } else if draw.chance(110) {
             (Definition::CORRECTION, 4, "Courtesy")
         } else {
             return Ok(());

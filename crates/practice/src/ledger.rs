@@ -121,6 +121,16 @@ impl Ledger {
         self.open.iter().map(Open::due).sum()
     }
 
+    /// What stands on the account, whoever will settle it.
+    pub(crate) fn balance(&self) -> Cents {
+        self.open.iter().map(|i| i.left).sum()
+    }
+
+    /// What the family owes of the charges of a day.
+    pub(crate) fn due_of(&self, day: Date) -> Cents {
+        self.open.iter().filter(|i| i.day == day).map(Open::due).sum()
+    }
+
     /// How old the debt is: credits pay the oldest charges first, and what is left of them stands in the youngest part.
     pub(crate) fn aging(&self) -> Aging {
         let mut credits = self.credits;

@@ -48,7 +48,7 @@ pub(crate) fn cancels(start: DateTime, minutes: u32, age: i32, lapsed: bool) -> 
         ..60 => 100,
         _ => 82,
     };
-    permille(12_600 * by_start(start) / 100 * length / 100 * years / 100)
+    permille(11_000 * by_start(start) / 100 * length / 100 * years / 100)
 }
 
 /// The chance in a thousand that somebody does not come. The factors are odds ratios of large studies: time since the

@@ -31,6 +31,11 @@ impl Cents {
         Self::dollars(if dollars < 1 { 1 } else { dollars })
     }
 
+    /// A part of so many equal ones, rounded up to the cent, so that the last may be smaller.
+    pub(crate) const fn parts(self, count: i64) -> Self {
+        Self((self.0 + count - 1).div_euclid(count))
+    }
+
     /// The amount down to whole dollars.
     pub(crate) const fn floor_dollars(self) -> Self {
         Self(self.0.div_euclid(100) * 100)
@@ -111,6 +116,7 @@ mod tests {
         assert_eq!(Cents::dollars(60).permille_in_dollars(1035), Cents::dollars(62));
         assert_eq!(Cents::dollars(1).permille_in_dollars(1), Cents::dollars(1));
         assert_eq!(Cents(199).floor_dollars(), Cents(100));
+        assert_eq!((Cents(1000).parts(3), Cents(900).parts(3)), (Cents(334), Cents(300)));
     }
 
     #[test]

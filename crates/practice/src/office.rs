@@ -57,8 +57,10 @@ pub(crate) struct Office {
 /// Weekdays off of the dentists of a place that has several, in even and in odd weeks: never all on the same day, most on
 /// Fridays.
 const DENTISTS_OFF: [[u8; 2]; 4] = [[4, 0], [2, 4], [4, 1], [3, 4]];
+/// No day of the week.
+const NEVER: u8 = 7;
 /// The same for hygienists.
-const HYGIENISTS_OFF: [[u8; 2]; 4] = [[4, 4], [1, 3], [2, 4], [0, 2]];
+const HYGIENISTS_OFF: [[u8; 2]; 4] = [[4, NEVER], [NEVER, 4], [2, 4], [4, 0]];
 
 impl Office {
     /// Staffs the places of a practice: a dentist for 2,500 patients on file, a hygienist for 1,670, and a surgeon on one
@@ -294,7 +296,7 @@ impl Office {
 
 /// Weekdays off, as bits from Monday, in even and in odd weeks.
 fn days_off(number: u32, dentists: u32, hygienist: bool, specialist: bool) -> [u8; 2] {
-    let bit = |day: u8| 1 << day;
+    let bit = |day: u8| if day == NEVER { 0 } else { 1 << day };
     if specialist {
         // Comes on every other Friday, when the first dentist is off.
         return [0b1111, 0b1_1111];

@@ -7,7 +7,8 @@ use crate::arena::{FamilyKey, PatientKey, PlanKey, ProcedureKey, ProviderKey, Vi
 use crate::calendar::{is_open, plus_months};
 use crate::draw::Draw;
 use crate::error::PracticeError;
-use crate::ledger::Ledger;
+use crate::installments::PayPlan;
+use crate::ledger::{Ledger, Open};
 use crate::money::Cents;
 use crate::mouth::Mouth;
 use crate::names;
@@ -210,12 +211,24 @@ pub(crate) struct Family {
     pub(crate) ledger: Ledger,
     /// What insurers are expected to cover of open claims, counted up at the end.
     pub(crate) insurance: Cents,
+    /// The payment plan that is being paid.
+    pub(crate) plan: Option<PayPlan>,
     /// Whether a bill is on its way to be written.
     pub(crate) billed: bool,
     /// Bills in a row that brought nothing.
     pub(crate) unanswered: u32,
     /// Whether the account was given up.
     pub(crate) collection: bool,
+}
+
+impl Family {
+    /// What the family owes now, apart from what a payment plan covers.
+    pub(crate) fn asked(&self) -> Cents {
+        match &self.plan {
+            None => self.ledger.due(),
+            Some(plan) => self.ledger.open.iter().filter(|i| !plan.covers(i.about)).map(Open::due).sum(),
+        }
+    }
 }
 
 /// When a family came to the practice.
@@ -233,7 +246,7 @@ pub(crate) fn arrivals(patients: u32, start: Date, end: Date, draw: &mut Draw) -
     let mut left = patients;
     let mut arrivals = Vec::new();
     while left > 0 {
-        let people = draw.weighted(&[(1, 530), (2, 315), (3, 80), (4, 52), (5, 16), (6, 7)]).min(left);
+        let people = draw.weighted(&[(1, 530), (2, 325), (3, 76), (4, 48), (5, 14), (6, 7)]).min(left);
         left -= people;
         let before = draw.chance(715);
         let day = if before {
@@ -260,7 +273,7 @@ pub(crate) fn household(people: u32, draw: &mut Draw) -> Vec<(i32, bool)> {
         let age = draw.along(&[19, 22, 28, 36, 45, 52, 57, 61, 66, 73, 88]);
         return vec![(age, female)];
     }
-    let couple = if people == 2 { draw.chance(860) } else { draw.chance(800) };
+    let couple = if people == 2 { draw.chance(895) } else { draw.chance(800) };
     let oldest_parent = if couple && people == 2 {
         draw.along(&[20, 34, 50, 59, 66, 84])
     } else {
@@ -302,6 +315,7 @@ pub(crate) fn family(stream: u64, location: usize, draw: &mut Draw) -> Family {
         draws: 1,
         ledger: Ledger::default(),
         insurance: Cents::ZERO,
+        plan: None,
         billed: false,
         unanswered: 0,
         collection: false,
@@ -311,11 +325,11 @@ pub(crate) fn family(stream: u64, location: usize, draw: &mut Draw) -> Family {
 /// The habit of somebody of that age. Women keep to check-ups a little more than men, and whoever is covered much more.
 pub(crate) fn habit(age: i32, female: bool, covered: bool, draw: &mut Draw) -> Habit {
     let (often, yearly, rarely, in_pain) = match (age, covered) {
-        (..18, _) => (70, 17, 4, 9),
-        (_, true) => (68, 13, 8, 11),
-        (_, false) => (16, 15, 29, 40),
+        (..18, _) => (75, 15, 4, 6),
+        (_, true) => (71, 12, 9, 8),
+        (_, false) => (11, 14, 37, 38),
     };
-    let (often, in_pain) = if female { (often + 7, in_pain - 3) } else { (often - 7, in_pain + 6) };
+    let (often, in_pain) = if female { (often + 8, in_pain - 4) } else { (often - 9, in_pain + 8) };
     draw.weighted(&[
         (Habit::HalfYearly, often),
         (Habit::Yearly, yearly),

@@ -58,7 +58,7 @@ impl World<'_> {
         }
         self.next_ache(key, draw);
         // What was found at the last visit and still waits.
-        if draw.chance(150) {
+        if draw.chance(230) {
             let person = self.patients.get_mut(key)?;
             let years = age(person.birth, start);
             let found = treatment::findings(Reason::Recall, &mut person.mouth, years, draw);
@@ -70,7 +70,7 @@ impl World<'_> {
             self.now = start.midnight();
         }
         let (gap, chance, booked) = match habit {
-            Habit::HalfYearly => (0, 1000, 880),
+            Habit::HalfYearly => (0, 1000, 940),
             Habit::Yearly => (180, 1000, 450),
             Habit::Rarely => (500, 900, 0),
             Habit::InPain => (0, 0, 0),
@@ -84,7 +84,7 @@ impl World<'_> {
             self.now = start.midnight();
         } else if draw.chance(chance) {
             let overdue = (start.days() - wanted.days()).max(0);
-            let wait = (wanted.days() - start.days()).max(0) + draw.between(0, 30 + overdue.min(70));
+            let wait = (wanted.days() - start.days()).max(0) + draw.between(0, 20 + overdue.min(40));
             let day = open_from(start.plus_days(wait));
             self.queue.push(in_hours(day, draw), Event::Seek(key, Reason::Recall));
         }
@@ -159,6 +159,7 @@ impl World<'_> {
         for family in self.families.keys() {
             self.at(family)?;
             self.emit_subscriptions(family)?;
+            self.close_plan(family, false)?;
             for patient in self.families.get(family)?.members.clone() {
                 self.emit_coverage(patient)?;
                 self.file_covers(patient)?;

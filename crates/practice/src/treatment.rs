@@ -195,9 +195,9 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
     let mut found = Vec::new();
     // A first visit and a sore tooth find more than a check-up.
     let (decay, crown, root, loss) = match reason {
-        Reason::First => (640, 280, 34, 85),
-        Reason::Emergency => (240, 190, 220, 240),
-        _ => (400, 104, 16, 34),
+        Reason::First => (660, 280, 34, 85),
+        Reason::Emergency => (330, 180, 220, 240),
+        _ => (455, 104, 17, 34),
     };
     if draw.chance(if age < 4 { decay / 4 } else { decay }) {
         found.extend(fillings(mouth, age, draw));
@@ -257,7 +257,7 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
             found.push(Finding { items, diagnosis, hygiene: true, appeal: 700, minutes: 30 });
         }
     }
-    if (6..16).contains(&age) && draw.chance(130) {
+    if (6..16).contains(&age) && draw.chance(155) {
         let teeth = mouth.to_seal(age);
         if !teeth.is_empty() {
             let items = teeth.iter().map(|tooth| Item::on("D1351", *tooth)).collect();
@@ -322,7 +322,7 @@ fn replacements(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
             found.push(denture(part, arch));
         }
     }
-    if (17..30).contains(&age) && draw.chance(40) {
+    if (17..30).contains(&age) && draw.chance(56) {
         let teeth = mouth.wisdom();
         if !teeth.is_empty() {
             let code = draw.weighted(&[("D7230", 45), ("D7240", 55)]);
@@ -430,7 +430,7 @@ fn root_canal(tooth: Tooth) -> Finding {
 fn extraction(tooth: Tooth, draw: &mut Draw) -> Finding {
     let surgical = !tooth.is_baby() && draw.chance(430);
     let mut items = vec![Item::on(if surgical { "D7210" } else { "D7140" }, tooth)];
-    if surgical && draw.chance(200) {
+    if surgical && draw.chance(270) {
         items.push(Item::on("D7953", tooth));
     }
     if draw.chance(190) {
@@ -443,7 +443,7 @@ fn extraction(tooth: Tooth, draw: &mut Draw) -> Finding {
 fn deep_cleaning(draw: &mut Draw) -> Finding {
     let whole = draw.chance(680);
     let code = if whole { "D4341" } else { "D4342" };
-    let all = draw.chance(if whole { 600 } else { 300 });
+    let all = draw.chance(if whole { 520 } else { 300 });
     let quarters: &[&'static str] = if all { &["UR", "LR", "UL", "LL"] } else { &["UR", "LR"] };
     let items: Vec<Item> = quarters.iter().map(|quarter| Item::area(code, quarter)).collect();
     let minutes = if items.len() > 2 { 120 } else { 60 };

@@ -181,7 +181,7 @@ impl World<'_> {
         let years = age(person.birth, from);
         let minutes = treatment::minutes(reason, years);
         // A dentist sees many new patients himself.
-        let hygiene = if reason == Reason::First { draw.chance(420) } else { reason.is_hygiene() };
+        let hygiene = if reason == Reason::First { draw.chance(600) } else { reason.is_hygiene() };
         let wanted = if hygiene { person.hygienist } else { person.dentist };
         // Pain does not wait for a particular dentist.
         let patience = match reason {

@@ -36,6 +36,10 @@ pub(crate) struct Keys {
     pub(crate) subscription: Counter,
     pub(crate) patient_plan: Counter,
     pub(crate) identifier: Counter,
+    pub(crate) statement: Counter,
+    pub(crate) statement_item: Counter,
+    pub(crate) pay_plan: Counter,
+    pub(crate) pay_plan_charge: Counter,
 }
 
 /// The practice at a moment.
@@ -140,6 +144,7 @@ impl<'s> World<'s> {
             Event::Decide(claim) => self.decide(claim),
             Event::Check(carrier) => self.check(carrier),
             Event::Bill(family) => self.bill(family),
+            Event::Installment(family) => self.installment(family),
             Event::Pay(family) => self.pay_bill(family),
             Event::Refund(family) => self.refund(family),
             Event::Leave(patient, departure) => self.leave(patient, departure),
@@ -168,6 +173,7 @@ impl<'s> World<'s> {
             Event::Join(family)
             | Event::Insure(family)
             | Event::Bill(family)
+            | Event::Installment(family)
             | Event::Pay(family)
             | Event::Refund(family) => return Ok(Some(family)),
             Event::Seek(patient, _) | Event::Ache(patient) | Event::Leave(patient, _) => patient,

@@ -326,6 +326,12 @@ fn old_balances(columns: &Columns) -> Figure {
             open.insert(key, fee);
         }
     }
+    // A debt is the patient's once the insurer has decided.
+    for [key, on] in columns.rows("claimproc", ["ProcNum", "DateCP"]) {
+        if on >= mark - 90 {
+            open.remove(&key);
+        }
+    }
     let mut cash: HashMap<i64, i64> = HashMap::new();
     let mut pay = |key: i64, on: i64, amount: i64, patient: bool| {
         if let Some(left) = open.get_mut(&key) {
