@@ -230,4 +230,24 @@ mod tests {
         assert_eq!(texts[5], "CREATE SCHEMA raw AUTHORIZATION \"analytics_user\"");
         assert_eq!(list[5].database, "opendental_analytics");
     }
+
+    #[test]
+    fn limits_and_readers_are_written_out() {
+        assert_eq!(
+            source_connection_limit(true, "u", "%", 4).unwrap(),
+            "GRANT USAGE ON *.* TO 'u'@'%' WITH MAX_USER_CONNECTIONS 4"
+        );
+        assert_eq!(
+            source_connection_limit(false, "u", "%", 4).unwrap(),
+            "ALTER USER 'u'@'%' WITH MAX_USER_CONNECTIONS 4"
+        );
+        let (database, raw) = (DatabaseName::new("d").unwrap(), SchemaName::new("raw").unwrap());
+        let list = reader_statements(&database, &raw, "owner", "reader").unwrap();
+        assert!(list.iter().all(|s| s.database == "d" && s.sql.contains("\"reader\"")));
+        assert_eq!(list.len(), 4);
+        assert!(format!("{:?}", list[0]).contains("\"d\""));
+        assert!(postgres_name("").is_err() && postgres_name("a\nb").is_err());
+        let own = ["mysql", "SYS", "information_schema", "performance_schema"];
+        assert!(own.into_iter().all(is_system_database) && !is_system_database("opendental"));
+    }
 }

@@ -108,6 +108,8 @@ mod tests {
             ("5.5.5-10.11.6-MariaDB-log", "MariaDB 10.11.6", true, "tx_read_only"),
             ("11.8.6-MariaDB-ubu2404", "MariaDB 11.8.6", true, "transaction_read_only"),
             ("5.5.62-log", "MySQL 5.5.62", false, "tx_read_only"),
+            ("5.5.5-m3-log", "MySQL 5.5.5", false, "tx_read_only"),
+            ("5.5.5-MariaDB", "MariaDB 5.5.5", false, "tx_read_only"),
             ("5.5.68-MariaDB", "MariaDB 5.5.68", false, "tx_read_only"),
             ("5.6.51", "MySQL 5.6.51", true, "tx_read_only"),
             ("5.7.44-48-log", "MySQL 5.7.44", true, "transaction_read_only"),

@@ -573,4 +573,48 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn the_gravest_finding_gives_its_name_and_each_says_something() {
+        for (lines, code) in [
+            (&["GRANT PROCESS ON *.* TO `root`@`%`", "?"][..], "grants::root"),
+            (&["GRANT PROCESS ON *.* TO `mysql.sys`@`%`"], "grants::reserved"),
+            (&["GRANT ALL ON `opendental`.* TO `r`@`%`", "?"], "grants::everything"),
+            (&["GRANT PROCESS ON *.* TO `r`@`%`", "?"], "grants::unreadable"),
+            (&["GRANT PROCESS ON *.* TO ``@`%`"], "grants::anonymous"),
+            (&["GRANT `a` TO `r`@`%`", "GRANT PROCESS ON *.* TO `r`@`%`"], "grants::beyond_reading"),
+            (
+                &["GRANT `a` TO `r`@`%`", "GRANT USAGE ON *.* TO `r`@`%` WITH GRANT OPTION"],
+                "grants::grant_option",
+            ),
+        ] {
+            let verdict = judge(lines, "opendental");
+            assert_eq!(verdict.code(), code, "{lines:?}");
+            assert!(verdict.findings.iter().all(|f| f.to_string().len() > 20), "{:?}", verdict.findings);
+        }
+        let own = judge(&[USAGE, "GRANT PROCESS ON *.* TO `r`@`%`"], "mysql");
+        assert_eq!(own.code(), "grants::system_database");
+        assert!(own.trouble().hint.contains("SOURCE_DB_NAME"));
+        assert_eq!(judge(&[USAGE], "opendental").trouble().what, "'r'@'%' may not read the source");
+        assert!(judge(&[], "opendental").trouble().what.starts_with("nobody knows what"));
+    }
+
+    #[test]
+    fn who_administers_the_server_is_replaced_and_who_reads_too_much_is_mended() {
+        let is_replaced = |line: &str| judge(&[USAGE, line], "opendental").mend[0].starts_with("CREATE USER");
+        for line in [
+            "GRANT SUPER ON *.* TO `r`@`%`",
+            "GRANT CREATE USER ON *.* TO `r`@`%`",
+            "GRANT ALL PRIVILEGES ON *.* TO `r`@`%`",
+        ] {
+            assert!(is_replaced(line), "{line}");
+        }
+        for line in [
+            "GRANT PROCESS ON *.* TO `r`@`%`",
+            "GRANT ALL PRIVILEGES ON `opendental`.* TO `r`@`%`",
+            "GRANT SELECT ON *.* TO `r`@`%`",
+        ] {
+            assert!(!is_replaced(line), "{line}");
+        }
+    }
 }

@@ -427,4 +427,36 @@ mod tests {
             assert!(TimeZone::new(zone).is_err(), "{zone}");
         }
     }
+
+    #[test]
+    fn only_what_a_server_may_lack_is_optional() {
+        let flavour = Flavour::parse("10.11.19-MariaDB").unwrap();
+        let statements = session_statements(flavour, &SessionLimits::default());
+        let optional: Vec<&str> = statements
+            .iter()
+            .filter(|statement| statement.is_optional())
+            .flat_map(|statement| statement.expects().iter().map(Expect::variable))
+            .collect();
+        assert_eq!(optional, ["innodb_lock_wait_timeout", "query_cache_type"]);
+        assert!(statements.iter().all(|statement| !statement.expects().is_empty()));
+    }
+
+    #[test]
+    fn numbers_are_read_as_servers_print_them() {
+        for (text, thousandths) in [
+            ("30", Some(30_000)),
+            ("30.5", Some(30_500)),
+            ("30.005000", Some(30_005)),
+            ("30.0005", None),
+            ("30.x", None),
+            ("x", None),
+        ] {
+            assert_eq!(decimal_thousandths(text), thousandths, "{text}");
+        }
+        let one = [SessionStatement::new("SET SESSION a = 1", vec![Expect::new("a", Expected::Number(1))])];
+        let found = |cells: &[&str]| cells.iter().map(|cell| Some((*cell).to_owned())).collect::<Vec<_>>();
+        assert_eq!(compare(&one, &found(&["1"])), Ok(()));
+        assert!(compare(&one, &found(&["1", "1"])).is_err());
+        assert!(compare(&one, &found(&[])).is_err());
+    }
 }
