@@ -140,10 +140,17 @@ pub struct GrantVerdict {
 }
 
 impl GrantVerdict {
-    /// Whether the account can do no more than read the source.
+    /// Whether the account can read the source and do no more.
     #[must_use]
     pub fn is_safe(&self) -> bool {
         self.findings.is_empty()
+    }
+
+    /// Whether the account can do no more than read the source. One that cannot even do that is of no use, and no
+    /// danger.
+    #[must_use]
+    pub fn is_harmless(&self) -> bool {
+        self.findings.iter().all(|finding| *finding == Finding::CannotRead)
     }
 
     /// The stable code of the gravest finding.
@@ -413,6 +420,15 @@ mod tests {
     }
 
     const USAGE: &str = "GRANT USAGE ON *.* TO `r`@`%`";
+
+    #[test]
+    fn an_account_that_may_nothing_is_harmless_and_of_no_use() {
+        let nothing = judge(&[USAGE], "opendental");
+        assert!(nothing.is_harmless() && !nothing.is_safe());
+        assert!(nothing.into_result().is_err());
+        let more = judge(&[USAGE, "GRANT EXECUTE ON `opendental`.* TO `r`@`%`"], "opendental");
+        assert!(!more.is_harmless() && !judge(&[], "opendental").is_harmless());
+    }
 
     #[test]
     fn reading_of_the_source_is_safe_in_every_spelling() {

@@ -151,7 +151,7 @@ impl Found<'_> {
         } else {
             self.refuse("privileges", Side::Source, ends::in_environment(verdict.trouble(), settings));
         }
-        let (told, detail, remedy) = read_only(facts.read_only, verdict.is_safe());
+        let (told, detail, remedy) = read_only(facts.read_only, verdict.is_harmless());
         self.tell("read_only", Side::Source, told, detail.to_owned(), remedy);
         let zone = if facts.time_zone == "SYSTEM" {
             format!("the clinic's local time is that of the server's machine ({})", facts.system_time_zone)
