@@ -1,6 +1,7 @@
 //! Says which of the three databases is about to be touched, and what is at stake.
 
 use bicuspid_guard::consent::Stage;
+use bicuspid_model::Host;
 use bicuspid_source::SourceFacts;
 use bicuspid_target::ServerFacts;
 
@@ -28,6 +29,32 @@ pub(crate) fn source(facts: &SourceFacts) {
 /// Prints the target that answered.
 pub(crate) fn target(facts: &ServerFacts) {
     Printer::note(&format!("  target: {}", plain(&target_text(facts))));
+    superuser(facts);
+}
+
+/// Prints the demo's database at length: whoever is about to fill it should see that it is the right one.
+pub(crate) fn demo(host: &Host, facts: &ServerFacts) {
+    let (host, port) = match host {
+        Host::Tcp { host, port } => (host.clone(), *port),
+        Host::Socket { path, port } => (path.display().to_string(), *port),
+    };
+    Printer::note(&format!("Target database: {}", plain(&facts.database)));
+    Printer::note(&format!("  host {}, port {port}, user {}", plain(&host), plain(&facts.user)));
+    let server = format!(
+        "PostgreSQL {}, cluster {}, database oid {}",
+        facts.version, facts.system_identifier, facts.oid
+    );
+    Printer::note(&format!("  server {}", plain(&server)));
+    superuser(facts);
+}
+
+/// Warns of an account that nothing holds back.
+fn superuser(facts: &ServerFacts) {
+    if facts.superuser {
+        Printer::note(
+            "  warning: the account is a superuser; `bicuspid grants` prints a lesser one that is enough",
+        );
+    }
 }
 
 /// The source in one line.

@@ -33,7 +33,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Ended {
         Command::Verify(args) => Box::pin(verify::run(&args, app)).await,
         Command::Status(args) => status::run(&args, app).await,
         Command::Generate(args) => Box::pin(generate::run(&args, app)).await,
-        Command::Audit(args) => audit::run(&args, app),
+        Command::Audit(args) => audit::run(&args, app).await,
         Command::Guard(args) => guard::run(&args, app),
         Command::Sandbox(args) => sandbox::run(&args, app).await,
         Command::Completions(args) => Ok(completions::run(&args, app)),

@@ -3,9 +3,12 @@
 //! The intent is on the disk before anything is opened for writing; if it cannot be written, nothing else is. An
 //! intent without a result is a run that was killed.
 
-use bicuspid_ledger::{AuditLog, Database, Entry, Phase, RunRecord, RunStore, TableCounts};
+use std::path::Path;
+
+use bicuspid_ledger::{AuditLog, Database, Entry, Head, Phase, RunRecord, RunStore, TableCounts};
 use bicuspid_model::Endpoint;
-use bicuspid_target::ServerFacts;
+use bicuspid_target::{AuditHead, ServerFacts};
+use ring::digest::{Context, SHA256};
 use serde_json::Value;
 
 use crate::clock;
@@ -25,6 +28,8 @@ pub(crate) struct Journal {
     runs: RunStore,
     entry: Entry,
     record: RunRecord,
+    /// Who keeps the log.
+    keeper: String,
     /// Whether the end has been written.
     closed: bool,
 }
@@ -65,7 +70,8 @@ impl Journal {
             audit_head: None,
             report: Value::Null,
         };
-        Ok(Self { log, runs, entry, record, closed: false })
+        let keeper = keeper(settings.state_dir.path(), process);
+        Ok(Self { log, runs, entry, record, keeper, closed: false })
     }
 
     /// Notes which source is meant.
@@ -95,16 +101,16 @@ impl Journal {
         if let Some(target) = &mut self.entry.target {
             target.name.clone_from(&facts.database);
             target.account.clone_from(&facts.user);
-            target.system_identifier = facts.system_identifier.parse().ok();
+            target.system_identifier = Some(facts.system_identifier);
             target.oid = Some(facts.oid);
         }
     }
 
-    /// Writes the intent.
-    pub(crate) fn intend(&mut self) -> Result<(), Stop> {
+    /// Writes the intent, and returns the head of the log for anchoring it in the database that is written.
+    pub(crate) fn intend(&mut self) -> Result<AuditHead, Stop> {
         self.runs.save(&self.record)?;
-        self.log.append(&self.entry)?;
-        Ok(())
+        let Head { log, sequence, hash } = self.log.append(&self.entry)?;
+        Ok(AuditHead { keeper: self.keeper.clone(), log, sequence, hash })
     }
 
     /// Writes how it ended. What cannot be written is a trouble of its own, added to the others.
@@ -156,6 +162,18 @@ impl Drop for Journal {
             }
         }
     }
+}
+
+/// A digest of machine and folder: heads that were anchored by the same keeper must be of the log that is there.
+pub(crate) fn keeper(folder: &Path, process: &ProcessEnvironment) -> String {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let mut context = Context::new(&SHA256);
+    context.update(machine(process).as_bytes());
+    context.update(b"\0");
+    context.update(folder.as_os_str().as_encoded_bytes());
+    let digest = context.finish();
+    let half = digest.as_ref().first_chunk().copied().unwrap_or_default();
+    format!("{:032x}", u128::from_be_bytes(half))
 }
 
 /// The tables of a report that were read or written, in rows.

@@ -3,7 +3,7 @@
 //! What a database says of itself travels with a copy of it, and an address says nothing of who answers. So the
 //! identity is kept on both sides, in the database and here, and both are compared before anything is written.
 
-use bicuspid_guard::identity::{self, Identity, Reported, Standing, Wanted};
+use bicuspid_guard::identity::{self, Identity, Standing, Wanted};
 use bicuspid_model::{Class, Endpoint, Environment, Side, Trouble};
 use bicuspid_target::Analytics;
 use serde::{Deserialize, Serialize};
@@ -40,12 +40,52 @@ impl KnownDatabases {
 
     /// What is remembered of the database at an endpoint.
     pub(crate) fn find(&self, environment: Environment, at: &Endpoint) -> Option<Identity> {
-        self.databases.iter().find(|entry| entry.is_at(environment, at)).map(|entry| Identity {
-            environment,
-            database: entry.database.clone(),
-            system_identifier: entry.system_identifier,
-            oid: entry.oid,
-        })
+        self.databases.iter().find(|entry| entry.is_at(environment, at)).and_then(Entry::identity)
+    }
+
+    /// Everything that is remembered, wherever it was.
+    pub(crate) fn all(&self) -> Vec<Identity> {
+        self.databases.iter().filter_map(Entry::identity).collect()
+    }
+
+    /// Judges a connected database against the settings, its own marker, and what is remembered: of the database in this
+    /// place, and of those that belong to other environments.
+    pub(crate) async fn judge(
+        &self,
+        environment: Environment,
+        at: &Endpoint,
+        look: &Analytics,
+    ) -> Result<Standing, Stop> {
+        let known = self.find(environment, at);
+        self.judge_as(environment, at, look, known.as_ref()).await
+    }
+
+    /// The same for a person who says that another database may have taken this place.
+    pub(crate) async fn judge_anew(
+        &self,
+        environment: Environment,
+        at: &Endpoint,
+        look: &Analytics,
+    ) -> Result<Standing, Stop> {
+        self.judge_as(environment, at, look, None).await
+    }
+
+    async fn judge_as(
+        &self,
+        environment: Environment,
+        at: &Endpoint,
+        look: &Analytics,
+        known: Option<&Identity>,
+    ) -> Result<Standing, Stop> {
+        let elsewhere = self.of_others(environment);
+        let wanted =
+            Wanted { environment, database: &at.database, user: &at.user, known, elsewhere: &elsewhere };
+        Ok(identity::judge_target(&wanted, &look.reported().await?)?)
+    }
+
+    /// The databases of the other environments.
+    fn of_others(&self, environment: Environment) -> Vec<Identity> {
+        self.all().into_iter().filter(|identity| identity.environment != environment).collect()
     }
 
     /// Remembers the database at an endpoint in place of what was remembered of it before.
@@ -74,71 +114,20 @@ impl KnownDatabases {
 }
 
 impl Entry {
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity {
+            environment: Environment::named(&self.environment)?,
+            database: self.database.clone(),
+            system_identifier: self.system_identifier,
+            oid: self.oid,
+        })
+    }
+
     fn is_at(&self, environment: Environment, at: &Endpoint) -> bool {
         self.environment == environment.name()
             && self.host == at.host.to_string()
             && self.database == at.database.as_str()
     }
-}
-
-/// What a connected database reports of itself.
-pub(crate) async fn reported(look: &Analytics) -> Result<Reported, Stop> {
-    let facts = look.facts();
-    let marker = match look.enrolled().await? {
-        None => None,
-        Some(found) => Some(Identity {
-            environment: found.environment,
-            database: found.database,
-            system_identifier: number(&found.system_identifier)?,
-            oid: found.oid,
-        }),
-    };
-    Ok(Reported {
-        database: facts.database.clone(),
-        system_identifier: number(&facts.system_identifier)?,
-        oid: facts.oid,
-        // The connection itself refuses a session that plays another role than it logged in as.
-        session_user: facts.user.clone(),
-        current_user: facts.user.clone(),
-        marker,
-    })
-}
-
-/// Judges a connected database against the settings, its own marker, and what is remembered here.
-pub(crate) async fn judge(
-    environment: Environment,
-    at: &Endpoint,
-    look: &Analytics,
-    known: Option<&Identity>,
-) -> Result<Standing, Stop> {
-    let reported = reported(look).await?;
-    let wanted = Wanted { environment, database: &at.database, user: &at.user, known };
-    Ok(identity::judge_target(&wanted, &reported)?)
-}
-
-/// The identity that a connected database has if it is enrolled for an environment.
-pub(crate) fn actual(environment: Environment, look: &Analytics) -> Result<Identity, Stop> {
-    let facts = look.facts();
-    Ok(Identity {
-        environment,
-        database: facts.database.clone(),
-        system_identifier: number(&facts.system_identifier)?,
-        oid: facts.oid,
-    })
-}
-
-fn number(text: &str) -> Result<u64, Stop> {
-    text.parse().map_err(|_| {
-        Stop::from(Trouble {
-            code: "identity::unreadable".to_owned(),
-            side: Side::Target,
-            class: Class::Failed,
-            what: "the cluster identifier of the target could not be read".to_owned(),
-            why: "it is not a number".to_owned(),
-            state: "nothing was written".to_owned(),
-            hint: "connect to PostgreSQL itself and not to something that speaks like it".to_owned(),
-        })
-    })
 }
 
 fn damaged(state: &StateDir) -> Trouble {

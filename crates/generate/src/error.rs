@@ -194,9 +194,8 @@ fn of_target(error: &TargetError) -> Trouble {
             "a table of the demo database is locked by another session".clone_into(&mut trouble.what);
         }
         TargetError::Refused(Refusal::Identity(_)) => {
-            "check host and port; a database that was enrolled for something else, restored from a copy or made anew \
-             is not written. If it holds nothing that matters, an administrator drops and makes it anew, and the \
-             entry in known_databases.json of the state folder is removed"
+            "check host and port; a database that was enrolled for something else, or restored from a copy, is never \
+             written. If the demo database was dropped and made anew on purpose, run `bicuspid enroll --env demo`"
                 .clone_into(&mut trouble.hint);
         }
         _ => {}

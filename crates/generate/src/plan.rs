@@ -7,7 +7,7 @@ use bicuspid_guard::identity::Standing;
 use bicuspid_model::{Host, Table};
 use bicuspid_opendental::{TypePolicy, facts, model_table};
 use bicuspid_practice::{Practice, Settings};
-use bicuspid_target::{Demo, DemoEndpoint, DemoState, ServerFacts};
+use bicuspid_target::{AuditHead, Demo, DemoEndpoint, DemoState, ServerFacts};
 
 use crate::error::GenerateError;
 use crate::report::{DemoTarget, GenerateReport, Place, summarise};
@@ -64,6 +64,11 @@ impl Plan {
         self.demo.facts()
     }
 
+    /// Anchors this head of the audit log in the transaction that publishes the generation.
+    pub fn anchor(&mut self, head: AuditHead) {
+        self.demo.anchor(head);
+    }
+
     /// How well the database is known.
     #[must_use]
     pub const fn standing(&self) -> Standing {
@@ -72,7 +77,7 @@ impl Plan {
 
     /// The identity that the database has once it is enrolled.
     pub fn identity(&self) -> Result<Identity, GenerateError> {
-        Ok(self.demo.identity()?)
+        Ok(self.demo.identity())
     }
 
     /// What is there now, and would be replaced.
@@ -105,7 +110,7 @@ impl Plan {
             database: facts.database.clone(),
             host,
             port,
-            system_identifier: facts.system_identifier.clone(),
+            system_identifier: facts.system_identifier.to_string(),
         }
     }
 }

@@ -30,6 +30,8 @@ pub enum Action {
     Repair,
     /// The identity row written into a database.
     Enroll,
+    /// Another database known in the place of the one that was known there.
+    Replace,
     /// Synthetic rows written into the demo database.
     Generate,
 }
@@ -45,6 +47,7 @@ impl Action {
             Self::Adoption => "take over the tables that are already there",
             Self::Repair => "write the differences that verify finds",
             Self::Enroll => "write the identity row into the database",
+            Self::Replace => "forget the database that was known in this place, and trust this one instead",
             Self::Generate => "write synthetic patients into the demo database",
         }
     }
@@ -52,7 +55,7 @@ impl Action {
     /// Whether it is asked about.
     const fn asks(self, environment: Environment, stage: Stage) -> bool {
         match self {
-            Self::FullReload | Self::Shrink | Self::Adoption | Self::Generate => true,
+            Self::FullReload | Self::Shrink | Self::Adoption | Self::Replace | Self::Generate => true,
             Self::Sync | Self::Repair | Self::Enroll => {
                 matches!((environment, stage), (Environment::Clinic, Stage::Production))
             }
@@ -231,7 +234,7 @@ mod tests {
             let test = Request { environment: Environment::Test, ..request };
             assert_eq!(decide(&test), Consent::NotNeeded, "{action:?}");
         }
-        for action in [Action::FullReload, Action::Shrink, Action::Adoption] {
+        for action in [Action::FullReload, Action::Shrink, Action::Adoption, Action::Replace] {
             let request =
                 Request { environment: Environment::Test, actions: &[Action::Sync, action], ..CLINIC };
             assert_eq!(decide(&request), refused(NoConsent::Unattended), "{action:?}");
@@ -266,6 +269,9 @@ mod tests {
         assert_eq!(decide(&demo), refused(NoConsent::Unattended));
         assert_eq!(decide(&Request { yes: true, ..demo }), Consent::Given);
         assert_eq!(decide(&Request { yes: true, ..CLINIC }), refused(NoConsent::Unattended));
+        // For what it generates, not for another database in its place.
+        let replaced = Request { yes: true, actions: &[Action::Enroll, Action::Replace], ..demo };
+        assert_eq!(decide(&replaced), refused(NoConsent::Unattended));
         let full =
             Request { yes: true, environment: Environment::Test, actions: &[Action::FullReload], ..CLINIC };
         assert_eq!(decide(&full), refused(NoConsent::Unattended));

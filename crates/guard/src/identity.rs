@@ -55,6 +55,8 @@ pub struct Wanted<'a> {
     pub user: &'a str,
     /// What this machine remembers of the database of that environment at that place, if anything.
     pub known: Option<&'a Identity>,
+    /// What this machine remembers of the databases of the other environments, wherever they are.
+    pub elsewhere: &'a [Identity],
 }
 
 /// How well a database is known. All of them passed every comparison that could be made.
@@ -194,6 +196,10 @@ pub fn judge_target(wanted: &Wanted<'_>, reported: &Reported) -> Result<Standing
     }
     list.same(Compared::SessionUser, wanted.user, &reported.session_user);
     list.same(Compared::CurrentUser, wanted.user, &reported.current_user);
+    if reported.session_user != reported.current_user {
+        // Whatever else was found was looked for with somebody else's eyes.
+        return list.verdict(environment).map(|()| Standing::New);
+    }
     let actual = Identity {
         environment,
         database: reported.database.clone(),
@@ -203,6 +209,12 @@ pub fn judge_target(wanted: &Wanted<'_>, reported: &Reported) -> Result<Standing
     if let Some(marker) = &reported.marker {
         // A marker that disagrees with its own server came with a copy of another database.
         list.identity(&actual, marker);
+    }
+    // A database that lost its marker is still known by what cannot be taken from it.
+    for other in wanted.elsewhere {
+        if (other.system_identifier, other.oid) == (actual.system_identifier, actual.oid) {
+            list.same(Compared::Environment, environment.name(), other.environment.name());
+        }
     }
     if let Some(known) = wanted.known {
         list.identity(known, &actual);
@@ -303,8 +315,13 @@ mod tests {
 
     fn judge(reported: &Reported, known: Option<&Identity>) -> Result<Standing, Refusal> {
         let database = analytics();
-        let wanted =
-            Wanted { environment: Environment::Clinic, database: &database, user: "analytics_user", known };
+        let wanted = Wanted {
+            environment: Environment::Clinic,
+            database: &database,
+            user: "analytics_user",
+            known,
+            elsewhere: &[],
+        };
         judge_target(&wanted, reported)
     }
 
@@ -353,6 +370,24 @@ mod tests {
     }
 
     #[test]
+    fn a_database_of_another_environment_is_known_without_its_marker() {
+        let database = analytics();
+        let clean = Reported { marker: None, ..reported() };
+        let judge = |elsewhere: &[Identity]| {
+            let user = "analytics_user";
+            let environment = Environment::Test;
+            judge_target(&Wanted { environment, database: &database, user, known: None, elsewhere }, &clean)
+        };
+        assert_eq!(judge(&[identity()]).unwrap_err().code(), "identity::environment");
+        // Under whatever name it was known.
+        let renamed = Identity { database: "before".into(), ..identity() };
+        assert_eq!(judge(&[renamed]).unwrap_err().code(), "identity::environment");
+        // Another database of the same server, or one with the same oid on another server, is not it.
+        let neighbours = [Identity { oid: 1, ..identity() }, Identity { system_identifier: 1, ..identity() }];
+        assert_eq!(judge(&neighbours), Ok(Standing::New));
+    }
+
+    #[test]
     fn a_refusal_says_what_was_expected_and_what_was_found() {
         let found = Reported { oid: 99, ..reported() };
         let trouble = judge(&found, Some(&identity())).unwrap_err().trouble();
@@ -380,8 +415,13 @@ mod tests {
         }
         let demo = DatabaseName::new(DEMO_DATABASE).unwrap();
         let reported = Reported { database: DEMO_DATABASE.into(), marker: None, ..reported() };
-        let wanted =
-            |environment| Wanted { environment, database: &demo, user: "analytics_user", known: None };
+        let wanted = |environment| Wanted {
+            environment,
+            database: &demo,
+            user: "analytics_user",
+            known: None,
+            elsewhere: &[],
+        };
         assert_eq!(judge_target(&wanted(Environment::Demo), &reported), Ok(Standing::New));
         assert_eq!(
             judge_target(&wanted(Environment::Clinic), &reported).unwrap_err().code(),

@@ -101,17 +101,24 @@ impl ChainVerdict {
         self.records.last().map(head_of)
     }
 
-    /// Compares the log with heads that were kept elsewhere.
+    /// Compares the log with heads that were kept elsewhere. Each kind of fault is told once, at the first place that it
+    /// shows.
     #[must_use]
     pub fn with_anchors(mut self, anchors: &[Anchor]) -> Self {
-        let last_line = self.records.len().max(1);
+        let mut places: Vec<(u64, FaultKind, usize)> = Vec::new();
         for anchor in anchors {
-            let kind = match self.records.iter().find(|record| record.sequence == anchor.sequence) {
-                Some(record) if record.hash == anchor.hash && record.log == anchor.log => continue,
-                Some(_) => FaultKind::Replaced,
-                None => FaultKind::CutOff,
-            };
-            self.faults.push(Fault { line: last_line, kind });
+            let found = self.records.iter().zip(1..).find(|(record, _)| record.sequence == anchor.sequence);
+            match found {
+                Some((record, _)) if record.hash == anchor.hash && record.log == anchor.log => {}
+                Some((_, place)) => places.push((anchor.sequence, FaultKind::Replaced, place)),
+                None => places.push((anchor.sequence, FaultKind::CutOff, self.records.len().max(1))),
+            }
+        }
+        places.sort_by_key(|(sequence, ..)| *sequence);
+        for kind in [FaultKind::Replaced, FaultKind::CutOff] {
+            if let Some((.., line)) = places.iter().find(|(_, found, _)| *found == kind) {
+                self.faults.push(Fault { line: *line, kind });
+            }
         }
         self
     }
@@ -121,14 +128,14 @@ pub(crate) fn head_of(record: &Record) -> Head {
     Head { log: record.log.clone(), sequence: record.sequence, hash: record.hash.clone() }
 }
 
-/// Judges the text of a log.
-pub(crate) fn judge(text: &str) -> ChainVerdict {
+/// Judges the bytes of a log.
+pub(crate) fn judge(bytes: &[u8]) -> ChainVerdict {
     let mut verdict = ChainVerdict { records: Vec::new(), faults: Vec::new(), torn_lines: Vec::new() };
     let mut unreadable: Option<usize> = None;
-    for (line, content) in (1..).zip(text.split_inclusive('\n')) {
+    for (line, content) in (1..).zip(bytes.split_inclusive(|&byte| byte == b'\n')) {
         let record = content
-            .strip_suffix('\n')
-            .and_then(|content| serde_json::from_str::<Record>(content).ok())
+            .strip_suffix(b"\n")
+            .and_then(|content| serde_json::from_slice::<Record>(content).ok())
             .filter(|record| record.version == VERSION);
         let Some(record) = record else {
             if let Some(earlier) = unreadable.replace(line) {
@@ -143,7 +150,8 @@ pub(crate) fn judge(text: &str) -> ChainVerdict {
                 verdict.faults.push(Fault { line: torn, kind: FaultKind::Unreadable });
             }
         }
-        if record.hash != record.compute_hash() {
+        // The same fields in other bytes are an edit too: what is hashed is what the fields say, not how.
+        if record.hash != record.compute_hash() || !is_as_written(&record, content) {
             verdict.faults.push(Fault { line, kind: FaultKind::Altered });
         }
         let (log, sequence, hash) = verdict.records.last().map_or_else(
@@ -159,9 +167,15 @@ pub(crate) fn judge(text: &str) -> ChainVerdict {
     }
     // A crash tears the last line before its end; with an end it is somebody's doing.
     match unreadable {
-        Some(line) if !text.ends_with('\n') => verdict.torn_lines.push(line),
+        Some(line) if !bytes.ends_with(b"\n") => verdict.torn_lines.push(line),
         Some(line) => verdict.faults.push(Fault { line, kind: FaultKind::Unreadable }),
         None => {}
     }
     verdict
+}
+
+/// Whether a line holds an entry in the very bytes in which it is written.
+fn is_as_written(record: &Record, content: &[u8]) -> bool {
+    let written = serde_json::to_string(record).unwrap_or_default();
+    content.strip_suffix(b"\n") == Some(written.as_bytes())
 }

@@ -46,7 +46,7 @@ impl AuditLog {
             file.lock()?;
             let tail = Tail::read(&mut file)?;
             let mut text = String::new();
-            let mut last = tail.last;
+            let mut last = tail.recent.first().cloned();
             if tail.is_torn {
                 text.push('\n');
                 let recovered = Entry {
@@ -64,13 +64,30 @@ impl AuditLog {
             // One write: another process sees the lines whole or not at all.
             file.write_all(text.as_bytes())?;
             file.sync_data()?;
-            Ok(chain::head_of(&record))
+            let head = chain::head_of(&record);
+            // Under the same lock. A crash before it leaves a head of a moment ago, which the log still holds. If the
+            // log does not hold the head that was left, entries were lost: the head stays, so that this goes on being
+            // told however much is appended.
+            if read_head(&self.path)?.is_none_or(|beside| tail.holds(&beside)) {
+                private::replace(&head_path(&self.path), &serde_json::to_vec(&head)?)?;
+            }
+            Ok(head)
         })();
         written.map_err(failed)
     }
 
-    /// Reads and judges a whole log; a log that is not there is empty and whole.
+    /// Whether there is a log, or was: its file, or the head beside it.
+    #[must_use]
+    pub fn is_known(path: &Path) -> bool {
+        path.exists() || head_path(path).exists()
+    }
+
+    /// Reads and judges a whole log, against the head beside it and those that were kept elsewhere; a log that is not
+    /// there is empty.
     pub fn verify(path: &Path, anchors: &[Anchor]) -> Result<ChainVerdict, LedgerError> {
+        // Before the log itself: whoever appends writes the log first.
+        let beside = read_head(path).map_err(LedgerError::file("read", &head_path(path)))?;
+        let anchors: Vec<Anchor> = beside.into_iter().chain(anchors.iter().cloned()).collect();
         let mut bytes = Vec::new();
         match File::open(path) {
             Ok(mut file) => {
@@ -80,8 +97,22 @@ impl AuditLog {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(LedgerError::file("open", path)(error)),
         }
-        // Bytes that are not UTF-8 make a line that is not an entry.
-        Ok(chain::judge(&String::from_utf8_lossy(&bytes)).with_anchors(anchors))
+        Ok(chain::judge(&bytes).with_anchors(&anchors))
+    }
+}
+
+/// Where the last head is kept beside the log: against a tail that is lost by accident. Whoever means harm cuts both,
+/// which is what anchors in other places are for.
+fn head_path(log: &Path) -> PathBuf {
+    log.with_extension("head")
+}
+
+/// The head beside a log. One that cannot be understood vouches for nothing and accuses nobody.
+fn read_head(log: &Path) -> std::io::Result<Option<Head>> {
+    match std::fs::read(head_path(log)) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -105,16 +136,19 @@ fn random_name() -> std::io::Result<String> {
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
+/// Entries at the end of a log that are looked at: as many as one append writes, and the one before them.
+const RECENT: usize = 3;
+
 /// The end of a log's file.
 struct Tail {
-    /// The last line that is an entry.
-    last: Option<Record>,
+    /// The last lines that are entries, the very last first.
+    recent: Vec<Record>,
     /// Whether the file ends in the middle of a line.
     is_torn: bool,
 }
 
 impl Tail {
-    /// Reads backwards until a whole entry is in hand.
+    /// Reads backwards until enough entries are in hand.
     fn read(file: &mut File) -> std::io::Result<Self> {
         let length = file.seek(SeekFrom::End(0))?;
         let mut window = 64 * 1024_u64;
@@ -126,12 +160,17 @@ impl Tail {
             let is_torn = bytes.last().is_some_and(|&byte| byte != b'\n');
             let text = String::from_utf8_lossy(&bytes);
             let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-            let last = whole.lines().rev().find_map(|line| serde_json::from_str::<Record>(line).ok());
-            if last.is_some() || from == 0 {
-                return Ok(Self { last, is_torn });
+            let entries = whole.lines().rev().filter_map(|line| serde_json::from_str(line).ok());
+            let recent: Vec<Record> = entries.take(RECENT).collect();
+            if recent.len() == RECENT || from == 0 {
+                return Ok(Self { recent, is_torn });
             }
             window = window.saturating_mul(4);
         }
+    }
+
+    fn holds(&self, head: &Head) -> bool {
+        self.recent.iter().any(|record| chain::head_of(record) == *head)
     }
 }
 
@@ -244,14 +283,42 @@ mod tests {
             log.append(&entry("after")).unwrap();
             assert!(!faults(&log, &heads[4..]).is_empty(), "case {i}");
         }
-        // A log made anew from the start is consistent in itself; only an anchor tells.
-        let (_dir, log, heads) = log();
-        fs::remove_file(log.path()).unwrap();
-        for i in 0..5 {
-            log.append(&entry(&format!("step {i}"))).unwrap();
+        // A log made anew from the start is consistent in itself; the head beside it tells, and if that was made anew
+        // too, an anchor elsewhere.
+        for keeps_head in [true, false] {
+            let (_dir, log, heads) = log();
+            fs::remove_file(log.path()).unwrap();
+            if !keeps_head {
+                fs::remove_file(head_path(log.path())).unwrap();
+            }
+            for i in 0..5 {
+                log.append(&entry(&format!("step {i}"))).unwrap();
+            }
+            assert_eq!(faults(&log, &[]).is_empty(), !keeps_head);
+            assert_eq!(faults(&log, &heads[4..]), [Fault { line: 5, kind: Replaced }]);
         }
+    }
+
+    #[test]
+    fn a_lost_tail_goes_on_being_told() {
+        let (_dir, log, _heads) = log();
+        edit(&log, |lines| lines.truncate(3));
+        assert_eq!(faults(&log, &[]), [Fault { line: 3, kind: FaultKind::CutOff }]);
+        for _ in 0..4 {
+            log.append(&entry("after")).unwrap();
+            let told = faults(&log, &[]);
+            assert!(
+                matches!(told[..], [Fault { kind: FaultKind::CutOff | FaultKind::Replaced, .. }]),
+                "{told:?}"
+            );
+        }
+        // A crash between the log and its head leaves an older head, and nothing is wrong.
+        let (_dir, log, _heads) = self::log();
+        let older = fs::read(head_path(log.path())).unwrap();
+        log.append(&entry("more")).unwrap();
+        fs::write(head_path(log.path()), older).unwrap();
         assert!(faults(&log, &[]).is_empty());
-        assert_eq!(faults(&log, &heads[4..]), [Fault { line: 5, kind: Replaced }]);
+        assert_eq!(log.append(&entry("still more")).unwrap(), read_head(log.path()).unwrap().unwrap());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bicuspid_guard::identity::Reported;
 use bicuspid_model::{ColumnName, Endpoint, Environment, FingerprintKey, Table, TableName};
 
 use crate::copy::CopyOut;
@@ -9,7 +10,8 @@ use crate::ddl;
 use crate::error::{TargetError, of_driver};
 use crate::identity::{self, Identity, STATE_VERSION, ServerFacts};
 use crate::link::Link;
-use crate::state::{self, ChunkState, ProofSettings, TableState};
+use crate::state::{self, AuditHead, ChunkState, ProofSettings, TableState};
+use crate::surroundings;
 
 /// The advisory lock that keeps two runs on one database apart; the number is "bicuspid" read as bytes.
 pub(crate) const RUN_LOCK: i64 = 0x6269_6375_7370_6964;
@@ -51,9 +53,38 @@ impl Analytics {
         &self.facts
     }
 
+    /// Anchors this head of the audit log in the transaction that publishes the run.
+    pub fn anchor(&mut self, head: AuditHead) {
+        self.link.set_anchor(head);
+    }
+
+    /// The heads of audit logs that were anchored with runs, oldest first; those of every machine that wrote here.
+    pub async fn audit_heads(&self) -> Result<Vec<AuditHead>, TargetError> {
+        state::audit_heads(&self.link).await
+    }
+
     /// The identity written in the database, `None` if it was never enrolled.
     pub async fn enrolled(&self) -> Result<Option<Identity>, TargetError> {
         identity::enrolled(&self.link).await
+    }
+
+    /// Refuses a copy on which something hangs that could take its rows elsewhere or change them on the way: a trigger,
+    /// a rule, a view or foreign table in a table's place. A database that was never enrolled holds no copy yet.
+    pub async fn inspect(&self) -> Result<(), TargetError> {
+        if identity::has_state_table(&self.link, "table_state").await? {
+            surroundings::judge(&self.link).await?;
+        }
+        Ok(())
+    }
+
+    /// Publications of the database, by name: each may send rows to other servers.
+    pub async fn publications(&self) -> Result<Vec<String>, TargetError> {
+        surroundings::publications(&self.link).await
+    }
+
+    /// What the server reports at this moment, with the marker that the database holds now.
+    pub async fn reported(&self) -> Result<Reported, TargetError> {
+        identity::reported(&self.link).await
     }
 
     /// Writes the identity, the state's tables and the proof settings. Refuses a database that is already enrolled
@@ -68,8 +99,8 @@ impl Analytics {
         let action = "enrol the database (CREATE on it is needed)";
         let fault = |e: tokio_postgres::Error| of_driver(&e, action);
         let identity = self.facts.identity(environment);
-        if let Some(found) = self.enrolled().await? {
-            identity::compare(&identity, &found)?;
+        if let Some(found) = identity::enrolled(&self.link).await? {
+            bicuspid_guard::identity::compare(&identity, &found)?;
             return Ok(identity);
         }
         self.link.run("BEGIN", action).await?;
@@ -84,7 +115,7 @@ impl Analytics {
                     &[
                         &environment.name(),
                         &identity.database,
-                        &identity.system_identifier,
+                        &identity.system_identifier.to_string(),
                         &i64::from(identity.oid),
                         &tool_version,
                         &STATE_VERSION,
@@ -189,6 +220,7 @@ impl Analytics {
     /// Takes the lock of the run and turns into the writer, after the identity was proved.
     pub async fn into_writer(self, expected: Identity) -> Result<crate::writer::Writer, TargetError> {
         identity::prove(&self.link, &expected).await?;
+        surroundings::judge(&self.link).await?;
         take_run_lock(&self.link).await?;
         Ok(crate::writer::Writer::new(self, expected))
     }
@@ -242,7 +274,7 @@ pub(crate) async fn columns(
     let rows = link
         .client
         .query(
-            "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull \
+            "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull, c.relkind = 'r' \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
              WHERE n.nspname = 'raw' AND c.relname = $1 ORDER BY a.attnum",
@@ -251,8 +283,11 @@ pub(crate) async fn columns(
         .await
         .map_err(|e| of_driver(&e, "read the columns of a table"))?;
     let unreadable = || TargetError::Protocol { what: "the columns of a table" };
-    if rows.is_empty() {
-        return Ok(None);
+    let Some(first) = rows.first() else { return Ok(None) };
+    // A view or a foreign table would take the rows elsewhere.
+    if !first.try_get::<_, bool>(3).map_err(|_| unreadable())? {
+        let detail = format!("{} is not a plain table", crate::demo::shown(table.in_target().as_str()));
+        return Err(TargetError::Unfit { rule: "not_a_table", detail });
     }
     let mut columns = Vec::with_capacity(rows.len());
     for row in &rows {

@@ -26,17 +26,17 @@ mod quality;
 mod record;
 mod writer;
 
-use bicuspid_guard::identity::{
-    self, Compared, DEMO_DATABASE, Difference, Mismatch, Reported, Standing, Wanted,
-};
+use bicuspid_guard::identity::{self, Compared, DEMO_DATABASE, Difference, Mismatch, Standing, Wanted};
 use bicuspid_guard::{Identity, Refusal};
-use bicuspid_model::{DatabaseName, Endpoint, Environment, Host, Password, Table, Tls};
+use bicuspid_model::{DatabaseName, Endpoint, Environment, FingerprintKey, Host, Password, Table, Tls};
 
 use crate::error::TargetError;
 use crate::identity::{self as marker, ServerFacts};
 use crate::link::Link;
+use crate::state::{self, AuditHead};
 
 pub use inspect::DemoState;
+pub(crate) use inspect::shown;
 pub use life::{Life, LifeEvent};
 pub use quality::{Asked, Measured, Part, Reference};
 pub use record::{GeneratedTable, Generation};
@@ -90,22 +90,52 @@ impl Demo {
         &self.facts
     }
 
+    /// Anchors this head of the audit log in the transaction that publishes the run.
+    pub fn anchor(&mut self, head: AuditHead) {
+        self.link.set_anchor(head);
+    }
+
+    /// The heads of audit logs that were anchored with runs, oldest first; those of every machine that wrote here.
+    pub async fn audit_heads(&self) -> Result<Vec<AuditHead>, TargetError> {
+        state::audit_heads(&self.link).await
+    }
+
     /// Judges the database by its name, its marker, the account, and what this machine remembers of it: one that was
     /// enrolled for the clinic or for tests, or restored from a copy, is refused.
     pub async fn judge(&self, user: &str, known: Option<&Identity>) -> Result<Standing, TargetError> {
-        let reported = reported(&self.link).await?;
-        let wanted = Wanted { environment: Environment::Demo, database: &demo_name()?, user, known };
+        let reported = marker::reported(&self.link).await?;
+        let database = demo_name()?;
+        let wanted =
+            Wanted { environment: Environment::Demo, database: &database, user, known, elsewhere: &[] };
         Ok(identity::judge_target(&wanted, &reported)?)
     }
 
     /// The identity that the database has once it is enrolled.
-    pub fn identity(&self) -> Result<Identity, TargetError> {
-        Ok(Identity {
-            environment: Environment::Demo,
-            database: self.facts.database.clone(),
-            system_identifier: number(&self.facts.system_identifier)?,
-            oid: self.facts.oid,
-        })
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.facts.identity(Environment::Demo)
+    }
+
+    /// Makes the database known without filling it: writes the marker and the state's tables, after everything was judged
+    /// once more in the same transaction.
+    ///
+    /// `key` becomes the key of the row hash if the database has none yet.
+    pub async fn enrol(
+        &self,
+        tables: &[Table],
+        user: &str,
+        key: &FingerprintKey,
+        tool_version: &str,
+    ) -> Result<Identity, TargetError> {
+        self.link.run("BEGIN", "begin to enrol").await?;
+        let written = async {
+            self.judge(user, None).await?;
+            record::enrol(&self.link, &self.facts, key, tool_version).await?;
+            self.inspect(tables).await
+        };
+        let written = written.await;
+        self.link.run(if written.is_ok() { "COMMIT" } else { "ROLLBACK" }, "end the enrolment").await?;
+        written.map(|_| self.identity())
     }
 
     /// The last generation that wrote the database, `None` before the first. Reads only.
@@ -121,29 +151,6 @@ impl Demo {
     }
 }
 
-/// What the server reports of itself at this moment, with the marker that the database holds now.
-async fn reported(link: &Link) -> Result<Reported, TargetError> {
-    let facts = marker::facts(link).await?;
-    let found = match marker::enrolled(link).await? {
-        None => None,
-        Some(found) => Some(Identity {
-            environment: found.environment,
-            database: found.database,
-            system_identifier: number(&found.system_identifier)?,
-            oid: found.oid,
-        }),
-    };
-    Ok(Reported {
-        database: facts.database,
-        system_identifier: number(&facts.system_identifier)?,
-        oid: facts.oid,
-        // A session that plays another role than it logged in as was refused when the facts were read.
-        session_user: facts.user.clone(),
-        current_user: facts.user,
-        marker: found,
-    })
-}
-
 fn demo_name() -> Result<DatabaseName, TargetError> {
     Ok(identity::demo_database(DEMO_DATABASE)?)
 }
@@ -156,10 +163,6 @@ fn confirm_name(found: &str) -> Result<(), TargetError> {
         Difference { what: Compared::Name, expected: DEMO_DATABASE.to_owned(), found: found.to_owned() };
     let mismatch = Mismatch { environment: Environment::Demo, differences: vec![difference] };
     Err(TargetError::Refused(Refusal::Identity(mismatch)))
-}
-
-fn number(text: &str) -> Result<u64, TargetError> {
-    text.parse().map_err(|_| TargetError::Protocol { what: "the cluster identifier" })
 }
 
 #[cfg(test)]

@@ -44,16 +44,6 @@ pub enum TargetError {
         /// What was to be done.
         action: String,
     },
-    /// The database is not the one that it should be.
-    #[error("the target is not the database that was enrolled: {what} differs")]
-    Identity {
-        /// Which fact differs.
-        what: String,
-        /// What was expected.
-        expected: String,
-        /// What was found.
-        found: String,
-    },
     /// The database was never enrolled.
     #[error("the database {database} is not enrolled")]
     NotEnrolled {
@@ -107,6 +97,17 @@ pub enum TargetError {
     /// The guard refused the database.
     #[error(transparent)]
     Refused(#[from] bicuspid_guard::Refusal),
+    /// Something in the way of the copy could take rows elsewhere, or change them on the way.
+    #[error("the target holds something that could lead the copy elsewhere")]
+    Unfit {
+        /// Rule, such as `trigger`.
+        rule: &'static str,
+        /// What was found, by the names of objects.
+        detail: String,
+    },
+    /// The account's sessions may not write.
+    #[error("the target account may not write: its sessions are read-only")]
+    ReadOnly,
     /// The demo database holds something that synthetic rows must not meet.
     #[error("the demo database is not one that may be filled")]
     DemoUnfit {
@@ -148,7 +149,6 @@ impl TargetError {
             Self::Database { .. } => "target::database".into(),
             Self::PasswordFile(_) => "target::password_file".into(),
             Self::Denied { .. } => "target::denied".into(),
-            Self::Identity { .. } => "identity::differs".into(),
             Self::NotEnrolled { .. } => "identity::not_enrolled".into(),
             Self::StateVersion { .. } => "target::state_version".into(),
             Self::Locked => "target::locked".into(),
@@ -159,6 +159,8 @@ impl TargetError {
             Self::StateLocked => "target::state_locked".into(),
             Self::Server { .. } => "target::server".into(),
             Self::Refused(refusal) => refusal.code().into(),
+            Self::Unfit { rule, .. } => format!("target::{rule}"),
+            Self::ReadOnly => "target::read_only".into(),
             Self::DemoUnfit { rule, .. } => format!("demo::{rule}"),
             Self::DemoUnproved { .. } => "demo::unproved".into(),
             Self::Protocol { .. } => "target::protocol".into(),
@@ -171,9 +173,9 @@ impl TargetError {
         let class = match self {
             Self::PasswordFile(_) => Class::Usage,
             Self::Refused(refusal) => return refusal.trouble(),
-            Self::Identity { .. }
-            | Self::NotEnrolled { .. }
+            Self::NotEnrolled { .. }
             | Self::StateVersion { .. }
+            | Self::Unfit { .. }
             | Self::DemoUnfit { .. } => Class::Refused,
             Self::Locked => Class::Locked,
             Self::Held { .. } | Self::TableLocked { .. } => Class::Held,
@@ -202,10 +204,6 @@ impl TargetError {
             Self::Denied { .. } => (
                 "the role lacks the right".into(),
                 "`bicuspid grants` prints the statements that give it".into(),
-            ),
-            Self::Identity { expected, found, .. } => (
-                format!("expected {expected}, found {found}"),
-                "if the database was moved or restored on purpose, look at it and enrol it with `bicuspid enroll`".into(),
             ),
             Self::NotEnrolled { .. } => (
                 "it holds no identity of Bicuspid".into(),
@@ -243,6 +241,12 @@ impl TargetError {
             }
             // Told by the guard itself, above.
             Self::Refused(_) => (String::new(), String::new()),
+            Self::Unfit { rule, detail } => (detail.clone(), unfit_hint(rule).into()),
+            Self::ReadOnly => (
+                "the server is a standby, or somebody set default_transaction_read_only for the role or the database"
+                    .into(),
+                "point the target to the primary server, or ask the administrator why it was set".into(),
+            ),
             Self::DemoUnfit { rule, detail } => (detail.clone(), demo_hint(rule).into()),
             Self::DemoUnproved { detail, .. } => {
                 ((*detail).to_owned(), "run it again; if it stays, please report it with the seed".into())
@@ -263,12 +267,28 @@ impl TargetError {
     }
 }
 
+/// What to do about an object that stands in the way of a copy.
+fn unfit_hint(rule: &str) -> &'static str {
+    match rule {
+        "not_a_table" => {
+            "move it to another schema; the tables of a copy are plain tables, which the first sync makes"
+        }
+        _ => {
+            "drop it, or hang it on a view or table of your own in another schema; views and indexes on the tables of \
+             a copy are no trouble"
+        }
+    }
+}
+
 /// What to do about an object that a generation must not meet.
 fn demo_hint(rule: &str) -> &'static str {
     match rule {
         "unaccounted_rows" => {
             "look where these rows come from; what is not synthetic belongs elsewhere, and what is can be dropped with \
              its table"
+        }
+        "publication" | "subscription" => {
+            "the demo database neither sends rows to others nor takes rows from them: drop it there"
         }
         "shape" => "drop the tables named above, or what stands in their place; the next run makes them anew",
         _ => "schema `raw` holds plain tables and views alone: drop the object, or move it to another schema",
@@ -294,6 +314,7 @@ pub(crate) fn of_driver(error: &tokio_postgres::Error, action: &str) -> TargetEr
         return TargetError::TableLocked { table: action };
     }
     match code.code() {
+        "25006" => TargetError::ReadOnly,
         "57P01" | "57P02" | "57P03" => TargetError::Lost,
         c if c.starts_with("08") => TargetError::Lost,
         c if c.starts_with("53") => TargetError::Full,

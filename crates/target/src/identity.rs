@@ -1,25 +1,15 @@
-//! Which database this is, by what the server itself says.
+//! Which database this is, by what the server itself says. Whether it is the right one is decided by the guard.
 
-use bicuspid_model::Environment;
+use bicuspid_guard::identity::{Reported, Wanted, judge_target};
+use bicuspid_model::{DatabaseName, Environment};
+
+pub use bicuspid_guard::Identity;
 
 use crate::error::{TargetError, of_driver};
 use crate::link::Link;
 
 /// The version of the state in schema `bicuspid`.
 pub(crate) const STATE_VERSION: i32 = 1;
-
-/// What tells one database from every other: nothing in it can be typed by mistake, all of it comes from the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The environment it was enrolled as.
-    pub environment: Environment,
-    /// Its name, as `current_database()` reports it.
-    pub database: String,
-    /// The identifier of the cluster, drawn when it was made (`pg_control_system()`).
-    pub system_identifier: String,
-    /// The oid of the database, which a restored copy does not share.
-    pub oid: u32,
-}
 
 /// What a connected server says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +21,17 @@ pub struct ServerFacts {
     /// Name of the database.
     pub database: String,
     /// Identifier of the cluster.
-    pub system_identifier: String,
+    pub system_identifier: u64,
     /// Oid of the database.
     pub oid: u32,
-    /// Account of the session.
+    /// Account that logged in.
     pub user: String,
+    /// Account whose rights count; another one than [`Self::user`] was assumed on the way.
+    pub current_user: String,
     /// Whether the account is a superuser.
     pub superuser: bool,
+    /// What else the account may do that no copy needs, in the server's words, such as `CREATEROLE`.
+    pub powers: Vec<String>,
     /// Whether the account may create schemas in the database.
     pub may_create: bool,
     /// Whether the connection is encrypted.
@@ -57,7 +51,7 @@ impl ServerFacts {
         Identity {
             environment,
             database: self.database.clone(),
-            system_identifier: self.system_identifier.clone(),
+            system_identifier: self.system_identifier,
             oid: self.oid,
         }
     }
@@ -65,46 +59,46 @@ impl ServerFacts {
 
 const FACTS: &str = "SELECT current_setting('server_version'), current_database()::text, d.oid, \
      (SELECT system_identifier::text FROM pg_control_system()), session_user::text, current_user::text, \
-     (SELECT rolsuper FROM pg_roles WHERE rolname = session_user), \
-     has_database_privilege(d.oid, 'CREATE') \
-     FROM pg_database d WHERE d.datname = current_database()";
+     r.rolsuper, has_database_privilege(d.oid, 'CREATE'), \
+     array_remove(ARRAY[CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END, CASE WHEN r.rolcreatedb THEN 'CREATEDB' END, \
+     CASE WHEN r.rolreplication THEN 'REPLICATION' END, CASE WHEN r.rolbypassrls THEN 'BYPASSRLS' END], NULL) \
+     || ARRAY(SELECT g.rolname::text FROM pg_roles g WHERE NOT r.rolsuper AND pg_has_role(r.oid, g.oid, 'MEMBER') \
+     AND g.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files', \
+     'pg_read_all_data', 'pg_write_all_data', 'pg_signal_backend') ORDER BY 1) \
+     FROM pg_database d CROSS JOIN pg_roles r WHERE d.datname = current_database() AND r.rolname = session_user";
 
 pub(crate) async fn facts(link: &Link) -> Result<ServerFacts, TargetError> {
     let row =
         link.client.query_one(FACTS, &[]).await.map_err(|e| of_driver(&e, "read the server's identity"))?;
     let unreadable = |_| TargetError::Protocol { what: "the server's identity" };
-    let (session, current): (String, String) =
-        (row.try_get(4).map_err(unreadable)?, row.try_get(5).map_err(unreadable)?);
-    let facts = ServerFacts {
+    let system_identifier: String = row.try_get(3).map_err(unreadable)?;
+    Ok(ServerFacts {
         version: row.try_get(0).map_err(unreadable)?,
         host: link.host().to_owned(),
         database: row.try_get(1).map_err(unreadable)?,
         oid: row.try_get(2).map_err(unreadable)?,
-        system_identifier: row.try_get(3).map_err(unreadable)?,
-        user: session.clone(),
-        superuser: row.try_get::<_, Option<bool>>(6).map_err(unreadable)?.unwrap_or(false),
+        system_identifier: number(&system_identifier)?,
+        user: row.try_get(4).map_err(unreadable)?,
+        current_user: row.try_get(5).map_err(unreadable)?,
+        superuser: row.try_get(6).map_err(unreadable)?,
         may_create: row.try_get(7).map_err(unreadable)?,
+        powers: row.try_get(8).map_err(unreadable)?,
         tls: link.is_tls(),
-    };
-    if session == current {
-        Ok(facts)
-    } else {
-        // A session that plays another role than it logged in as is not the account that was looked at.
-        Err(differs("account", &session, &current))
-    }
+    })
+}
+
+/// Whether one of the tables of schema `bicuspid` is there.
+pub(crate) async fn has_state_table(link: &Link, name: &str) -> Result<bool, TargetError> {
+    link.client
+        .query_one("SELECT to_regclass('bicuspid.' || quote_ident($1::text)) IS NOT NULL", &[&name])
+        .await
+        .and_then(|row| row.try_get(0))
+        .map_err(|e| of_driver(&e, "look for the state in schema bicuspid"))
 }
 
 /// The identity written in the database, `None` if there is none.
 pub(crate) async fn enrolled(link: &Link) -> Result<Option<Identity>, TargetError> {
-    let action = "read the identity";
-    let fault = |e: tokio_postgres::Error| of_driver(&e, action);
-    let exists: bool = link
-        .client
-        .query_one("SELECT to_regclass('bicuspid.identity') IS NOT NULL", &[])
-        .await
-        .and_then(|row| row.try_get(0))
-        .map_err(fault)?;
-    if !exists {
+    if !has_state_table(link, "identity").await? {
         return Ok(None);
     }
     let row = link
@@ -114,7 +108,7 @@ pub(crate) async fn enrolled(link: &Link) -> Result<Option<Identity>, TargetErro
             &[],
         )
         .await
-        .map_err(fault)?;
+        .map_err(|e| of_driver(&e, "read the identity"))?;
     let Some(row) = row else { return Ok(None) };
     let unreadable = || TargetError::Protocol { what: "the identity in the database" };
     let found: i32 = row.try_get(4).map_err(|_| unreadable())?;
@@ -123,41 +117,46 @@ pub(crate) async fn enrolled(link: &Link) -> Result<Option<Identity>, TargetErro
     }
     let environment: String = row.try_get(0).map_err(|_| unreadable())?;
     let oid: i64 = row.try_get(3).map_err(|_| unreadable())?;
+    let system_identifier: String = row.try_get(2).map_err(|_| unreadable())?;
     Ok(Some(Identity {
         environment: Environment::named(&environment).ok_or_else(unreadable)?,
         database: row.try_get(1).map_err(|_| unreadable())?,
-        system_identifier: row.try_get(2).map_err(|_| unreadable())?,
+        system_identifier: number(&system_identifier)?,
         oid: u32::try_from(oid).map_err(|_| unreadable())?,
     }))
 }
 
-/// Compares what is expected with what the database holds and with what the server says. Called before any write,
-/// and again inside every writing transaction.
-pub(crate) async fn prove(link: &Link, expected: &Identity) -> Result<(), TargetError> {
+/// What the server reports at this moment, with the marker that the database holds now.
+pub(crate) async fn reported(link: &Link) -> Result<Reported, TargetError> {
     let facts = facts(link).await?;
-    let found =
-        enrolled(link).await?.ok_or_else(|| TargetError::NotEnrolled { database: facts.database.clone() })?;
-    compare(expected, &found)?;
-    compare(expected, &facts.identity(expected.environment))
+    // With another's rights the marker may not be readable at all; the guard refuses before it asks for it.
+    let marker = if facts.user == facts.current_user { enrolled(link).await? } else { None };
+    Ok(Reported {
+        database: facts.database,
+        system_identifier: facts.system_identifier,
+        oid: facts.oid,
+        session_user: facts.user,
+        current_user: facts.current_user,
+        marker,
+    })
 }
 
-/// Compares two identities, fact by fact.
-pub(crate) fn compare(expected: &Identity, found: &Identity) -> Result<(), TargetError> {
-    if expected.environment != found.environment {
-        return Err(differs("environment", expected.environment.name(), found.environment.name()));
-    }
-    if expected.database != found.database {
-        return Err(differs("database name", &expected.database, &found.database));
-    }
-    if expected.system_identifier != found.system_identifier {
-        return Err(differs("cluster identifier", &expected.system_identifier, &found.system_identifier));
-    }
-    if expected.oid != found.oid {
-        return Err(differs("database oid", &expected.oid.to_string(), &found.oid.to_string()));
-    }
+/// Compares what is expected with what the database holds, with what the server says, and with the account that
+/// logged in. Called before any write, and again inside every writing transaction.
+pub(crate) async fn prove(link: &Link, expected: &Identity) -> Result<(), TargetError> {
+    let database = DatabaseName::new(expected.database.as_str())
+        .map_err(|_| TargetError::Protocol { what: "the name of the database" })?;
+    let wanted = Wanted {
+        environment: expected.environment,
+        database: &database,
+        user: link.user(),
+        known: Some(expected),
+        elsewhere: &[],
+    };
+    judge_target(&wanted, &reported(link).await?)?;
     Ok(())
 }
 
-fn differs(what: &str, expected: &str, found: &str) -> TargetError {
-    TargetError::Identity { what: what.into(), expected: expected.into(), found: found.into() }
+fn number(text: &str) -> Result<u64, TargetError> {
+    text.parse().map_err(|_| TargetError::Protocol { what: "the cluster identifier" })
 }

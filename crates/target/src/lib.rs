@@ -11,6 +11,7 @@ mod first_load;
 mod identity;
 mod link;
 mod state;
+mod surroundings;
 mod writer;
 
 pub use analytics::{Analytics, KeyRange, TargetColumn};
@@ -22,7 +23,9 @@ pub use demo::{
 pub use error::TargetError;
 pub use first_load::{FirstLoad, Intake};
 pub use identity::{Identity, ServerFacts};
-pub use state::{ChunkState, Converted, HeldState, ProofSettings, RunRecord, TableRecord, TableState};
+pub use state::{
+    AuditHead, ChunkState, Converted, HeldState, ProofSettings, RunRecord, TableRecord, TableState,
+};
 pub use writer::{
     Applied, Change, ChangedRange, FilledLoad, HeldBack, Publication, Scope, Staged, Staging, Writer,
 };

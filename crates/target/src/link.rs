@@ -17,6 +17,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{TargetError, of_driver};
+use crate::state::AuditHead;
 
 /// Seconds until a connection attempt is given up.
 const CONNECT_SECONDS_MAX: u64 = 10;
@@ -42,7 +43,10 @@ pub(crate) struct Link {
     pub(crate) client: Arc<Client>,
     driver: JoinHandle<()>,
     host: String,
+    user: String,
     tls: bool,
+    /// What is written with the record of a run.
+    anchor: Option<AuditHead>,
 }
 
 impl Drop for Link {
@@ -78,7 +82,8 @@ impl Link {
             let (client, connection) = config.connect(NoTls).await.map_err(|e| fault(&e))?;
             (client, drive(connection))
         };
-        let link = Self { client: Arc::new(client), driver, host, tls };
+        let user = endpoint.user.clone();
+        let link = Self { client: Arc::new(client), driver, host, user, tls, anchor: None };
         link.run(SESSION, "set the session up").await?;
         // Servers before version 14 have no such setting and those on Windows refuse it; they notice later.
         let _ = link.run(NOTICE, "set the session up").await;
@@ -88,6 +93,21 @@ impl Link {
     /// Host and port.
     pub(crate) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The account that was asked for.
+    pub(crate) fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The head of the audit log that is to be anchored with the record of a run.
+    pub(crate) const fn anchor(&self) -> Option<&AuditHead> {
+        self.anchor.as_ref()
+    }
+
+    /// Keeps the head of the audit log for the record of the run.
+    pub(crate) fn set_anchor(&mut self, head: AuditHead) {
+        self.anchor = Some(head);
     }
 
     /// Whether the connection is encrypted.

@@ -4,6 +4,7 @@ use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, TableNam
 use serde::{Deserialize, Serialize};
 
 use crate::error::{TargetError, of_driver};
+use crate::identity::has_state_table;
 use crate::link::Link;
 
 /// A chunk as it was published: the rows above the chunk before, up to and including `upper`.
@@ -98,6 +99,20 @@ pub struct RunRecord {
     pub outcome: String,
     /// Counts per table and the like; never values.
     pub record: serde_json::Value,
+}
+
+/// The head of a machine's audit log, kept in the database beside the record of a run: what was written to the log
+/// before it can no longer be changed there in silence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditHead {
+    /// Which machine and folder keeps the log, as a digest.
+    pub keeper: String,
+    /// Name of the log.
+    pub log: String,
+    /// Place of its last entry.
+    pub sequence: u64,
+    /// Hash of its last entry.
+    pub hash: String,
 }
 
 /// The key of the row hash and the type policy, fixed at enrolment.
@@ -348,8 +363,13 @@ pub(crate) async fn record_held(link: &Link, table: &TableName, held: &HeldState
     Ok(())
 }
 
+/// Writes the record of a run, the last act before its commit.
 pub(crate) async fn record_run(link: &Link, run: &RunRecord) -> Result<(), TargetError> {
-    let record = serde_json::to_string(&run.record).map_err(|_| unreadable())?;
+    let mut record = run.record.clone();
+    if let (Some(head), Some(fields)) = (link.anchor(), record.as_object_mut()) {
+        fields.insert("audit_head".to_owned(), serde_json::to_value(head).map_err(|_| unreadable())?);
+    }
+    let record = serde_json::to_string(&record).map_err(|_| unreadable())?;
     link.client
         .execute(
             "INSERT INTO bicuspid.run (run_id, started_at, finished_at, outcome, record) \
@@ -360,4 +380,25 @@ pub(crate) async fn record_run(link: &Link, run: &RunRecord) -> Result<(), Targe
         .await
         .map_err(|e| of_state(&e, "write the record of the run"))?;
     Ok(())
+}
+
+/// The heads of audit logs that were anchored with runs, oldest first.
+pub(crate) async fn audit_heads(link: &Link) -> Result<Vec<AuditHead>, TargetError> {
+    if !has_state_table(link, "run").await? {
+        return Ok(Vec::new());
+    }
+    let rows = link
+        .client
+        .query(
+            "SELECT (record -> 'audit_head')::text FROM bicuspid.run WHERE record ? 'audit_head' ORDER BY finished_at",
+            &[],
+        )
+        .await
+        .map_err(|e| of_driver(&e, "read the records of the runs"))?;
+    rows.iter()
+        .map(|row| {
+            let head: String = row.try_get(0).map_err(|_| unreadable())?;
+            serde_json::from_str(&head).map_err(|_| unreadable())
+        })
+        .collect()
 }

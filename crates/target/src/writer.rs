@@ -10,6 +10,7 @@ use crate::first_load::{FirstLoad, Intake, Loaded, read_back};
 use crate::identity::{self, Identity};
 use crate::link::Link;
 use crate::state::{self, HeldState, RunRecord, TableRecord};
+use crate::surroundings;
 
 /// First loads that are committed together at most.
 const GROUP_TABLES: u32 = 64;
@@ -341,6 +342,7 @@ impl Writer {
             "held".clone_into(&mut run.outcome);
         }
         state::record_run(self.link(), &run).await?;
+        surroundings::judge(self.link()).await?;
         self.commit().await?;
         Ok(applied)
     }

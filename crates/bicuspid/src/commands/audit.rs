@@ -1,19 +1,31 @@
-//! `bicuspid audit`: what was done where, by whom, and whether the record of it is whole.
+//! `bicuspid audit`: what was done where, by whom, whether the record of it is whole, and whether anything went to the
+//! wrong place.
+
+mod answer;
 
 use std::path::{Path, PathBuf};
 
-use bicuspid_ledger::{AuditLog, ChainVerdict, Database, Phase, Record, RunStore};
-use bicuspid_model::{Class, Side, Trouble};
+use answer::Answer;
+use bicuspid_guard::Identity;
+use bicuspid_ledger::{Anchor, AuditLog, Database, Phase, Record, RunStore};
+use bicuspid_model::{Class, Environment, Side, Trouble};
+use bicuspid_target::{Analytics, AuditHead, Demo};
 use serde_json::json;
 
+use super::ends;
 use crate::App;
 use crate::cli::OneOrAll;
-use crate::journal::{LOG, RUNS};
-use crate::printer::{Align, Printer, Table, counted, grouped};
+use crate::journal::{self, LOG, RUNS};
+use crate::known::KnownDatabases;
+use crate::printer::{Align, Printer, Table, counted, grouped, plain};
 use crate::report::{Ended, Report, Stop};
 use crate::settings::{Settings, StateDir};
 
-/// Show what was read and written where, and whether the hash-chained record of it is whole
+/// Show what was read and written where, whether the hash-chained record of it is whole, and whether anything went to the
+/// wrong place
+///
+/// Needs no server: the answer comes from the record on this machine, and so do the steps to take. --verify compares the
+/// record with what is kept of it elsewhere.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AuditArgs {
     /// Only say whether the chain is whole
@@ -24,17 +36,26 @@ pub(crate) struct AuditArgs {
     pub(crate) env: OneOrAll,
 }
 
-pub(crate) fn run(args: &AuditArgs, app: &App) -> Ended {
+pub(crate) async fn run(args: &AuditArgs, app: &App) -> Ended {
     let mut report = Report::new();
-    let mut shown: Vec<Record> = Vec::new();
+    let mut records: Vec<Record> = Vec::new();
+    let mut known: Vec<Identity> = Vec::new();
     let mut logs = Vec::new();
-    let folders = folders(args, app, &mut report)?;
-    for folder in folders {
-        // An environment that was never used has no log.
-        if !folder.join(LOG).exists() {
+    let settings = settings(args, app, &mut report);
+    for folder in folders(&settings, app)? {
+        // An environment that was never used has no log; one whose log is gone has the records of its runs.
+        if !AuditLog::is_known(&folder.join(LOG)) && !folder.join(RUNS).is_dir() {
             continue;
         }
-        let verdict = read(&folder)?;
+        let mut anchors = own_anchors(&folder)?;
+        if args.verify {
+            let keeper = journal::keeper(&folder, &app.process);
+            for settings in settings.iter().filter(|settings| settings.state_dir.path() == folder) {
+                anchors.extend(anchors_of_target(settings, &folder, &keeper, app).await?);
+            }
+        }
+        known.extend(KnownDatabases::read(&StateDir::locate(Some(&folder))?)?.all());
+        let verdict = AuditLog::verify(&folder.join(LOG), &anchors)?;
         for fault in &verdict.faults {
             report.add(damaged(&folder, &fault.to_string(), fault.kind.code()));
         }
@@ -49,28 +70,40 @@ pub(crate) fn run(args: &AuditArgs, app: &App) -> Ended {
             "entries": entries,
             "whole": verdict.is_whole(),
             "head": verdict.head(),
+            "anchors": anchors.len(),
             "faults": verdict.faults.iter().map(|f| json!({ "line": f.line, "code": f.kind.code() })).collect::<Vec<_>>(),
         }));
-        shown.extend(verdict.records);
+        records.extend(verdict.records);
     }
-    shown.retain(|record| args.env == OneOrAll::All || record.environment == args.env.name());
+    let is_whole = report.troubles().iter().all(|trouble| !trouble.code.starts_with("audit::"));
     let report = report.with("logs", logs);
     if args.verify {
         return Ok(report);
     }
-    show(app.printer, &shown);
-    Ok(report.with("entries", &shown))
+    // The answer is about everything that was done from here; the list may be about one environment.
+    let answer = answer::answer(&records, &known, is_whole);
+    records.retain(|record| args.env == OneOrAll::All || record.environment == args.env.name());
+    show(app.printer, &records);
+    tell(app.printer, &answer);
+    Ok(report.with("entries", &records).with("answer", &answer))
 }
 
-/// The state folders of the environments that are meant, each once.
-fn folders(args: &AuditArgs, app: &App, report: &mut Report) -> Result<Vec<PathBuf>, Stop> {
-    let mut folders: Vec<PathBuf> = Vec::new();
+/// The settings of the environments that are meant, as far as they can be read.
+fn settings(args: &AuditArgs, app: &App, report: &mut Report) -> Vec<Settings> {
+    let mut list = Vec::new();
     for environment in args.env.environments() {
         match Settings::load(*environment, &app.globals, &app.process) {
-            Ok(settings) => folders.push(settings.state_dir.path().to_owned()),
+            Ok(settings) => list.push(settings),
             Err(error) => report.add(error.trouble()),
         }
     }
+    list
+}
+
+/// Their state folders, each once.
+fn folders(settings: &[Settings], app: &App) -> Result<Vec<PathBuf>, Stop> {
+    let mut folders: Vec<PathBuf> =
+        settings.iter().map(|settings| settings.state_dir.path().to_owned()).collect();
     if folders.is_empty() {
         folders.push(StateDir::locate(app.globals.state_dir.as_deref())?.path().to_owned());
     }
@@ -79,15 +112,59 @@ fn folders(args: &AuditArgs, app: &App, report: &mut Report) -> Result<Vec<PathB
     Ok(folders)
 }
 
-/// Reads a log and compares it with the heads that run records keep.
-fn read(folder: &Path) -> Result<ChainVerdict, Stop> {
-    let anchors = if folder.join(RUNS).is_dir() {
-        let (runs, _) = RunStore::open(folder.join(RUNS))?.list()?;
-        runs.into_iter().filter_map(|run| run.audit_head).collect()
-    } else {
-        Vec::new()
+/// The heads that the run records of a folder keep.
+fn own_anchors(folder: &Path) -> Result<Vec<Anchor>, Stop> {
+    if !folder.join(RUNS).is_dir() {
+        return Ok(Vec::new());
+    }
+    let (runs, _) = RunStore::open(folder.join(RUNS))?.list()?;
+    Ok(runs.into_iter().filter_map(|run| run.audit_head).collect())
+}
+
+/// The heads of this folder's log that a target keeps, committed there with each run. A target that cannot be asked is
+/// told of, and vouches for nothing.
+async fn anchors_of_target(
+    settings: &Settings,
+    folder: &Path,
+    keeper: &str,
+    app: &App,
+) -> Result<Vec<Anchor>, Stop> {
+    let environment = settings.environment;
+    if settings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let heads = async {
+        let at = settings.target()?;
+        let known = KnownDatabases::read(&settings.state_dir)?;
+        if environment == Environment::Demo {
+            let demo = Demo::connect(&ends::demo_endpoint(&at)).await?;
+            demo.judge(&at.user, known.find(environment, &at).as_ref()).await?;
+            return Ok(demo.audit_heads().await?);
+        }
+        let look = Analytics::connect(&at).await?;
+        known.judge(environment, &at, &look).await?;
+        Ok::<_, Stop>(look.audit_heads().await?)
     };
-    Ok(AuditLog::verify(&folder.join(LOG), &anchors)?)
+    let heads = match heads.await {
+        Ok(heads) => heads,
+        Err(Stop(stopped)) => {
+            for trouble in stopped.troubles() {
+                Printer::note(&format!(
+                    "The log was not compared with the {environment} database: {}",
+                    plain(&trouble.what)
+                ));
+            }
+            return Ok(Vec::new());
+        }
+    };
+    let log = AuditLog::verify(&folder.join(LOG), &[])?.head().map(|head| head.log);
+    // Other machines anchor their own logs there.
+    let ours = heads.into_iter().filter(|head| head.keeper == keeper || log.as_ref() == Some(&head.log));
+    let ours: Vec<Anchor> =
+        ours.map(|AuditHead { log, sequence, hash, .. }| Anchor { log, sequence, hash }).collect();
+    let count = u64::try_from(ours.len()).unwrap_or(u64::MAX);
+    app.printer.data(&format!("compared with {} in the {environment} database", counted(count, "head")));
+    Ok(ours)
 }
 
 fn show(printer: Printer, records: &[Record]) {
@@ -129,25 +206,58 @@ fn show(printer: Printer, records: &[Record]) {
         return;
     }
     printer.data(&table.to_string());
-    let mut written: Vec<String> = records
-        .iter()
-        .filter(|record| record.phase == Phase::Result && record.action != "verify")
-        .filter_map(|record| {
-            let target = record.target.as_ref()?;
-            Some(format!("{}: {}, cluster {}", record.environment, place(target), target.system_identifier?))
-        })
-        .collect();
-    written.sort();
-    written.dedup();
-    if !written.is_empty() {
-        printer.data("");
-        printer.data("Every database that these runs wrote to:");
-        for line in written {
-            printer.data(&format!("  {line}"));
+}
+
+/// The question of an emergency and its answer.
+fn tell(printer: Printer, answer: &Answer) {
+    printer.data("");
+    printer.data("Did anything go to the wrong place?");
+    let count = u64::try_from(answer.databases.len()).unwrap_or(u64::MAX);
+    printer.data(&match answer.wrong_place {
+        "no" if count == 0 => "No: nothing was written from here.".to_owned(),
+        "no" if count == 1 => {
+            "No: one database was written, and it is the one that is enrolled for its environment.".to_owned()
         }
-        printer.data(
-            "If one of them is not yours to write: stop, change its password, and look at schema raw there.",
-        );
+        "no" => {
+            format!("No: {count} databases were written, each the one that is enrolled for its environment.")
+        }
+        "damaged" => "THE RECORD IS DAMAGED and cannot acquit anybody; what it says:".to_owned(),
+        _ => "PERHAPS: look at each database below that is not the enrolled one.".to_owned(),
+    });
+    for written in &answer.databases {
+        printer.data(&plain(&format!(
+            "  {}: {} at {}, cluster {}, oid {}: {}",
+            written.environment,
+            written.database,
+            written.place,
+            written.system_identifier,
+            written.oid,
+            written.standing.words()
+        )));
+        let time = |at: &str| at.get(..19).unwrap_or(at).replace('T', " ");
+        printer.data(&format!(
+            "    {}, {} written, from {} to {} UTC",
+            counted(written.runs, "run"),
+            counted(written.rows_written, "row"),
+            time(&written.first_at),
+            time(&written.last_at)
+        ));
+    }
+    if answer.refused > 0 {
+        printer.data(&format!(
+            "  {} refused and wrote nothing",
+            if answer.refused == 1 {
+                "1 run was".to_owned()
+            } else {
+                format!("{} runs were", answer.refused)
+            }
+        ));
+    }
+    if !answer.steps.is_empty() {
+        printer.data("What to do now:");
+        for (step, number) in answer.steps.iter().zip(1..) {
+            printer.data(&format!("  {number}. {step}"));
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::ends;
 use crate::App;
 use crate::banner;
 use crate::cli::OneOrAll;
-use crate::known::{self, KnownDatabases};
+use crate::known::KnownDatabases;
 use crate::printer::{Printer, counted, plain};
 use crate::report::{Ended, Report, Stop};
 use crate::settings::Settings;
@@ -195,9 +195,13 @@ impl Found<'_> {
                 return Ok(());
             }
         };
-        let known = KnownDatabases::read(&settings.state_dir)?.find(settings.environment, at);
-        let standing = known::judge(settings.environment, at, &look, known.as_ref()).await;
+        let known = KnownDatabases::read(&settings.state_dir)?;
+        let standing = known.judge(settings.environment, at, &look).await;
+        let is_ours = matches!(standing, Ok(Standing::Known | Standing::NewHere));
         self.database(settings, at, look.facts(), standing);
+        if is_ours {
+            self.surroundings(settings, &look).await;
+        }
         Ok(())
     }
 
@@ -231,6 +235,30 @@ impl Found<'_> {
         Ok(())
     }
 
+    /// Tells of what hangs on the tables of the copy.
+    async fn surroundings(&mut self, settings: &Settings, look: &Analytics) {
+        let looked = async {
+            look.inspect().await?;
+            look.publications().await
+        };
+        match looked.await {
+            Ok(publications) if publications.is_empty() => {
+                let detail = "nothing hangs on the tables that could take rows elsewhere".to_owned();
+                self.tell("objects", Side::Target, Verdict::Ok, detail, "");
+            }
+            Ok(publications) => {
+                let detail =
+                    format!("rows may be sent to other servers: publication {}", publications.join(", "));
+                let remedy = "make sure that whoever subscribes may see patient data";
+                self.tell("objects", Side::Target, Verdict::Warn, detail, remedy);
+            }
+            Err(error) => {
+                let trouble = ends::in_environment(error.trouble(), settings);
+                self.refuse("objects", Side::Target, trouble);
+            }
+        }
+    }
+
     /// Tells of a PostgreSQL database: the connection, its protection, the account, and whether it is known.
     fn database(
         &mut self,
@@ -246,6 +274,10 @@ impl Found<'_> {
         let is_new = matches!(standing, Ok(Standing::New));
         if facts.superuser {
             let detail = "the account is a superuser: no right of the server holds it back".to_owned();
+            let remedy = format!("`bicuspid grants --env {environment}` prints a lesser one");
+            self.tell("privileges", side, Verdict::Warn, detail, &remedy);
+        } else if !facts.powers.is_empty() {
+            let detail = format!("the account may do what no copy needs: {}", facts.powers.join(", "));
             let remedy = format!("`bicuspid grants --env {environment}` prints a lesser one");
             self.tell("privileges", side, Verdict::Warn, detail, &remedy);
         } else if is_new && !facts.may_create {

@@ -3,15 +3,15 @@
 use bicuspid_guard::consent::Action;
 use bicuspid_guard::identity::{self, Identity, Standing};
 use bicuspid_model::{Endpoint, Environment, FingerprintKey};
-use bicuspid_target::Analytics;
+use bicuspid_target::{Analytics, Demo, ServerFacts};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;
 
 use super::ends;
 use crate::App;
-use crate::cli::{Copied, VERSION};
+use crate::cli::{Any, VERSION};
 use crate::journal::Journal;
-use crate::known::{self, KnownDatabases};
+use crate::known::KnownDatabases;
 use crate::printer::Printer;
 use crate::report::{Ended, Report, Stop, fault};
 use crate::run_id::RunId;
@@ -20,13 +20,14 @@ use crate::{banner, consent};
 
 /// Write the identity row into the target database and remember it here
 ///
-/// The first sync offers the same. Afterwards no other database can be written in its place: not one of the same name
-/// on another server, not a restored copy, not one behind a swapped tunnel.
+/// The first sync and the first generate offer the same. Afterwards no other database can be written in its place: not
+/// one of the same name on another server, not a restored copy, not one behind a swapped tunnel. Where a database was
+/// replaced on purpose, this is how a person says so.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EnrollArgs {
     /// Environment
     #[arg(long)]
-    pub(crate) env: Copied,
+    pub(crate) env: Any,
     /// Name of the database, as consent without a terminal
     #[arg(long, value_name = "DBNAME")]
     pub(crate) confirm: Option<String>,
@@ -39,43 +40,88 @@ pub(crate) async fn run(args: &EnrollArgs, app: &App) -> Ended {
     journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)))
 }
 
+/// A connected database that may be enrolled.
+enum Candidate {
+    Copy(Analytics),
+    Demo(Demo),
+}
+
+impl Candidate {
+    async fn connect(environment: Environment, at: &Endpoint) -> Result<Self, Stop> {
+        Ok(match environment {
+            Environment::Demo => Self::Demo(Demo::connect(&ends::demo_endpoint(at)).await?),
+            Environment::Clinic | Environment::Test => Self::Copy(Analytics::connect(at).await?),
+        })
+    }
+
+    const fn facts(&self) -> &ServerFacts {
+        match self {
+            Self::Copy(look) => look.facts(),
+            Self::Demo(demo) => demo.facts(),
+        }
+    }
+
+    /// Judges the database without what is remembered of this place: this command is how a person says that it has
+    /// changed. The marker has its say, and so has what is in the demo.
+    async fn judge(
+        &self,
+        environment: Environment,
+        at: &Endpoint,
+        known: &KnownDatabases,
+    ) -> Result<Standing, Stop> {
+        match self {
+            Self::Copy(look) => known.judge_anew(environment, at, look).await,
+            Self::Demo(demo) => {
+                let standing = demo.judge(&at.user, None).await?;
+                demo.inspect(&ends::demo_tables()).await?;
+                Ok(standing)
+            }
+        }
+    }
+
+    async fn enrol(&self, settings: &Settings, at: &Endpoint) -> Result<Identity, Stop> {
+        match self {
+            Self::Copy(look) => enrol(settings, look).await,
+            Self::Demo(demo) => {
+                Ok(demo.enrol(&ends::demo_tables(), &at.user, &random_key()?, VERSION).await?)
+            }
+        }
+    }
+}
+
 async fn enroll(args: &EnrollArgs, app: &App, settings: &Settings, journal: &mut Journal) -> Ended {
     let environment = settings.environment;
-    let (source, target) = settings.both()?;
-    journal.target(&target);
-    identity::distinct(&source, &target)?;
+    let at = if environment == Environment::Demo {
+        settings.target()?
+    } else {
+        let (source, target) = settings.both()?;
+        identity::distinct(&source, &target)?;
+        target
+    };
+    journal.target(&at);
     banner::environment(settings);
-    let look = Analytics::connect(&target).await?;
-    banner::target(look.facts());
-    journal.found(look.facts());
+    let candidate = Candidate::connect(environment, &at).await?;
+    let facts = candidate.facts();
+    banner::target(facts);
+    journal.found(facts);
     let mut known = KnownDatabases::read(&settings.state_dir)?;
-    let remembered = known.find(environment, &target);
-    let actual = known::actual(environment, &look)?;
-    // What is remembered has no say here: this command is how a person says that it has changed. The marker has.
-    let standing = known::judge(environment, &target, &look, None).await.map_err(|stop| {
-        Stop(Box::new(stop.0.map_troubles(|mut trouble| {
-            if trouble.code.starts_with("identity::") {
-                "it is a copy of another database, or was enrolled for another environment; if that is meant, an \
-                 administrator drops schema bicuspid in it first"
-                    .clone_into(&mut trouble.hint);
-            }
-            trouble
-        })))
-    })?;
-    let replaces = remembered.as_ref().is_some_and(|old| *old != actual);
+    let actual = facts.identity(environment);
+    let standing = candidate.judge(environment, &at, &known).await.map_err(foreign)?;
+    let replaces = known.find(environment, &at).is_some_and(|old| old != actual);
     if standing != Standing::New && !replaces {
-        known.remember(&settings.state_dir, &target, &actual)?;
-        app.printer.data(&format!("database {} is enrolled as {environment} already", look.facts().database));
+        known.remember(&settings.state_dir, &at, &actual)?;
+        app.printer.data(&format!("database {} is enrolled as {environment} already", facts.database));
         return Ok(told(Report::new(), &actual, false));
     }
     let mut actions = vec![Action::Enroll];
     if replaces {
-        Printer::note("  another database was known at this place before; it will be forgotten");
-        actions.push(Action::Adoption);
+        Printer::note("  another database was known in this place before; it will be forgotten");
+        actions.push(Action::Replace);
     }
-    consent::obtain(settings, &actions, &look.facts().database, args.confirm.as_deref()).await?;
+    consent::obtain(settings, &actions, &facts.database, args.confirm.as_deref()).await?;
     journal.intend()?;
-    let identity = make_known(settings, &look, &target, &mut known).await?;
+    let identity = candidate.enrol(settings, &at).await?;
+    known.remember(&settings.state_dir, &at, &identity)?;
     app.printer.data(&format!("database {} is enrolled as {environment}", identity.database));
     Ok(told(Report::new(), &identity, true))
 }
@@ -87,13 +133,32 @@ pub(crate) async fn make_known(
     at: &Endpoint,
     known: &mut KnownDatabases,
 ) -> Result<Identity, Stop> {
-    let mut key = [0_u8; 16];
-    SystemRandom::new().fill(&mut key).map_err(|_| Stop::from(fault("the system gave no random bytes")))?;
-    let policy = settings.config.type_policy.name();
-    look.enrol(settings.environment, FingerprintKey::new(key), policy, VERSION).await?;
-    let identity = known::actual(settings.environment, look)?;
+    let identity = enrol(settings, look).await?;
     known.remember(&settings.state_dir, at, &identity)?;
     Ok(identity)
+}
+
+async fn enrol(settings: &Settings, look: &Analytics) -> Result<Identity, Stop> {
+    let policy = settings.config.type_policy.name();
+    Ok(look.enrol(settings.environment, random_key()?, policy, VERSION).await?)
+}
+
+fn random_key() -> Result<FingerprintKey, Stop> {
+    let mut key = [0_u8; 16];
+    SystemRandom::new().fill(&mut key).map_err(|_| Stop::from(fault("the system gave no random bytes")))?;
+    Ok(FingerprintKey::new(key))
+}
+
+/// Running this very command again would not help.
+fn foreign(stop: Stop) -> Stop {
+    Stop(Box::new(stop.0.map_troubles(|mut trouble| {
+        if trouble.code.starts_with("identity::") {
+            "it is a copy of another database, or belongs to another environment; look at it first. If it is meant all \
+             the same, an administrator drops schema bicuspid in it, or another environment is to give it up"
+                .clone_into(&mut trouble.hint);
+        }
+        trouble
+    })))
 }
 
 fn told(report: Report, identity: &Identity, written: bool) -> Report {

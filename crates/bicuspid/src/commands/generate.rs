@@ -234,10 +234,9 @@ async fn planned(args: &GenerateArgs, settings: &Settings) -> Result<Plan, Stop>
     banner::environment(settings);
     announce(&practice);
     let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, &at);
-    // The name that the settings carry is left behind: the demo's role knows its own.
     let endpoint = ends::demo_endpoint(&at);
     let plan = bicuspid_generate::plan(GenerateSettings { practice, endpoint, known }).await?;
-    banner::target(plan.facts());
+    banner::demo(&at.host, plan.facts());
     let rows = plan.state().rows();
     if rows > 0 {
         Printer::note(&format!("  {} of an earlier generation will be replaced", counted(rows, "row")));
@@ -265,10 +264,10 @@ async fn generate(
 ) -> Ended {
     let at = settings.target()?;
     journal.target(&at);
-    let plan = planned(args, settings).await?;
+    let mut plan = planned(args, settings).await?;
     journal.found(plan.facts());
     consent::obtain_for_demo(settings, &plan.facts().database, args.yes).await?;
-    journal.intend()?;
+    plan.anchor(journal.intend()?);
     let mut key = [0_u8; 16];
     SystemRandom::new().fill(&mut key).map_err(|_| Stop::from(fault("the system gave no random bytes")))?;
     let info = RunInfo {

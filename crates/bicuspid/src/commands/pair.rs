@@ -6,7 +6,7 @@ use bicuspid_target::Analytics;
 
 use crate::banner;
 use crate::journal::Journal;
-use crate::known::{self, KnownDatabases};
+use crate::known::KnownDatabases;
 use crate::report::Stop;
 use crate::settings::Settings;
 
@@ -31,8 +31,7 @@ impl Pair {
         banner::target(look.facts());
         journal.found(look.facts());
         let known = KnownDatabases::read(&settings.state_dir)?;
-        let remembered = known.find(settings.environment, &target_at);
-        let standing = known::judge(settings.environment, &target_at, &look, remembered.as_ref()).await?;
+        let standing = known.judge(settings.environment, &target_at, &look).await?;
         Ok(Self { source_at, target_at, look, known, standing })
     }
 }

@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use super::ends;
 use crate::App;
 use crate::cli::OneOrAll;
-use crate::known::{self, KnownDatabases};
+use crate::known::KnownDatabases;
 use crate::printer::{Align, Printer, Table, counted, grouped};
 use crate::report::{Ended, Report, Stop};
 use crate::settings::Settings;
@@ -88,8 +88,8 @@ async fn tables(settings: &Settings) -> Result<Vec<Shown>, Stop> {
     let at = settings.target()?;
     let look = Analytics::connect(&at).await?;
     banner::target(look.facts());
-    let known = KnownDatabases::read(&settings.state_dir)?.find(settings.environment, &at);
-    known::judge(settings.environment, &at, &look, known.as_ref()).await?;
+    let known = KnownDatabases::read(&settings.state_dir)?;
+    known.judge(settings.environment, &at, &look).await?;
     if look.enrolled().await?.is_none() {
         Printer::note("  the database is not enrolled: nothing was copied into it yet");
         return Ok(Vec::new());

@@ -4,7 +4,6 @@ use bicuspid_guard::consent::Action;
 use bicuspid_guard::identity::Standing;
 use bicuspid_model::{Class, Environment, Side, Trouble};
 use bicuspid_sync::{RunInfo, SyncReport, TableOutcome, TableReport};
-use bicuspid_target::Identity;
 
 use super::pair::Pair;
 use super::{ends, enroll};
@@ -56,7 +55,7 @@ pub(crate) async fn run(args: &SyncArgs, app: &App) -> Ended {
 
 async fn sync(args: &SyncArgs, app: &App, settings: &Settings, run: &RunId, journal: &mut Journal) -> Ended {
     let environment = settings.environment;
-    let Pair { source_at, target_at, look, mut known, standing } = Pair::open(settings, journal).await?;
+    let Pair { source_at, target_at, mut look, mut known, standing } = Pair::open(settings, journal).await?;
     let actions = actions(args, standing);
     consent::obtain(settings, &actions, &look.facts().database, args.confirm.as_deref()).await?;
 
@@ -66,9 +65,9 @@ async fn sync(args: &SyncArgs, app: &App, settings: &Settings, run: &RunId, jour
     told.full = args.full;
     told.atomic = args.atomic;
     told.accept_shrink = args.accept_shrink.iter().cloned().collect();
-    journal.intend()?;
+    look.anchor(journal.intend()?);
     let identity = enroll::make_known(settings, &look, &target_at, &mut known).await?;
-    let writer = look.into_writer(expected(&identity)).await?;
+    let writer = look.into_writer(identity).await?;
     let info = RunInfo { run_id: run.text.clone(), started_at: clock::rfc3339(run.began) };
     let progress = Progress::new(app.printer, Act::Copy);
     let synced = bicuspid_sync::sync(source, writer, &told, &info, &|event| progress.hear(event)).await;
@@ -98,16 +97,6 @@ fn actions(args: &SyncArgs, standing: Standing) -> Vec<Action> {
         actions.push(Action::Shrink);
     }
     actions
-}
-
-/// The identity that the writer proves again inside its transactions.
-pub(super) fn expected(identity: &bicuspid_guard::Identity) -> Identity {
-    Identity {
-        environment: identity.environment,
-        database: identity.database.clone(),
-        system_identifier: identity.system_identifier.to_string(),
-        oid: identity.oid,
-    }
 }
 
 fn ended(synced: SyncReport) -> Report {

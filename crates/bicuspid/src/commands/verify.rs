@@ -7,11 +7,10 @@ use bicuspid_sync::{RunInfo, TableReport, VerifiedTable, VerifyReport};
 use bicuspid_target::TargetError;
 
 use super::pair::Pair;
-use super::{ends, sync};
+use super::ends;
 use crate::App;
 use crate::cli::{Copied, PaceArg};
 use crate::journal::Journal;
-use crate::known;
 use crate::printer::{Align, Printer, Table, counted, grouped, seconds};
 use crate::progress::{Act, Progress};
 use crate::report::{DIFFERENCES, Ended, Report, Stop};
@@ -56,7 +55,7 @@ async fn verify(
     journal: &mut Journal,
     run: &RunId,
 ) -> Ended {
-    let pair = Pair::open(settings, journal).await?;
+    let mut pair = Pair::open(settings, journal).await?;
     if pair.standing == Standing::New {
         return Err(TargetError::NotEnrolled { database: pair.look.facts().database.clone() }.into());
     }
@@ -64,7 +63,7 @@ async fn verify(
         let database = &pair.look.facts().database;
         consent::obtain(settings, &[Action::Repair], database, args.confirm.as_deref()).await?;
     }
-    journal.intend()?;
+    pair.look.anchor(journal.intend()?);
     let proof = prove(args, app, settings, &pair, args.tables.as_deref()).await?;
     show(app.printer, &proof);
     let differing: Vec<String> = differing(&proof).map(|table| table.name.clone()).collect();
@@ -110,8 +109,8 @@ async fn repair(
     let source = ends::open_source(&pair.source_at, settings, args.pace.into()).await?;
     let mut told = ends::sync_settings(settings, Some(differing), args.pace.into());
     told.full = true;
-    let identity = known::actual(settings.environment, &pair.look)?;
-    let writer = pair.look.into_writer(sync::expected(&identity)).await?;
+    let identity = pair.look.facts().identity(settings.environment);
+    let writer = pair.look.into_writer(identity).await?;
     let info = RunInfo { run_id: run.text.clone(), started_at: clock::rfc3339(run.began) };
     let progress = Progress::new(app.printer, Act::Copy);
     let synced = bicuspid_sync::sync(source, writer, &told, &info, &|event| progress.hear(event)).await;

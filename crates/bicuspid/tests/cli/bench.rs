@@ -232,7 +232,7 @@ impl Bench {
             (r"MariaDB [0-9][^ ]*", "MariaDB [version]"),
             (r"PostgreSQL [0-9][0-9.]*( \([^)]*\))?", "PostgreSQL [version]"),
             (r"(cluster|cluster identifier: expected|found) \d{10,}", "$1 [cluster]"),
-            (r"(oid: expected|found) \d+", "$1 [oid]"),
+            (r"(oid: expected|oid|found) \d+", "$1 [oid]"),
             (r"tester( \(uid \d+\))? on \S+", "tester on [machine]"),
         ] {
             settings.add_filter(pattern, shown);

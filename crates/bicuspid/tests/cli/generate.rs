@@ -76,10 +76,16 @@ fn it_asks_and_says_where_its_settings_come_from() {
     assert!(demo.is_untouched());
     let done = bench.run(&[&GENERATE[..], &["--yes"]].concat());
     assert_eq!(done.code, 0, "{}", done.stderr);
+    let Host::Tcp { port, .. } = &demo.database.endpoint.host else { panic!() };
+    let user = &demo.database.endpoint.user;
+    let cluster = demo.cell("SELECT system_identifier FROM pg_control_system()").unwrap();
+    let oid = demo.cell("SELECT oid FROM pg_database WHERE datname = current_database()").unwrap();
     for told in [
         "Loading configuration from .env_demo",
         "Environment demo: fake patients only",
-        "database opendental_demo",
+        "Target database: opendental_demo\n",
+        &format!("  host 127.0.0.1, port {port}, user {user}\n"),
+        &format!(", cluster {cluster}, database oid {oid}\n"),
     ] {
         assert!(done.stderr.contains(told), "{}", done.stderr);
     }

@@ -13,6 +13,7 @@ mod files;
 mod generate;
 mod guard;
 mod interrupt;
+mod known;
 mod offline;
 mod refusals;
 mod runs;

@@ -72,6 +72,19 @@ fn what_does_not_belong_into_raw_is_refused_and_passes_once_it_is_gone() {
             "fee",
         ),
         (
+            "CREATE PUBLICATION everything FOR ALL TABLES",
+            "DROP PUBLICATION everything",
+            "demo::publication",
+            "everything",
+        ),
+        (
+            "CREATE SUBSCRIPTION real_rows CONNECTION 'host=clinic.invalid' PUBLICATION copy \
+             WITH (connect = false, slot_name = NONE)",
+            "DROP SUBSCRIPTION real_rows",
+            "demo::subscription",
+            "real_rows",
+        ),
+        (
             "INSERT INTO raw.notes VALUES ('a real name')",
             "DELETE FROM raw.notes",
             "demo::unaccounted_rows",

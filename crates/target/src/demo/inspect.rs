@@ -73,6 +73,11 @@ WHERE k.contype = 'f' AND ours.nspname = 'raw'
 UNION ALL
 SELECT 'check_constraint', name FROM ours JOIN pg_constraint k ON ours.oid = k.conrelid
 WHERE k.contype = 'c' AND ours.nspname = 'raw'
+UNION ALL
+SELECT 'publication', pubname::text FROM pg_publication
+UNION ALL
+SELECT 'subscription', subname::text FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+WHERE d.datname = current_database()
 ORDER BY 1, 2";
 
 const RELATIONS: &str = "SELECT c.relname::text, c.relkind::text, has_table_privilege(c.oid, 'SELECT') FROM pg_class c \
@@ -135,6 +140,8 @@ async fn refuse_findings(link: &Link) -> Result<(), TargetError> {
         Some("trigger") => "trigger",
         Some("rule") => "rule",
         Some("foreign_key") => "foreign_key",
+        Some("publication") => "publication",
+        Some("subscription") => "subscription",
         _ => "unexpected_object",
     };
     told.dedup();
@@ -279,8 +286,8 @@ pub(super) async fn fingerprint(
     Ok(found)
 }
 
-/// `raw.table` for a message; the name comes from the server and may hold anything.
-fn shown(name: &str) -> String {
+/// A name for a message; it comes from the server and may hold anything.
+pub(crate) fn shown(name: &str) -> String {
     format!("`{}`", name.escape_debug())
 }
 

@@ -6,15 +6,16 @@ use bicuspid_model::fingerprint::ALGORITHM;
 use bicuspid_model::{Date, Environment, Fingerprint, FingerprintKey, Table};
 use serde::{Deserialize, Serialize};
 
+use crate::ddl;
 use crate::error::{TargetError, of_driver};
-use crate::identity::{STATE_VERSION, ServerFacts};
+use crate::identity::{STATE_VERSION, ServerFacts, has_state_table};
 use crate::link::Link;
 
 /// The type policy of generated tables, as it is recorded.
 const TYPE_POLICY: &str = "dbt";
 
 /// The ledger's table. Rows are only ever added.
-pub(super) const LEDGER: &str = "
+const LEDGER: &str = "
 CREATE TABLE IF NOT EXISTS bicuspid.generation (
     ordinal bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id text NOT NULL UNIQUE,
@@ -113,13 +114,7 @@ fn stored(count: u64) -> Result<i64, TargetError> {
 /// The last generation, `None` before the first.
 pub(super) async fn latest(link: &Link) -> Result<Option<Generation>, TargetError> {
     let fault = |e: tokio_postgres::Error| of_driver(&e, "read the generation ledger");
-    let exists: bool = link
-        .client
-        .query_one("SELECT to_regclass('bicuspid.generation') IS NOT NULL", &[])
-        .await
-        .and_then(|row| row.try_get(0))
-        .map_err(fault)?;
-    if !exists {
+    if !has_state_table(link, "generation").await? {
         return Ok(None);
     }
     let row = link
@@ -174,13 +169,21 @@ pub(super) async fn append(link: &Link, generation: &Generation) -> Result<(), T
     Ok(())
 }
 
-/// Writes the marker and the proof settings of a database that has none. Those that are there stay as they are.
+/// Makes the state's tables, and writes the marker and the proof settings of a database that has none. Those that are
+/// there stay as they are.
 pub(super) async fn enrol(
     link: &Link,
     facts: &ServerFacts,
     key: &FingerprintKey,
     tool_version: &str,
 ) -> Result<(), TargetError> {
+    for (sql, action) in [
+        (ddl::STATE_SCHEMA, "make schema bicuspid (CREATE on the database is needed)"),
+        (ddl::RAW_SCHEMA, "make schema raw (CREATE on the database is needed)"),
+        (LEDGER, "make the generation ledger"),
+    ] {
+        link.run(sql, action).await?;
+    }
     let fault = |e: tokio_postgres::Error| of_driver(&e, "enrol the demo database");
     link.client
         .execute(
@@ -189,7 +192,7 @@ pub(super) async fn enrol(
             &[
                 &Environment::Demo.name(),
                 &facts.database,
-                &facts.system_identifier,
+                &facts.system_identifier.to_string(),
                 &i64::from(facts.oid),
                 &tool_version,
                 &STATE_VERSION,

@@ -54,13 +54,6 @@ impl Demo {
         take_run_lock(&self.link).await?;
         self.link.run("BEGIN", "begin to write").await?;
         self.judge(user, None).await?;
-        for (sql, action) in [
-            (ddl::STATE_SCHEMA, "make schema bicuspid (CREATE on the database is needed)"),
-            (ddl::RAW_SCHEMA, "make schema raw (CREATE on the database is needed)"),
-            (record::LEDGER, "make the generation ledger"),
-        ] {
-            self.link.run(sql, action).await?;
-        }
         record::enrol(&self.link, &self.facts, key, tool_version).await?;
         let proof = state::proof_settings(&self.link).await?;
         if proof.algorithm != bicuspid_model::fingerprint::ALGORITHM {
