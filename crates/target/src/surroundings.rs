@@ -31,6 +31,14 @@ SELECT 'inheritance', name FROM ours JOIN pg_inherits i ON ours.oid IN (i.inhrel
 UNION ALL
 SELECT 'foreign_key', name FROM ours JOIN pg_constraint k ON ours.oid = k.confrelid
 WHERE k.contype = 'f' AND ours.nspname = 'raw' AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
+UNION ALL
+SELECT 'function', name FROM ours JOIN pg_constraint k ON k.conrelid = ours.oid
+JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid AND d.refclassid = 'pg_proc'::regclass
+JOIN pg_proc p ON p.oid = d.refobjid AND p.provolatile = 'v'
+UNION ALL
+SELECT 'function', name FROM ours JOIN pg_attrdef a ON a.adrelid = ours.oid
+JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid AND d.refclassid = 'pg_proc'::regclass
+JOIN pg_proc p ON p.oid = d.refobjid AND p.provolatile = 'v'
 ORDER BY 1, 2";
 
 /// Refuses what could lead the copy elsewhere.
@@ -50,6 +58,7 @@ pub(crate) async fn judge(link: &Link) -> Result<(), TargetError> {
             "not_a_table" => ("not_a_table", "something that is not a plain table in the place of"),
             "trigger" => ("trigger", "a trigger on"),
             "rule" => ("rule", "a rule on"),
+            "function" => ("function", "a constraint or default that calls a function that may write, on"),
             "inheritance" => ("inheritance", "a parent or an heir of"),
             _ => ("foreign_key", "a foreign key that carries changes on from"),
         };
