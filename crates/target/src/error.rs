@@ -20,8 +20,18 @@ pub enum TargetError {
     Tls {
         /// Host and port.
         host: String,
-        /// In a few words, why.
+        /// The reason, in our own words.
         reason: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// The file of the private authority could not be used.
+    #[error("the authority's file {} could not be used", path.display())]
+    AuthorityFile {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        why: String,
     },
     /// The server refused the account or its password.
     #[error("the target refused the account {user}")]
@@ -145,6 +155,7 @@ impl TargetError {
         match self {
             Self::Unreachable { .. } => "target::unreachable".into(),
             Self::Tls { .. } => "target::tls".into(),
+            Self::AuthorityFile { .. } => "target::authority_file".into(),
             Self::Login { .. } => "target::login".into(),
             Self::Database { .. } => "target::database".into(),
             Self::PasswordFile(_) => "target::password_file".into(),
@@ -171,7 +182,7 @@ impl TargetError {
     #[must_use]
     pub fn trouble(&self) -> Trouble {
         let class = match self {
-            Self::PasswordFile(_) => Class::Usage,
+            Self::PasswordFile(_) | Self::AuthorityFile { .. } => Class::Usage,
             Self::Refused(refusal) => return refusal.trouble(),
             Self::NotEnrolled { .. }
             | Self::StateVersion { .. }
@@ -186,9 +197,8 @@ impl TargetError {
                 reason.clone(),
                 "check TARGET_DB_HOST and TARGET_DB_PORT, and that PostgreSQL listens there".into(),
             ),
-            Self::Tls { reason, .. } => {
-                (reason.clone(), "give the server's own authority with TARGET_DB_TLS=ca:FILE".into())
-            }
+            Self::Tls { reason, remedy, .. } => (reason.clone(), (*remedy).into()),
+            Self::AuthorityFile { why, .. } => (why.clone(), crate::tls::AUTHORITY_REMEDY.into()),
             Self::Login { .. } => (
                 "the role does not exist, the password is not the one the server knows, or pg_hba.conf has no line for it".into(),
                 "check TARGET_DB_USER and TARGET_DB_PASSWORD; `bicuspid grants` prints the role to create".into(),

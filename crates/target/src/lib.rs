@@ -12,6 +12,7 @@ mod identity;
 mod link;
 mod state;
 mod surroundings;
+mod tls;
 mod writer;
 
 pub use analytics::{Analytics, KeyRange, TargetColumn};

@@ -3,13 +3,9 @@
 //! No `PG*` variable, service file or password file is read: the driver knows none of them, and the connection is
 //! described by fields, never by a connection string that could smuggle a host or a database in.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::sync::Arc;
 
 use bicuspid_model::{Endpoint, Host, Password, Tls};
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
@@ -18,6 +14,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{TargetError, of_driver};
 use crate::state::AuditHead;
+use crate::tls;
 
 /// Seconds until a connection attempt is given up.
 const CONNECT_SECONDS_MAX: u64 = 10;
@@ -73,9 +70,9 @@ impl Link {
         let host = endpoint.host.to_string();
         let config = config(endpoint)?;
         let fault = |e: &tokio_postgres::Error| connect_fault(e, endpoint);
-        let tls = endpoint.tls != Tls::Off;
-        let (client, driver) = if tls {
-            let connector = MakeRustlsConnect::new(tls_config(endpoint)?);
+        let is_tls = endpoint.tls != Tls::Off;
+        let (client, driver) = if is_tls {
+            let connector = MakeRustlsConnect::new(tls::config(endpoint)?);
             let (client, connection) = config.connect(connector).await.map_err(|e| fault(&e))?;
             (client, drive(connection))
         } else {
@@ -83,7 +80,7 @@ impl Link {
             (client, drive(connection))
         };
         let user = endpoint.user.clone();
-        let link = Self { client: Arc::new(client), driver, host, user, tls, anchor: None };
+        let link = Self { client: Arc::new(client), driver, host, user, tls: is_tls, anchor: None };
         link.run(SESSION, "set the session up").await?;
         // Servers before version 14 have no such setting and those on Windows refuse it; they notice later.
         let _ = link.run(NOTICE, "set the session up").await;
@@ -172,34 +169,6 @@ fn config(endpoint: &Endpoint) -> Result<Config, TargetError> {
     Ok(config)
 }
 
-fn tls_config(endpoint: &Endpoint) -> Result<ClientConfig, TargetError> {
-    let fault =
-        |reason: &str| TargetError::Tls { host: endpoint.host.to_string(), reason: reason.to_owned() };
-    let mut roots = RootCertStore::empty();
-    if let Tls::Ca(path) = &endpoint.tls {
-        let file = File::open(path).map_err(|e| fault(&format!("the authority's file: {}", e.kind())))?;
-        for certificate in CertificateDer::pem_reader_iter(BufReader::new(file)) {
-            let certificate = certificate.map_err(|_| fault("the authority's file is not PEM"))?;
-            roots.add(certificate).map_err(|_| fault("the authority's certificate cannot be used"))?;
-        }
-    } else {
-        for certificate in rustls_native_certs::load_native_certs().certs {
-            // A root that the library cannot read is one that cannot vouch for anybody; the others still can.
-            let _ = roots.add(certificate);
-        }
-    }
-    if roots.is_empty() {
-        return Err(fault("no certificate authority was found"));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|_| fault("the TLS library has no safe protocol version"))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
-}
-
 fn connect_fault(error: &tokio_postgres::Error, endpoint: &Endpoint) -> TargetError {
     let host = endpoint.host.to_string();
     if let Some(code) = error.code() {
@@ -216,20 +185,17 @@ fn connect_fault(error: &tokio_postgres::Error, endpoint: &Endpoint) -> TargetEr
             c => TargetError::Server { code: c.code().to_owned(), action: "connect".into() },
         };
     }
+    if let Some(fault) = tls::fault(error, &host) {
+        return fault;
+    }
     let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
     while let Some(inner) = cause {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            if let Some(tls) = io.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
-                return TargetError::Tls { host, reason: tls.to_string() };
-            }
             return TargetError::Unreachable { host, reason: bicuspid_model::trouble::reason_of_io(io) };
         }
         cause = inner.source();
     }
     let text = error.to_string();
-    if text.contains("tls") || text.contains("TLS") {
-        return TargetError::Tls { host, reason: "the server does not offer TLS".into() };
-    }
     if text.contains("password") || text.contains("auth") {
         return TargetError::Login { user: endpoint.user.clone() };
     }
