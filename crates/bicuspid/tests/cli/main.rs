@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod canary;
 mod documents;
 mod files;
 mod generate;
