@@ -24,7 +24,7 @@ use crate::report::Ended;
 /// Carries out a command.
 pub(crate) async fn run(command: Command, app: &App) -> Ended {
     match command {
-        Command::Init(args) => init::run(&args, app),
+        Command::Init(args) => init::run(&args, app).await,
         Command::Grants(args) => grants::run(&args, app),
         Command::Check(args) => check::run(&args, app).await,
         Command::Enroll(args) => enroll::run(&args, app).await,

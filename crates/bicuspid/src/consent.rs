@@ -36,7 +36,7 @@ fn request<'a>(
         environment: settings.environment,
         stage: settings.stage,
         actions,
-        terminal: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
+        terminal: has_terminal(),
         confirm,
         yes: false,
         database,
@@ -46,15 +46,10 @@ fn request<'a>(
 async fn answered(request: &Request<'_>) -> Result<(), Stop> {
     let decision = decide(request);
     let answered = match decision {
-        Consent::Ask(question) => {
-            let text = question.text().to_owned();
-            // A thread of its own: Ctrl-C must be heard while the terminal is waited for.
-            let line = tokio::task::spawn_blocking(move || ask(&text)).await;
-            match line {
-                Ok(Ok(line)) => question.answer(&line),
-                _ => Consent::Refused(Refusal::Consent(NoConsent::Unattended)),
-            }
-        }
+        Consent::Ask(question) => match typed(question.text()).await {
+            Some(line) => question.answer(&line),
+            None => Consent::Refused(Refusal::Consent(NoConsent::Unattended)),
+        },
         decided => decided,
     };
     match answered {
@@ -62,6 +57,18 @@ async fn answered(request: &Request<'_>) -> Result<(), Stop> {
         Consent::Refused(refusal) => Err(refusal.into()),
         Consent::Ask(_) => Err(NoConsent::Unattended.trouble().into()),
     }
+}
+
+/// Whether a person can be asked and can answer.
+pub(crate) fn has_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks on the terminal, and returns the line that was typed.
+pub(crate) async fn typed(question: &str) -> Option<String> {
+    let text = question.to_owned();
+    // A thread of its own: Ctrl-C must be heard while the terminal is waited for.
+    tokio::task::spawn_blocking(move || ask(&text)).await.ok()?.ok()
 }
 
 fn ask(text: &str) -> std::io::Result<String> {

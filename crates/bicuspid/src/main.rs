@@ -5,6 +5,7 @@ mod cli;
 mod clock;
 mod commands;
 mod consent;
+mod core_dump;
 mod groups;
 mod interrupt;
 mod journal;
@@ -41,6 +42,8 @@ pub(crate) struct App {
 }
 
 fn main() -> ExitCode {
+    // Before anything secret is read.
+    core_dump::prevent();
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let process = ProcessEnvironment::read();
     match cli::parse(&args) {

@@ -86,6 +86,12 @@ impl Settings {
             let heading = if flags.is_some() { "Loading configuration from" } else { "settings from" };
             notes.push(format!("{heading} {}", file.path().display()));
             judge_names(environment, file, &mut notes)?;
+            if !env_file::RIGHTS_ARE_CHECKED {
+                notes.push(format!(
+                    "who else may read {} is not checked on this system",
+                    file.path().display()
+                ));
+            }
         } else if flags.is_some() {
             notes.push(format!(
                 "Loading configuration from the process environment: there is no {}",

@@ -1,20 +1,23 @@
 //! `bicuspid init`: writes templates to fill in.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use bicuspid_model::Environment;
+use bicuspid_model::{Class, Environment, Side, Trouble};
 
 use crate::App;
 use crate::cli::Any;
+use crate::consent;
 use crate::printer::Printer;
-use crate::report::{Ended, Report};
+use crate::report::{Ended, Report, Stop};
 use crate::settings::{CONFIG_FILE, Existing, SettingsError, create_private};
 
-/// Write templates of `.env_clinic`, `.env_test`, `.env_demo` and `bicuspid.toml` into the current folder
+/// Set up an environment: write templates of `.env_clinic`, `.env_test`, `.env_demo` and `bicuspid.toml` into the current
+/// folder
 ///
-/// The .env files are readable by their owner alone and are added to .gitignore. A file that is there already is
-/// never overwritten.
+/// On a terminal it asks which environment is meant, unless --env says so; elsewhere it writes all three. The .env files
+/// are readable by their owner alone and are added to .gitignore. A file that is there already is never overwritten.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InitArgs {
     /// Write the template of one environment only
@@ -22,11 +25,13 @@ pub(crate) struct InitArgs {
     pub(crate) env: Option<Any>,
 }
 
-pub(crate) fn run(args: &InitArgs, app: &App) -> Ended {
+pub(crate) async fn run(args: &InitArgs, app: &App) -> Ended {
     let environments: Vec<Environment> = match args.env {
         Some(env) => vec![env.into()],
+        None if consent::has_terminal() && !app.globals.json => chosen().await?,
         None => Environment::ALL.to_vec(),
     };
+    let next = next_steps(&environments);
     let mut files: Vec<(String, &str)> = environments
         .iter()
         .map(|environment| (format!(".env_{environment}"), env_template(*environment)))
@@ -51,9 +56,71 @@ pub(crate) fn run(args: &InitArgs, app: &App) -> Ended {
     if ignored {
         app.printer.data("wrote  .gitignore: `.env_*` stays out of git");
     }
-    Printer::note("Fill in the .env file; `bicuspid grants --env ...` prints the accounts to create, and");
-    Printer::note("`bicuspid check --env ...` tells whether both sides are safe to use.");
-    Ok(Report::new().with("written", written).with("kept", kept).with("gitignore_changed", ignored))
+    Printer::note("What comes next:");
+    for (step, number) in next.iter().zip(1..) {
+        Printer::note(&format!("  {number}. {step}"));
+    }
+    Ok(Report::new()
+        .with("written", written)
+        .with("kept", kept)
+        .with("gitignore_changed", ignored)
+        .with("next", next))
+}
+
+/// Asks which environment is meant.
+async fn chosen() -> Result<Vec<Environment>, Stop> {
+    let mut question = "Which of the databases do you set up?\n".to_owned();
+    for (environment, number) in Environment::ALL.iter().zip(1..) {
+        let _ = writeln!(question, "  {number}  {:<8}{}", environment.name(), environment.risk());
+    }
+    let _ = write!(question, "  {}  all of them\nNumber or name: ", Environment::ALL.len() + 1);
+    let answer = consent::typed(&question).await.unwrap_or_default();
+    choice(answer.trim()).ok_or_else(|| {
+        Stop::from(Trouble {
+            code: "usage::choice".to_owned(),
+            side: Side::Local,
+            class: Class::Usage,
+            what: "that is none of the choices".to_owned(),
+            why: String::new(),
+            state: "nothing was written".to_owned(),
+            hint: "run it again, or say it at once: `bicuspid init --env clinic`".to_owned(),
+        })
+    })
+}
+
+fn choice(answer: &str) -> Option<Vec<Environment>> {
+    if answer.eq_ignore_ascii_case("all") || answer.parse() == Ok(Environment::ALL.len() + 1) {
+        return Some(Environment::ALL.to_vec());
+    }
+    let by_number = || Environment::ALL.get(answer.parse::<usize>().ok()?.checked_sub(1)?).copied();
+    let by_name = Environment::named(&answer.to_ascii_lowercase());
+    by_name.or_else(by_number).map(|environment| vec![environment])
+}
+
+/// What a person does after this.
+fn next_steps(environments: &[Environment]) -> Vec<String> {
+    let each = |command: &str| {
+        let list: Vec<String> = environments
+            .iter()
+            .map(|environment| format!("`bicuspid {command} --env {environment}`"))
+            .collect();
+        list.join(", ")
+    };
+    let files: Vec<String> = environments.iter().map(|environment| format!(".env_{environment}")).collect();
+    let mut first_runs: Vec<&str> = Vec::new();
+    for environment in environments {
+        first_runs.push(match environment {
+            Environment::Clinic => "`bicuspid plan --env clinic`, then `bicuspid sync --env clinic`",
+            Environment::Test => "`bicuspid sync --env test`",
+            Environment::Demo => "`bicuspid generate --patients 100`",
+        });
+    }
+    vec![
+        format!("fill in {}: hosts, accounts, and passwords or the files that hold them", files.join(", ")),
+        format!("have the accounts made: {} prints the SQL for the administrators", each("grants")),
+        format!("see whether both sides are safe to use: {}", each("check")),
+        format!("begin: {}", first_runs.join("; ")),
+    ]
 }
 
 const fn env_template(environment: Environment) -> &'static str {
@@ -113,6 +180,17 @@ mod tests {
             config.tables_included.is_none() && config.lock_aim_ms.is_none(),
             "a template changes nothing"
         );
+    }
+
+    #[test]
+    fn a_choice_is_a_number_or_a_name() {
+        assert_eq!(choice("1"), Some(vec![Environment::Clinic]));
+        assert_eq!(choice("Demo"), Some(vec![Environment::Demo]));
+        assert_eq!(choice("4"), Some(Environment::ALL.to_vec()));
+        assert_eq!(choice("all"), choice("4"));
+        for nonsense in ["", "0", "5", "-1", "clinic test", "prod"] {
+            assert_eq!(choice(nonsense), None, "{nonsense}");
+        }
     }
 
     #[test]

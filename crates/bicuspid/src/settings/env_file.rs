@@ -133,6 +133,22 @@ fn parse_value(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
+/// Whether a file that others may read is noticed here.
+pub(super) const RIGHTS_ARE_CHECKED: bool = cfg!(unix);
+
+/// Whether others than its owner may read a file; `false` where that is not checked or the file is not there.
+#[cfg(unix)]
+pub(super) fn is_open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+/// Whether others than its owner may read a file; `false` where that is not checked or the file is not there.
+#[cfg(not(unix))]
+pub(super) const fn is_open_to_others(_path: &Path) -> bool {
+    false
+}
+
 #[cfg(unix)]
 fn refuse_readable_by_others(path: &Path, metadata: &std::fs::Metadata) -> Result<(), SettingsError> {
     use std::os::unix::fs::PermissionsExt as _;

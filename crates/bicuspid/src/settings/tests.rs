@@ -213,6 +213,17 @@ fn a_password_file_is_the_twin_of_a_password() {
     let settings =
         Settings::load(Environment::Clinic, &place.globals, &ProcessEnvironment::default()).unwrap();
     assert_eq!(settings.both().unwrap().0.password, Password::File(place.dir.path().join("pw.txt")));
+    #[cfg(unix)]
+    for (mode, is_told) in [(0o644, true), (0o600, false)] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = place.dir.path().join("pw.txt");
+        std::fs::write(&path, "source-secret").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let settings =
+            Settings::load(Environment::Clinic, &place.globals, &ProcessEnvironment::default()).unwrap();
+        let hint = format!("`chmod 600 {}`", path.display());
+        assert_eq!(settings.notes.iter().any(|note| note.contains(&hint)), is_told, "{mode:o}");
+    }
     let both = format!("{CLINIC}SOURCE_DB_READONLY_PASSWORD_FILE=pw.txt\n");
     assert_eq!(told(clinic(&both)), ("settings::conflict".into(), 3));
 }

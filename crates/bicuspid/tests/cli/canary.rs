@@ -320,7 +320,8 @@ fn what_a_killed_run_leaves_on_disk_is_noise() {
     let spilled = testing::wait_until(limit, || staged() > 100_000);
     // What others can see of the process while it works.
     for name in ["cmdline", "environ", "comm"] {
-        cage.search(&std::fs::read(format!("/proc/{pid}/{name}")).unwrap(), name);
+        // The second is closed even to the user's own other programs.
+        cage.search(&std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default(), name);
     }
     signal("KILL", &pid.to_string());
     child.wait().unwrap();
@@ -334,4 +335,49 @@ fn what_a_killed_run_leaves_on_disk_is_noise() {
     assert!(ran.stdout.contains("a run on"), "{}", ran.stdout);
     assert_eq!(cage.bench.run(&["sync", "--env", "test"]).code, 0);
     assert_eq!(staged(), 0, "the leftovers are gone");
+}
+
+/// A program that crashes leaves no image of its memory, even where the system is told to keep one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_crash_leaves_no_image_of_the_memory() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let bench = Bench::new();
+    // A server that takes connections and never answers holds the program while the signal is on its way.
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    bench.private(
+        ".env_demo",
+        &format!("DEMO_POSTGRES_HOST=127.0.0.1\nDEMO_POSTGRES_PORT={port}\nDEMO_POSTGRES_USER=u\nDEMO_POSTGRES_PASSWORD=hunter2\nBICUSPID_STATE_DIR=state\n"),
+    );
+    let crash = |command: &str| {
+        let script = format!("ulimit -c unlimited; exec {command}");
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.args(["-c", &script]).current_dir(bench.path(""));
+        shell.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let mut child = shell.spawn().unwrap();
+        let mut held = None;
+        if command.starts_with("sleep") {
+            // Its name changes when the shell has become it.
+            let comm = format!("/proc/{}/comm", child.id());
+            assert!(testing::wait_until(std::time::Duration::from_secs(30), || {
+                std::fs::read_to_string(&comm).is_ok_and(|name| name.trim() == "sleep")
+            }));
+        } else {
+            // Kept open until the program is gone.
+            held = Some(silent.accept().unwrap());
+        }
+        let pid = child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-s", "ABRT", &pid]).status().unwrap().success());
+        let status = child.wait().unwrap();
+        drop(held);
+        status
+    };
+    if !crash("sleep 60").core_dumped() {
+        eprintln!("NOT RUN: no image after a crash (this system keeps none of any program)");
+        return;
+    }
+    let status = crash(&format!("{} check --env demo", env!("CARGO_BIN_EXE_bicuspid")));
+    assert!(!status.core_dumped(), "{status}");
+    assert_eq!(status.signal(), Some(6), "it did crash");
 }

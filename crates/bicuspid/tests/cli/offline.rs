@@ -135,3 +135,30 @@ fn shells_are_helped() {
     assert_eq!(ran.code, 0);
     assert!(ran.stdout.contains("--accept-shrink"));
 }
+
+/// The guided set-up asks on a terminal, and nowhere else.
+#[cfg(target_os = "linux")]
+#[test]
+fn init_asks_which_environment_is_meant() {
+    if std::process::Command::new("script").arg("--version").output().is_err() {
+        eprintln!("NOT RUN: a question on a terminal (needs `script` of util-linux)");
+        return;
+    }
+    for (typed, code, files) in [
+        ("demo\n", 0, &[".env_demo", ".gitignore", "bicuspid.toml"][..]),
+        ("1\n", 0, &[".env_clinic", ".gitignore", "bicuspid.toml"]),
+        ("4\n", 0, &[".env_clinic", ".env_demo", ".env_test", ".gitignore", "bicuspid.toml"]),
+        ("production\n", 2, &[]),
+    ] {
+        let bench = Bench::new();
+        let ran = bench.run_on_terminal(&["init"], typed);
+        assert_eq!(ran.code, code, "{}", ran.stdout);
+        assert!(ran.stdout.contains("Which of the databases do you set up?"), "{}", ran.stdout);
+        let mut found: Vec<String> = std::fs::read_dir(bench.path(""))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        found.sort();
+        assert_eq!(found, files, "{typed}");
+    }
+}
