@@ -278,9 +278,21 @@ mod tests {
     }
 
     #[test]
+    fn each_refusal_has_its_code() {
+        let codes =
+            [NoConsent::Unattended, NoConsent::OtherDatabase, NoConsent::Declined].map(NoConsent::code);
+        assert_eq!(codes, ["consent::unattended", "consent::other_database", "consent::declined"]);
+    }
+
+    #[test]
     fn yes_in_full_is_the_only_yes() {
         let Consent::Ask(question) = decide(&Request { terminal: true, ..CLINIC }) else { panic!() };
         assert!(question.text().contains("opendental_analytics"));
+        assert!(
+            question.text().contains("This will\n  - bring the copy up to date\n"),
+            "{}",
+            question.text()
+        );
         assert!(question.text().ends_with("Continue? (yes/no) "));
         assert_eq!(question.answer("yes\r\n"), Consent::Given);
         for line in ["", "y", "Yes", "YES", "yes please", "no", "ye s"] {

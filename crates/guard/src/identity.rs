@@ -388,10 +388,28 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_compared_where_nothing_else_is_known() {
+        let other = Reported { database: "postgres".into(), marker: None, ..reported() };
+        assert_eq!(judge(&other, None).unwrap_err().code(), "identity::name");
+    }
+
+    #[test]
+    fn another_role_is_refused_before_anything_it_sees() {
+        let other = Reported { current_user: "boss".into(), marker: None, oid: 1, ..reported() };
+        let Err(Refusal::Identity(mismatch)) = judge(&other, Some(&identity())) else { panic!() };
+        let what: Vec<Compared> = mismatch.differences.iter().map(|d| d.what).collect();
+        assert_eq!(what, [Compared::CurrentUser]);
+    }
+
+    #[test]
     fn a_refusal_says_what_was_expected_and_what_was_found() {
         let found = Reported { oid: 99, ..reported() };
         let trouble = judge(&found, Some(&identity())).unwrap_err().trouble();
         assert!(trouble.why.contains("database oid: expected 16388, found 99"), "{}", trouble.why);
+        assert_eq!(trouble.side, Side::Target);
+        let mut of_demo = Differences(Vec::new());
+        of_demo.same(Compared::Oid, "1", "2");
+        assert_eq!(of_demo.verdict(Environment::Demo).unwrap_err().trouble().side, Side::Demo);
         let forged = Reported { database: "x\u{1b}[2J".into(), ..reported() };
         assert!(!judge(&forged, None).unwrap_err().trouble().why.contains('\u{1b}'));
     }
@@ -449,6 +467,8 @@ mod tests {
             (("/run/x", 3306), ("/run/x", 5432), true),
             (("db.example.com", 3306), ("db.example.com", 5432), false),
             (("a.example.com", 3306), ("b.example.com", 3306), false),
+            (("localhost", 3306), ("db.example.com", 3306), false),
+            (("db.example.com", 3306), ("127.0.0.1", 3306), false),
             (("/run/x", 1), ("/run/y", 1), false),
         ] {
             let verdict = distinct(&endpoint(a.0, a.1), &endpoint(b.0, b.1));
