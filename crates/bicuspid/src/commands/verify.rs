@@ -6,8 +6,8 @@ use bicuspid_model::{Class, Environment, Side, Trouble};
 use bicuspid_sync::{RunInfo, TableReport, VerifiedTable, VerifyReport};
 use bicuspid_target::TargetError;
 
-use super::pair::Pair;
 use super::ends;
+use super::pair::Pair;
 use crate::App;
 use crate::cli::{Copied, PaceArg};
 use crate::journal::Journal;
