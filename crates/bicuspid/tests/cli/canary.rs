@@ -260,7 +260,7 @@ fn the_demo_shows_no_row_of_a_stranger_and_no_password() {
     let Host::Tcp { port, .. } = &demo.endpoint.host else { panic!("a test over TCP") };
     let bench = Bench::new();
     let secret = password(&demo);
-    let cage = Cage { bench, canaries: canaries(&[secret.clone()]) };
+    let cage = Cage { bench, canaries: canaries(std::slice::from_ref(&secret)) };
     // Its password is a canary, and it has the wrong name on purpose: the database is a constant.
     cage.bench.private(
         ".env_demo",
@@ -293,7 +293,7 @@ fn what_a_killed_run_leaves_on_disk_is_noise() {
     cage.bench.write("bicuspid.toml", "staging_memory_mb = 1\n");
     let mut child = cage.bench.command(&["sync", "--env", "test"]).spawn().unwrap();
     let pid = child.id();
-    let limit = Duration::from_secs(60);
+    let limit = Duration::from_mins(1);
     let mut backend = String::new();
     // The server stops taking rows in the middle of a table, so that they must wait on this side.
     let caught = testing::wait_until(limit, || {
