@@ -2,7 +2,7 @@
 
 use crate::codes;
 use crate::draw::Draw;
-use crate::mouth::Mouth;
+use crate::mouth::{Mouth, Tooth};
 use crate::treatment::{Item, Reason};
 use bicuspid_opendental::enums::TreatmentArea;
 
@@ -85,7 +85,12 @@ pub(crate) fn extra(reason: Reason, mouth: &Mouth, age: i32, draw: &mut Draw) ->
     if tooth && code == "D2920" && !mouth.has_crown() {
         return None;
     }
-    Some(if tooth { Item::on(code, mouth.any(draw, age)) } else { Item::new(code) })
+    if !tooth {
+        return Some(Item::new(code));
+    }
+    // Some have no tooth left.
+    let found = mouth.any(draw, age);
+    (found != Tooth::NONE).then(|| Item::on(code, found))
 }
 
 #[cfg(test)]
@@ -111,5 +116,13 @@ mod tests {
         }
         assert!(seen.len() > 30);
         assert!(extra(Reason::Recall, &Mouth::default(), 9, &mut draw).is_none());
+        let mut bare = Mouth::default();
+        for tooth in Tooth::permanent() {
+            bare.treat("D7140", tooth, bicuspid_model::Date::from_days(9000));
+        }
+        for _ in 0..2000 {
+            let item = extra(Reason::Emergency, &bare, 80, &mut draw);
+            assert!(item.is_none_or(|item| !codes::of(item.code).names_tooth()));
+        }
     }
 }
