@@ -13,6 +13,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,9 @@ use crate::secret;
 const ROOTS_ELSEWHERE: &[&str] = &["/var/tmp", "/tmp"];
 /// Folder for sockets whose path would be too long elsewhere.
 const SHORT_ROOT: &str = "/tmp";
+/// How often the lock of a folder is tried for, and the time between two attempts.
+const LOCK_ATTEMPTS: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// The folder, locked.
 pub(crate) struct Folder {
@@ -82,11 +86,16 @@ impl Folder {
             .truncate(false)
             .open(&file)
             .map_err(SandboxError::file("open", &file))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(SandboxError::Busy { dir: path }),
-            Err(TryLockError::Error(error)) => Err(SandboxError::file("lock", file)(error)),
+        for attempt in 1.. {
+            match lock.try_lock() {
+                Ok(()) => break,
+                // A program that was killed while it started a server may live on for a moment in that child.
+                Err(TryLockError::WouldBlock) if attempt < LOCK_ATTEMPTS => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::WouldBlock) => return Err(SandboxError::Busy { dir: path }),
+                Err(TryLockError::Error(error)) => return Err(SandboxError::file("lock", file)(error)),
+            }
         }
+        Ok(Self { path, _lock: lock })
     }
 
     /// Plans the homes of both servers and writes them down, before anything is made.
