@@ -41,7 +41,7 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
 
     let server = PostgresServer::start(PostgresOptions { durable: true, settings: Vec::new() });
     let folder = tempfile::tempdir()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?;
     let (mut copies, mut runs) = (Vec::new(), Vec::new());
     for turn in 0..3 {
         server.admin("postgres", &format!("DROP DATABASE IF EXISTS {DEMO} WITH (FORCE)"));

@@ -18,7 +18,7 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
     let postgres = PostgresServer::start(PostgresOptions { durable: true, settings: Vec::new() });
     let (clinic, target) = (mariadb.database("locks"), postgres.database("locks"));
     let folder = tempfile::tempdir()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?;
     let (wide, narrow) = if long { (1_000_000, 5_000_000) } else { (200_000, 500_000) };
     data::wide(&clinic, wide, "MyISAM");
     data::narrow(&clinic, narrow, "MyISAM");

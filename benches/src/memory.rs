@@ -44,7 +44,7 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
 pub(crate) fn child(clinic: &str, target: &str, table: &str) -> Result<(), Fault> {
     let (clinic, target) = (unpacked(clinic)?, unpacked(target)?);
     let folder = tempfile::tempdir()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?;
     let report = runtime.block_on(pairs::sync(&clinic, &target, &[table], Pace::Full, folder.path()))?;
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).ok_or("no VmHWM on this system")?;

@@ -29,7 +29,7 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
         mariadb,
         postgres,
         folder: tempfile::tempdir()?,
-        runtime: tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
+        runtime: tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?,
     };
     let (wide, narrow) = if long { (1_000_000, 5_000_000) } else { (200_000, 1_000_000) };
     for engine in ["InnoDB", "MyISAM"] {

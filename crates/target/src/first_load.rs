@@ -138,6 +138,8 @@ pub(crate) async fn read_back(
         for row in batch.rows() {
             found.add(key.hash(row));
         }
+        // Rows that are there already never make this task wait; it must not keep the sockets of others unheard.
+        tokio::task::yield_now().await;
     }
     Ok(found)
 }
