@@ -45,7 +45,7 @@ pub(crate) async fn load(
     let length = file.metadata()?.len() - u64::try_from(COPY_HEADER.len() + COPY_TRAILER.len())?;
     let mut rows = file.take(length);
     let began = Instant::now();
-    let mut load = writer.first_load(&table, &FingerprintKey::new([7; 16])).await?;
+    let mut load = writer.first_load(&table, &FingerprintKey::new([7; 16]), 8 << 20).await?;
     let mut piece = Vec::new();
     while rows.by_ref().take(1 << 20).read_to_end(&mut piece)? > 0 {
         let mut whole = 0;

@@ -27,6 +27,14 @@ const LARGE_ROWS: u64 = 100_000;
 /// Least memory for rows on their way at full pace.
 const FULL_STAGING_BYTES: usize = 16 * 1024 * 1024;
 
+/// Bytes of a first load that are read back at once. Small ones leave the processor to the statements on the source.
+const fn piece_bytes(pace: Pace) -> usize {
+    match pace {
+        Pace::Kind => 1024 * 1024,
+        Pace::Full => 8 * 1024 * 1024,
+    }
+}
+
 /// How often a table is read again whose rows and counts did not agree because it was being written.
 const COUNT_RETRIES: u32 = 2;
 
@@ -174,7 +182,7 @@ impl Flow<'_> {
         if shaped.found.rows_estimate >= LARGE_ROWS {
             self.writer.settle().await?;
         }
-        let load = self.writer.first_load(&shaped.table, &self.key).await?;
+        let load = self.writer.first_load(&shaped.table, &self.key, piece_bytes(self.settings.pace)).await?;
         (self.listener)(Event::Border(Border::LoadBegun));
         let mut pump = Pump::start(&staging, load);
         let reading = async {

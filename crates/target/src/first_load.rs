@@ -10,8 +10,6 @@ use crate::copy::{CopyIn, CopyOut, table_fault};
 use crate::ddl;
 use crate::error::TargetError;
 
-/// Bytes of rows after which they are read back.
-const PIECE_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of rows held while they are read back.
 const READ_BACK_BYTES: usize = 256 * 1024;
 
@@ -39,8 +37,9 @@ struct Back {
     found: Fingerprint,
     /// Place of the last row that was read back, as the server writes it.
     up_to: Option<String>,
-    /// Whether the server finds rows by their place without reading the table from its beginning.
-    by_place: bool,
+    /// Bytes of rows after which they are read back, if the server finds rows by their place without reading the table
+    /// from its beginning.
+    piece_bytes: Option<usize>,
 }
 
 impl std::fmt::Debug for FirstLoad {
@@ -59,16 +58,15 @@ pub(crate) struct Loaded {
 }
 
 impl FirstLoad {
-    /// Opens the stream into an empty table. `by_place` says whether the server can scan a range of places (version 14
-    /// and later).
+    /// Opens the stream into an empty table. `piece_bytes` is `None` for a server that cannot scan a range of places.
     pub(crate) async fn begin(
         client: &Arc<Client>,
         table: &Table,
         key: &FingerprintKey,
-        by_place: bool,
+        piece_bytes: Option<usize>,
     ) -> Result<Self, TargetError> {
         let copy = CopyIn::begin(client, &ddl::raw(table), table).await?;
-        let back = Back { found: Fingerprint::default(), up_to: None, by_place };
+        let back = Back { found: Fingerprint::default(), up_to: None, piece_bytes };
         Ok(Self { client: Arc::clone(client), table: table.clone(), key: *key, copy, sent: 0, rows: 0, back })
     }
 
@@ -84,7 +82,7 @@ impl Intake for FirstLoad {
     async fn send(&mut self, rows: &[u8]) -> Result<(), TargetError> {
         self.copy.send(rows).await?;
         self.sent += rows.len();
-        if self.back.by_place && self.sent >= PIECE_BYTES {
+        if self.back.piece_bytes.is_some_and(|bytes| self.sent >= bytes) {
             self.rows += self.copy.finish().await?;
             self.back.read(&self.client, &self.table, &self.key).await?;
             self.back.mark(&self.client, &self.table).await?;

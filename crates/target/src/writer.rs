@@ -233,11 +233,12 @@ impl Writer {
     }
 
     /// Begins the first load of a table: it is made and filled in one transaction, so that nobody sees it before
-    /// [`FilledLoad::publish`]. What comes back is compared under `key`.
+    /// [`FilledLoad::publish`]. What comes back, about `piece_bytes` at a time, is compared under `key`.
     pub async fn first_load(
         &mut self,
         table: &Table,
         key: &FingerprintKey,
+        piece_bytes: usize,
     ) -> Result<FirstLoad, TargetError> {
         self.begin().await?;
         self.mark().await?;
@@ -248,7 +249,7 @@ impl Writer {
             }
         })?;
         let by_place = self.look().facts().major() >= BY_PLACE_SINCE;
-        FirstLoad::begin(&self.link().client, table, key, by_place).await
+        FirstLoad::begin(&self.link().client, table, key, by_place.then_some(piece_bytes)).await
     }
 
     /// Ends the rows of a first load, reads back what was not, and builds the key.
