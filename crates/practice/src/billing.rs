@@ -3,6 +3,7 @@
 use bicuspid_opendental::enums::Permission;
 
 use crate::arena::{FamilyKey, PatientKey, ProviderKey};
+use crate::calendar::open_from;
 use crate::definitions::Definition;
 use crate::draw::Draw;
 use crate::emit::Rows;
@@ -16,6 +17,9 @@ use crate::people::Purse;
 use crate::settings::Preset;
 use crate::terms::Terms;
 use crate::world::World;
+
+/// When bills are written: the last minutes before the day begins at eight.
+const BILLS_SECONDS: i64 = 7 * 3600 + 56 * 60;
 
 /// A part of a payment, for one item.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +73,7 @@ impl World<'_> {
         if due.is_positive() && !account.billed {
             account.billed = true;
             let days = draw.between(4, 20);
-            self.later(days, draw, Event::Bill(family));
+            self.bill_in(days, family, draw);
         } else if account.ledger.overpaid() > Cents::dollars(25) && draw.chance(120) {
             let days = draw.between(15, 45);
             self.later(days, draw, Event::Refund(family));
@@ -113,8 +117,16 @@ impl World<'_> {
             let days = draw.along(&[2, 6, 11, 18, 27]);
             self.later(days, &mut draw, Event::Pay(family));
         }
-        self.later(terms.bill_days, &mut draw, Event::Bill(family));
+        self.bill_in(terms.bill_days, family, &mut draw);
         Ok(())
+    }
+
+    /// Bills are written first thing in the morning, before anybody is seen or pays: each says what the books said at the
+    /// end of the day before.
+    fn bill_in(&mut self, days: i32, family: FamilyKey, draw: &mut Draw) {
+        let day = open_from(self.now.date().plus_days(days.max(1)));
+        let moment = day.at_seconds(BILLS_SECONDS + i64::from(draw.below(4 * 60)));
+        self.queue.push(moment, Event::Bill(family));
     }
 
     /// A bill is paid, in full or in half.
@@ -331,9 +343,9 @@ impl World<'_> {
             if part.item.about == About::Prepaid(0) {
                 ledger.prepay(Open { about: About::Prepaid(payment), left: -part.amount, ..part.item });
             } else if part.amount.is_positive() {
-                ledger.credit(part.item.about, part.amount);
+                ledger.credit(part.item, part.amount);
             } else {
-                ledger.refund(part.item.about, -part.amount, today, as_of);
+                ledger.refund(part.item, -part.amount, today, as_of);
             }
         }
         let text = format!("Payment {payment} entered");
@@ -375,14 +387,12 @@ impl World<'_> {
         self.owe(patient, amount)?;
         let family = self.patients.get(patient)?.family;
         let ledger = &mut self.families.get_mut(family)?.ledger;
+        let about = if amount.is_positive() { About::Adjustment(key) } else { about };
+        let item = Open { about, patient, provider, day: today, left: amount, expected: Cents::ZERO };
         if amount.is_positive() {
-            let about = About::Adjustment(key);
-            ledger.charge(
-                Open { about, patient, provider, day: today, left: amount, expected: Cents::ZERO },
-                as_of,
-            );
+            ledger.charge(item, as_of);
         } else {
-            ledger.credit(about, -amount);
+            ledger.credit(item, -amount);
         }
         let text = format!("Adjustment {key} entered");
         self.log(Log { permission: Permission::AdjustmentCreate, patient, key, user, text })?;

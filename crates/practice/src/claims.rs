@@ -16,7 +16,7 @@ use crate::draw::Draw;
 use crate::emit::Rows;
 use crate::error::PracticeError;
 use crate::events::Event;
-use crate::ledger::About;
+use crate::ledger::{About, Open};
 use crate::messages::{Log, Talk};
 use crate::money::Cents;
 use crate::mouth::Tooth;
@@ -90,6 +90,12 @@ impl LineState {
         }
     }
 
+    /// What it is about on the account.
+    fn item(&self, patient: PatientKey, day: Date) -> Open {
+        let about = About::Procedure(self.procedure);
+        Open { about, patient, provider: self.provider, day, left: Cents::ZERO, expected: Cents::ZERO }
+    }
+
     /// What the line is expected to take off the patient's debt.
     pub(crate) fn expected(&self) -> Cents {
         self.estimate.pays + self.estimate.write_off
@@ -125,7 +131,7 @@ impl World<'_> {
         }
         let ledger = &mut self.families.get_mut(family)?.ledger;
         for line in &lines {
-            ledger.expect(About::Procedure(line.procedure), line.expected() + line.second);
+            ledger.expect(line.item(patient, service), line.expected() + line.second);
         }
         let now = self.now;
         let claim = self.claims.add(Claim {
@@ -307,8 +313,9 @@ impl World<'_> {
             let settled = line.paid + line.estimate.write_off;
             total += settled;
             // First the credit, so that the item is not settled away while it is still open.
-            ledger.credit(About::Procedure(line.procedure), settled);
-            ledger.expect(About::Procedure(line.procedure), -line.expected() - line.second);
+            let item = line.item(patient, claim.service);
+            ledger.credit(item, settled);
+            ledger.expect(item, -line.expected() - line.second);
         }
         self.owe(patient, -total)?;
         self.emit_claim(key, &claim, ClaimStatus::Received)?;

@@ -28,6 +28,8 @@ pub(crate) enum Event {
     Ache(PatientKey),
     /// A reminder goes out. The moment is that of the appointment meant; it may have been moved since.
     Remind(VisitKey, DateTime),
+    /// Somebody answers a reminder, or lets it be. The moments are those of the appointment and of the reminder.
+    Answer(VisitKey, DateTime, DateTime),
     /// The time of an appointment has come.
     Visit(VisitKey, DateTime),
     /// A claim is sent.

@@ -49,8 +49,8 @@ impl World<'_> {
         let location = draw.position(self.office.locations);
         let family = self.families.add(people::family(stream, location, &mut draw));
         self.at(family)?;
-        let household = people::household(arrival.people, &mut draw);
-        let couple = household.get(1).is_some_and(|(age, _)| *age >= 19);
+        let (household, couple) = people::household(arrival.people, &mut draw);
+        let parents = if couple { 2 } else { 1 };
         let last = household.len().saturating_sub(1);
         for (number, (years, female)) in household.iter().enumerate() {
             let adult = *years >= 19;
@@ -67,7 +67,8 @@ impl World<'_> {
             if number > 0 && number == last && join.plus_days(14) < self.settings.end_date && draw.chance(180)
             {
                 // A child that is yet to come has parents who are young enough.
-                if adult || household.first().is_some_and(|(head, _)| *head <= 42) {
+                let parents = household.iter().take(parents);
+                if adult || parents.map(|(age, _)| *age).max().is_some_and(|oldest| oldest <= 42) {
                     if !adult {
                         newcomer.years = 2 + i32::from(draw.chance(850));
                     }

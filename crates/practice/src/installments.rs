@@ -166,6 +166,8 @@ impl World<'_> {
         draw: &mut Draw,
     ) -> Result<(), PracticeError> {
         let account = self.families.get(family)?;
+        // What is owed to the family elsewhere is set against it.
+        let amount = amount.min(account.ledger.due());
         let items: Vec<Open> = match &account.plan {
             Some(plan) => account.ledger.open.iter().filter(|i| plan.covers(i.about)).copied().collect(),
             None => Vec::new(),

@@ -101,12 +101,13 @@ impl World<'_> {
         for key in procedures {
             let person = self.patients.get(patient)?;
             let item = self.procedures.get(key)?.item;
+            let item = Item { code: on_the_day(item, age(person.birth, day), &person.mouth, day), ..item };
             if has_passed(item, &person.mouth, age(person.birth, day), day) {
                 self.give_up(key)?;
                 continue;
             }
             let mut procedure = self.procedures.take(key)?;
-            procedure.item.code = by_age(procedure.item, age(person.birth, day), person.mouth.gums);
+            procedure.item = item;
             procedure.fee = self.fees.amount(Schedule::Office, procedure.item.code, day);
             procedure.stamp = now;
             taken.push((key, procedure));
@@ -313,7 +314,8 @@ impl World<'_> {
             Reason::Hygiene if person.mouth.gums == Gums::Treated => {}
             _ => return Ok(()),
         }
-        let kind = Kind::of(years, person.mouth.gums);
+        // Without teeth there are no gums to look after.
+        let kind = Kind::of(years, if person.mouth.toothless() { Gums::Healthy } else { person.mouth.gums });
         let habit = person.habit;
         let scheduled = person.recall.and_then(|r| r.scheduled).filter(|_| visit.reason == Reason::Hygiene);
         let stamp = self.now;
@@ -431,7 +433,8 @@ fn has_passed(item: Item, mouth: &Mouth, age: i32, day: Date) -> bool {
         "D4341" | "D4342" => mouth.last_deep.is_some_and(|last| last < day),
         "D5110" => !mouth.bare(true),
         "D5120" => !mouth.bare(false),
-        "D0120" => mouth.last_exam.is_none() || mouth.last_exam == Some(day),
+        "D0120" => mouth.last_exam.is_none() || mouth.too_soon(code.code, day),
+        "D0210" | "D0330" | "D0272" | "D0274" => mouth.too_soon(code.code, day),
         "D2740" | "D2750" | "D2751" | "D2790" | "D2930" | "D3310" | "D3320" | "D3330"
             if mouth.is_crowned(item.tooth) =>
         {
@@ -445,15 +448,17 @@ fn has_passed(item: Item, mouth: &Mouth, age: i32, day: Date) -> bool {
     }
 }
 
-/// The code that fits on the day itself: who was a child when the appointment was made may have grown up, and whose
-/// gums were treated since needs upkeep.
-fn by_age(item: Item, age: i32, gums: Gums) -> crate::arena::CodeKey {
+/// The code that fits on the day itself: who was a child when the appointment was made may have grown up, whose gums
+/// were treated since needs upkeep, and where no tooth is left to be examined again so soon, dentures are looked at.
+fn on_the_day(item: Item, age: i32, mouth: &Mouth, day: Date) -> crate::arena::CodeKey {
+    let gums = mouth.gums;
     let code = codes::of(item.code);
     match (code.code, code.work) {
         ("D1110" | "D1120", Work::Prevent) if age < 14 => codes::find("D1120").0,
         ("D1110" | "D1120", Work::Prevent) if gums == Gums::Treated => codes::find("D4910").0,
         ("D1110" | "D1120", Work::Prevent) => codes::find("D1110").0,
         ("D0145", _) if age >= 3 => codes::find("D0150").0,
+        ("D0120", _) if mouth.toothless() && mouth.too_soon("D0120", day) => codes::find("D0170").0,
         _ => item.code,
     }
 }
@@ -464,7 +469,12 @@ mod tests {
 
     #[test]
     fn the_code_of_the_day() {
-        let code = |code: &str, age, gums| codes::of(by_age(Item::new(code), age, gums)).code;
+        let day = Date::from_days(9000);
+        let code = |code: &str, age, gums| {
+            let mut mouth = Mouth::default();
+            mouth.gums = gums;
+            codes::of(on_the_day(Item::new(code), age, &mouth, day)).code
+        };
         assert_eq!(code("D1120", 14, Gums::Healthy), "D1110");
         assert_eq!(code("D1110", 13, Gums::Healthy), "D1120");
         assert_eq!(code("D1110", 50, Gums::Treated), "D4910");

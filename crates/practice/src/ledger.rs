@@ -74,10 +74,19 @@ impl Ledger {
     }
 
     /// Enters a credit for an item: a payment, a write-off, a discount.
-    pub(crate) fn credit(&mut self, about: About, amount: Cents) {
+    pub(crate) fn credit(&mut self, item: Open, amount: Cents) {
         self.credits += amount;
-        if let Some(item) = self.open.iter_mut().find(|i| i.about == about) {
-            item.left -= amount;
+        self.change(item, -amount, Cents::ZERO);
+    }
+
+    /// Changes an open item. One that was settled opens again: what an insurer pays on top is owed to the family.
+    fn change(&mut self, item: Open, left: Cents, expected: Cents) {
+        match self.open.iter_mut().find(|i| i.about == item.about) {
+            Some(open) => {
+                open.left += left;
+                open.expected += expected;
+            }
+            None => self.open.push(Open { left, expected, ..item }),
         }
         self.settle();
     }
@@ -96,20 +105,14 @@ impl Ledger {
     }
 
     /// Enters money given back or moved to another item, which counts as a charge of that day.
-    pub(crate) fn refund(&mut self, about: About, amount: Cents, day: Date, as_of: Date) {
+    pub(crate) fn refund(&mut self, item: Open, amount: Cents, day: Date, as_of: Date) {
         self.age_charge(day, as_of, amount);
-        if let Some(item) = self.open.iter_mut().find(|i| i.about == about) {
-            item.left += amount;
-        }
-        self.settle();
+        self.change(item, amount, Cents::ZERO);
     }
 
     /// Changes what insurers are expected to cover of an item.
-    pub(crate) fn expect(&mut self, about: About, change: Cents) {
-        if let Some(item) = self.open.iter_mut().find(|i| i.about == about) {
-            item.expected += change;
-        }
-        self.settle();
+    pub(crate) fn expect(&mut self, item: Open, change: Cents) {
+        self.change(item, Cents::ZERO, change);
     }
 
     fn settle(&mut self) {
@@ -168,7 +171,7 @@ mod tests {
         for (num, age, dollars) in [(1, 120, 100), (2, 61, 50), (3, 60, 40), (4, 30, 30)] {
             ledger.charge(item(num, as_of.plus_days(-age), dollars), as_of);
         }
-        ledger.credit(About::Procedure(4), Cents::dollars(30));
+        ledger.credit(item(4, as_of, 0), Cents::dollars(30));
         let aging = ledger.aging();
         assert_eq!(aging.over_90, Cents::dollars(70));
         assert_eq!(
@@ -184,13 +187,13 @@ mod tests {
         let as_of = Date::from_days(9500);
         let mut ledger = Ledger::default();
         ledger.charge(item(1, as_of.plus_days(-100), 100), as_of);
-        ledger.credit(About::Procedure(1), Cents::dollars(120));
+        ledger.credit(item(1, as_of, 0), Cents::dollars(120));
         let aging = ledger.aging();
         assert_eq!(
             (aging.over_90, aging.to_30, aging.total),
             (Cents::ZERO, -Cents::dollars(20), -Cents::dollars(20))
         );
-        ledger.refund(About::Procedure(1), Cents::dollars(20), as_of.plus_days(-1), as_of);
+        ledger.refund(item(1, as_of, 0), Cents::dollars(20), as_of.plus_days(-1), as_of);
         assert_eq!(ledger.aging().total, Cents::ZERO);
         assert!(ledger.open.is_empty());
     }
@@ -203,10 +206,25 @@ mod tests {
         assert_eq!((ledger.due(), ledger.overpaid()), (-Cents::dollars(50), Cents::ZERO));
         assert_eq!(ledger.aging().total, -Cents::dollars(50));
         ledger.charge(item(2, as_of, 30), as_of);
-        ledger.credit(About::Procedure(2), Cents::dollars(45));
+        ledger.credit(item(2, as_of, 0), Cents::dollars(45));
         assert_eq!(ledger.overpaid(), Cents::dollars(15));
-        ledger.refund(About::Prepaid(1), Cents::dollars(50), as_of, as_of);
+        let ahead = Open { about: About::Prepaid(1), ..item(1, as_of, 0) };
+        ledger.refund(ahead, Cents::dollars(50), as_of, as_of);
         assert_eq!(ledger.aging().total, -Cents::dollars(15));
+    }
+
+    #[test]
+    fn what_comes_for_a_settled_item_stays_on_the_account() {
+        let as_of = Date::from_days(9500);
+        let mut ledger = Ledger::default();
+        ledger.charge(item(1, as_of, 100), as_of);
+        ledger.credit(item(1, as_of, 0), Cents::dollars(100));
+        assert!(ledger.open.is_empty());
+        ledger.expect(item(1, as_of, 0), Cents::dollars(30));
+        ledger.credit(item(1, as_of, 0), Cents::dollars(30));
+        ledger.expect(item(1, as_of, 0), -Cents::dollars(30));
+        assert_eq!((ledger.balance(), ledger.aging().total), (-Cents::dollars(30), -Cents::dollars(30)));
+        assert_eq!(ledger.overpaid(), Cents::dollars(30));
     }
 
     #[test]
@@ -214,7 +232,7 @@ mod tests {
         let as_of = Date::from_days(9500);
         let mut ledger = Ledger::default();
         ledger.charge(item(1, as_of, 100), as_of);
-        ledger.expect(About::Procedure(1), Cents::dollars(80));
+        ledger.expect(item(1, as_of, 0), Cents::dollars(80));
         assert_eq!((ledger.due(), ledger.aging().total), (Cents::dollars(20), Cents::dollars(100)));
     }
 }

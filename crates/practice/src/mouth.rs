@@ -250,6 +250,24 @@ impl Mouth {
         self.missing & jaw == jaw
     }
 
+    /// Whether no tooth is left at all.
+    pub(crate) fn toothless(&self) -> bool {
+        self.bare(true) && self.bare(false)
+    }
+
+    /// Whether such work was done so shortly before that nobody does it again, and no plan pays for it: two check-ups a
+    /// year, bitewings once, all teeth on X-rays every three years.
+    pub(crate) fn too_soon(&self, code: &str, day: Date) -> bool {
+        let since = |last: Option<Date>| last.map_or(i32::MAX, |last| day.days().saturating_sub(last.days()));
+        let [latest, before] = self.check_ups;
+        match code {
+            "D0120" => since(self.last_exam) < 100 || since(latest) < 100 || since(before) < 366,
+            "D0272" | "D0274" => since(self.last_bitewings) < 330,
+            "D0210" | "D0330" => since(self.last_full_xrays) < 1096,
+            _ => false,
+        }
+    }
+
     /// How many teeth of the upper or the lower jaw are missing, wisdom teeth left out.
     pub(crate) fn gaps(&self, upper: bool) -> u32 {
         let jaw: u64 = if upper { 0x0_fffc } else { 0x0_fffc << 16 };

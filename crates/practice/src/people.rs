@@ -222,11 +222,15 @@ pub(crate) struct Family {
 }
 
 impl Family {
-    /// What the family owes now, apart from what a payment plan covers.
+    /// What the family owes now, apart from what a payment plan covers; never more than it owes in all.
     pub(crate) fn asked(&self) -> Cents {
+        let all = self.ledger.due();
         match &self.plan {
-            None => self.ledger.due(),
-            Some(plan) => self.ledger.open.iter().filter(|i| !plan.covers(i.about)).map(Open::due).sum(),
+            None => all,
+            Some(plan) => {
+                let apart = self.ledger.open.iter().filter(|i| !plan.covers(i.about));
+                apart.map(Open::due).sum::<Cents>().min(all)
+            }
         }
     }
 }
@@ -266,24 +270,24 @@ pub(crate) fn arrivals(patients: u32, start: Date, end: Date, draw: &mut Draw) -
     arrivals
 }
 
-/// Age and sex of the people on an account.
-pub(crate) fn household(people: u32, draw: &mut Draw) -> Vec<(i32, bool)> {
+/// Age and sex of the people on an account, and whether the first two are a couple.
+pub(crate) fn household(people: u32, draw: &mut Draw) -> (Vec<(i32, bool)>, bool) {
     let female = draw.chance(650);
     if people == 1 {
         let age = draw.along(&[19, 22, 28, 36, 45, 52, 57, 61, 66, 73, 88]);
-        return vec![(age, female)];
+        return (vec![(age, female)], false);
     }
     let couple = if people == 2 { draw.chance(895) } else { draw.chance(800) };
-    let oldest_parent = if couple && people == 2 {
+    let head = if couple && people == 2 {
         draw.along(&[20, 34, 50, 59, 66, 84])
     } else {
         draw.along(&[26, 34, 40, 46, 56])
     };
-    let mut members = vec![(oldest_parent, female)];
-    let mut youngest_parent = oldest_parent;
+    let mut members = vec![(head, female)];
+    let (mut youngest_parent, mut oldest_parent) = (head, head);
     if couple {
-        let age = (oldest_parent + draw.along(&[-9, -3, -1, 1, 3, 8])).max(19);
-        youngest_parent = age.min(oldest_parent);
+        let age = (head + draw.along(&[-9, -3, -1, 1, 3, 8])).max(19);
+        (youngest_parent, oldest_parent) = (age.min(head), age.max(head));
         members.push((age, !female));
     }
     while members.len() < usize::try_from(people).unwrap_or_default() {
@@ -292,7 +296,7 @@ pub(crate) fn household(people: u32, draw: &mut Draw) -> Vec<(i32, bool)> {
         let youngest = (oldest_parent - 47).clamp(2.min(eldest), eldest);
         members.push((draw.between(youngest, eldest), draw.chance(520)));
     }
-    members
+    (members, couple)
 }
 
 /// A new family without members.
@@ -364,11 +368,14 @@ mod tests {
         let mut draw = Draw::new(1, Stream::Office, 0, 1);
         for _ in 0..2000 {
             let people = u32::try_from(draw.between(1, 6)).unwrap();
-            let members = household(people, &mut draw);
+            let (members, couple) = household(people, &mut draw);
             assert_eq!(members.len(), usize::try_from(people).unwrap());
             assert!(members[0].0 >= 19);
-            let children = members.iter().filter(|(age, _)| *age < 19);
-            assert!(children.clone().all(|(age, _)| members[0].0 - age >= 15), "{members:?}");
+            let parents = if couple { 2 } else { 1 };
+            let children = members.iter().skip(parents);
+            for (parent, _) in &members[..parents] {
+                assert!(children.clone().all(|(age, _)| (16..49).contains(&(parent - age))), "{members:?}");
+            }
         }
     }
 

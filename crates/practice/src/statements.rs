@@ -29,7 +29,9 @@ impl World<'_> {
     ) -> Result<(), PracticeError> {
         let now = self.now;
         let statement = self.keys.statement.next();
-        let letter = draw.chance(550);
+        // Of the dead, the family gets it.
+        let dead = self.patients.get(head)?.died.is_some();
+        let letter = draw.chance(550) || dead;
         let account = self.families.get(family)?;
         let balance: Cents = account.ledger.open.iter().map(|i| i.left).sum();
         let insurers: Cents = account.ledger.open.iter().map(|i| i.expected).sum();
@@ -74,7 +76,7 @@ impl World<'_> {
             mode: if letter { CommItemMode::Mail } else { CommItemMode::Email },
             direction: CommSentOrReceived::Sent,
             user,
-            note: Cow::Borrowed("Statement sent."),
+            note: Cow::Borrowed(if dead { "Statement sent to the family." } else { "Statement sent." }),
         })
     }
 }

@@ -119,7 +119,7 @@ fn first(mouth: &Mouth, age: i32, draw: &mut Draw) -> Vec<Item> {
         1 => items.extend([Item::new("D0330"), Item::new("D0274")]),
         _ => items.push(Item::new("D0274")),
     }
-    if mouth.bare(true) && mouth.bare(false) {
+    if mouth.toothless() {
         return vec![Item::new("D0150"), Item::new("D0330")];
     }
     if mouth.gums == Gums::Diseased {
@@ -139,12 +139,10 @@ fn recall(mouth: &Mouth, age: i32, day: Date, draw: &mut Draw) -> Vec<Item> {
         items.extend([Item::new("D0145"), Item::new("D1206")]);
         return items;
     }
-    if mouth.bare(true) && mouth.bare(false) {
+    if mouth.toothless() {
         return vec![Item::new("D0120")];
     }
-    // Plans pay for two check-ups a year.
-    let [latest, before] = mouth.check_ups;
-    if since(mouth.last_exam) >= 100 && since(latest) >= 100 && since(before) >= 366 && draw.chance(985) {
+    if !mouth.too_soon("D0120", day) && draw.chance(985) {
         items.push(Item::new("D0120"));
     }
     if since(mouth.last_full_xrays) >= 1830 && age >= 14 && draw.chance(700) {

@@ -282,20 +282,32 @@ impl World<'_> {
         self.queue.push(slot.start, Event::Visit(key, slot.start));
     }
 
-    /// A reminder goes out two days ahead; the patient confirms, says nothing, or cancels.
+    /// A reminder goes out two days ahead, and another one the day before.
     pub(crate) fn remind(&mut self, key: VisitKey, start: DateTime) -> Result<(), PracticeError> {
+        let Some(visit) = self.visits.find(key).filter(|v| v.slot.start == start) else { return Ok(()) };
+        let patient = visit.patient;
+        if self.now.date() == start.date().plus_days(-1) {
+            return self.automatic(patient, Definition::TALK_TEXT, "Reminder of the appointment tomorrow.");
+        }
+        let mut draw = self.draw(self.patients.get(patient)?.family)?;
+        let sent = self.now;
+        let answer = sent.plus_seconds(i64::from(draw.between(120, 20_000)));
+        self.queue.push(answer, Event::Answer(key, start, sent));
+        self.automatic(patient, Definition::TALK_TEXT, "Reminder of the appointment the day after tomorrow.")
+    }
+
+    /// The patient confirms, says nothing, or cancels.
+    pub(crate) fn answer(
+        &mut self,
+        key: VisitKey,
+        start: DateTime,
+        sent: DateTime,
+    ) -> Result<(), PracticeError> {
         let Some(visit) = self.visits.find(key).filter(|v| v.slot.start == start) else { return Ok(()) };
         let (patient, minutes) = (visit.patient, visit.slot.minutes);
         let person = self.patients.get(patient)?;
         let chance = losses::cancels(start, minutes, age(person.birth, start.date()), person.lapsed);
         let mut draw = self.draw(person.family)?;
-        self.automatic(
-            patient,
-            Definition::TALK_TEXT,
-            "Reminder of the appointment the day after tomorrow.",
-        )?;
-        let sent = self.now;
-        self.now = sent.plus_seconds(i64::from(draw.between(120, 20_000)));
         let user = self.desk(&mut draw);
         if draw.chance(chance) {
             self.asked_to_confirm(key, start, sent, Answer::No)?;
@@ -326,10 +338,8 @@ impl World<'_> {
             })?;
         }
         // The day before, once more.
-        self.now = start.date().plus_days(-1).at_seconds(9 * 3600 + i64::from(draw.below(3600)));
-        if self.now.date() < self.as_of() {
-            self.automatic(patient, Definition::TALK_TEXT, "Reminder of the appointment tomorrow.")?;
-        }
+        let again = start.date().plus_days(-1).at_seconds(9 * 3600 + i64::from(draw.below(3600)));
+        self.queue.push(again, Event::Remind(key, start));
         Ok(())
     }
 

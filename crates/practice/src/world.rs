@@ -139,6 +139,7 @@ impl<'s> World<'s> {
             Event::Seek(patient, reason) => self.seek(patient, reason),
             Event::Ache(patient) => self.ache(patient),
             Event::Remind(visit, start) => self.remind(visit, start),
+            Event::Answer(visit, start, sent) => self.answer(visit, start, sent),
             Event::Visit(visit, start) => self.visit(visit, start),
             Event::Send(claim) => self.send(claim),
             Event::Decide(claim) => self.decide(claim),
@@ -177,10 +178,12 @@ impl<'s> World<'s> {
             | Event::Pay(family)
             | Event::Refund(family) => return Ok(Some(family)),
             Event::Seek(patient, _) | Event::Ache(patient) | Event::Leave(patient, _) => patient,
-            Event::Remind(visit, _) | Event::Visit(visit, _) => match self.visits.find(visit) {
-                Some(visit) => visit.patient,
-                None => return Ok(None),
-            },
+            Event::Remind(visit, _) | Event::Answer(visit, ..) | Event::Visit(visit, _) => {
+                match self.visits.find(visit) {
+                    Some(visit) => visit.patient,
+                    None => return Ok(None),
+                }
+            }
             Event::Send(claim) | Event::Decide(claim) => self.claims.get(claim)?.patient,
         };
         Ok(Some(self.patients.get(patient)?.family))

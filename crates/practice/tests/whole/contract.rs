@@ -11,7 +11,7 @@ use bicuspid_opendental::facts;
 use bicuspid_practice::{Practice, Settings, SinkError};
 
 use self::rules::{Rule, Rules, Test};
-use super::{Made, made};
+use super::{Made, long, made};
 
 /// Rows of a table as a rule looks at them.
 struct Looked<'a> {
@@ -249,12 +249,8 @@ fn a_broken_row_is_noticed() {
 
 /// Row counts hold at the size that they are meant for. Only counted, not kept.
 #[test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "whether to run long is asked of the process, as everywhere in tests"
-)]
 fn a_practice_of_five_thousand_has_rows_within_bounds() {
-    if std::env::var_os("BICUSPID_LONG").is_none_or(|value| value != "1") {
+    if !long() {
         return;
     }
     let as_of = made().settings.end_date;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bicuspid_model::{DateTime, Value};
+use bicuspid_model::{Date, DateTime, Value};
 use bicuspid_opendental::facts;
+use bicuspid_practice::Settings;
 
-use super::made;
+use super::{Made, made};
 
 #[test]
 fn nothing_is_stamped_on_or_after_the_as_of_date() {
@@ -324,4 +325,52 @@ fn nothing_happens_to_anybody_before_birth() {
         }
     }
     assert!(looked_at > 100_000, "{looked_at}");
+}
+
+/// Stamps, as rows change once more for the account; days that were planned before a death and stay in the row, and tables of an account that outlives its patient.
+const PLANNED: &[&str] =
+    &["DateTStamp", "AptDateTime", "DateDue", "DateDueCalc", "ApptDateTime", "DateTimeConfirmExpire"];
+const OF_ACCOUNTS: &[&str] = &[
+    "claim",
+    "claimproc",
+    "payment",
+    "paysplit",
+    "adjustment",
+    "statement",
+    "payplan",
+    "payplancharge",
+    "commlog",
+    "securitylog",
+];
+
+#[test]
+fn nothing_happens_to_anybody_after_death() {
+    let made = Made::new(Settings::new(1500, 5, made().settings.end_date));
+    let died: BTreeMap<i64, Date> =
+        made.rows("patient").filter_map(|r| Some((r.int("PatNum"), r.date("DateTimeDeceased")?))).collect();
+    assert!(died.len() >= 3, "{}", died.len());
+    let mut found: BTreeMap<String, usize> = BTreeMap::new();
+    for (table, rows) in &made.tables {
+        let facts = facts().table(table).unwrap();
+        let Some(patient) = facts.position("PatNum") else { continue };
+        for (position, column) in facts.columns.iter().enumerate() {
+            // An appointment that did not take place holds the midnight of its day.
+            let presence = table.ends_with("appointment") && column.name.starts_with("DateTime");
+            if PLANNED.contains(&column.name) || OF_ACCOUNTS.contains(table) || presence {
+                continue;
+            }
+            for row in rows {
+                let day = match &row[position] {
+                    Value::Date(date) => *date,
+                    Value::DateTime(at) => at.date(),
+                    _ => break,
+                };
+                let Value::Int(patient) = row[patient] else { continue };
+                if died.get(&patient).is_some_and(|d| *d < day) {
+                    *found.entry(format!("{table}.{}", column.name)).or_default() += 1;
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:?}");
 }

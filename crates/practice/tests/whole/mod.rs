@@ -5,6 +5,7 @@ mod history;
 mod identity;
 mod references;
 mod repeat;
+mod rules;
 mod statistics;
 
 use std::collections::BTreeMap;
@@ -94,6 +95,15 @@ impl<'a> Cells<'a> {
             other => panic!("{column}: {other:?}"),
         }
     }
+}
+
+/// Whether the sizes are asked for that take long.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whether to run long is asked of the process, as everywhere in tests"
+)]
+pub(crate) fn long() -> bool {
+    std::env::var_os("BICUSPID_LONG").is_some_and(|value| value == "1")
 }
 
 /// A practice of 600 patients over three years that the tests share.

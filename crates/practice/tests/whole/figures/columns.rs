@@ -11,7 +11,10 @@ pub(crate) const NONE: i64 = i64::MIN;
 
 /// Columns that the checks look at.
 const WANTED: &[(&str, &[&str])] = &[
-    ("adjustment", &["AdjNum", "AdjDate", "AdjAmt", "PatNum", "AdjType", "ProvNum", "ProcNum"]),
+    (
+        "adjustment",
+        &["AdjNum", "AdjDate", "AdjAmt", "PatNum", "AdjType", "ProvNum", "ProcNum", "SecDateTEdit"],
+    ),
     (
         "appointment",
         &[
@@ -77,9 +80,10 @@ const WANTED: &[(&str, &[&str])] = &[
             "WriteOff",
             "ProcDate",
             "InsSubNum",
+            "SecDateTEdit",
         ],
     ),
-    ("commlog", &["PatNum", "CommDateTime", "Mode_", "SentOrReceived", "UserNum"]),
+    ("commlog", &["PatNum", "CommDateTime", "Mode_", "SentOrReceived", "UserNum", "Note"]),
     ("fee", &["FeeSched", "CodeNum", "Amount"]),
     ("inssub", &["InsSubNum", "PlanNum", "Subscriber", "DateEffective", "DateTerm"]),
     ("insplan", &["PlanNum", "CarrierNum", "PlanType", "FeeSched", "MonthRenew", "GroupNum"]),
@@ -124,6 +128,7 @@ const WANTED: &[(&str, &[&str])] = &[
             "ProcNum",
             "AdjNum",
             "UnearnedType",
+            "SecDateTEdit",
         ],
     ),
     ("procedurecode", &["CodeNum", "ProcCode"]),
@@ -141,15 +146,15 @@ const WANTED: &[(&str, &[&str])] = &[
             "ProvNum",
             "CodeNum",
             "DateTP",
-            "DateEntryC",
-            "ToothRange",
+            "DateTStamp",
         ],
     ),
     ("provider", &["ProvNum", "Specialty", "IsSecondary"]),
     ("recall", &["PatNum", "DateDue", "RecallTypeNum", "IsDisabled"]),
     ("schedule", &["SchedDate", "SchedType", "ProvNum", "StartTime", "StopTime"]),
     ("securitylog", &["PermType", "LogDateTime"]),
-    ("statement", &["StatementNum", "PatNum", "DateSent", "BalTotal"]),
+    ("statement", &["StatementNum", "PatNum", "DateSent", "BalTotal", "DateTStamp"]),
+    ("toothinitial", &["PatNum", "ToothNum", "InitialType", "SecDateTEntry"]),
 ];
 
 /// The rows of a practice by column.
