@@ -11,6 +11,7 @@ use bicuspid_sandbox::testing::{self, MariaDbServer, PostgresServer};
 use bicuspid_source::Pace;
 
 use crate::data;
+use crate::host::{self, Taken};
 use crate::pairs::{self, Fault};
 
 pub(crate) fn measure(long: bool) -> Result<(), Fault> {
@@ -27,13 +28,14 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
     for table in ["wide", "narrow"] {
         let desk =
             |work: &mut dyn FnMut() -> Result<(), Fault>| probe_while(&mariadb, clinic.name(), table, work);
-        let quiet = desk(&mut || {
+        let (quiet, taken) = desk(&mut || {
             std::thread::sleep(Duration::from_secs(2));
             Ok(())
         })?;
         print_probe(table, "a writer, nobody reading", quiet);
+        print_taken(table, taken);
         let mut report = None;
-        let probe = desk(&mut || {
+        let (probe, taken) = desk(&mut || {
             let tables = [table];
             let run = pairs::sync(&clinic.endpoint, &target.endpoint, &tables, Pace::Kind, folder.path());
             report = Some(runtime.block_on(run)?);
@@ -46,6 +48,7 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
             "statements, the tool's figure", own.p50, own.p99, own.max, report.source.statements
         );
         print_probe(table, "a writer, while it reads", probe);
+        print_taken(table, taken);
         println!("{table:<8} {:<28} {:>8.1} seconds", "whole sync", report.seconds);
     }
     Ok(())
@@ -60,13 +63,28 @@ fn print_probe(table: &str, who: &str, mut waits: Vec<Duration>) {
     println!("{table:<8} {who:<28} {:>8.2} {:>8.2} {:>8.2} {:>9}", at(500), at(990), at(1000), waits.len());
 }
 
+/// A line that says how far the figures above it can be the machine's and not anybody's on it.
+fn print_taken(table: &str, taken: Option<Taken>) {
+    match taken {
+        Some(taken) => println!(
+            "{table:<8} {:<28} {:>8} {:>8} {:>8} {:>9}",
+            "taken by the machine's host",
+            "",
+            "",
+            taken.longest_ms,
+            format!("{} ms", taken.all_ms)
+        ),
+        None => println!("{table:<8} what the machine's host takes is not known here"),
+    }
+}
+
 /// Updates a row every 20 ms by a connection that is held open, and keeps how long each took.
 fn probe_while(
     server: &MariaDbServer,
     database: &str,
     table: &str,
     work: &mut dyn FnMut() -> Result<(), Fault>,
-) -> Result<Vec<Duration>, Fault> {
+) -> Result<(Vec<Duration>, Option<Taken>), Fault> {
     let stop = AtomicBool::new(false);
     let column = if table == "wide" { "c6" } else { "FKey" };
     let mut desk = Desk::open(server, database)?;
@@ -83,10 +101,12 @@ fn probe_while(
             }
             Ok::<_, std::io::Error>(waits)
         });
+        let watcher = scope.spawn(|| host::watch(&stop));
         let done = work();
         stop.store(true, Ordering::Relaxed);
         let waits = prober.join().map_err(|_| "the writer failed")??;
-        done.map(|()| waits)
+        let taken = watcher.join().map_err(|_| "the watcher failed")?;
+        done.map(|()| (waits, taken))
     })
 }
 

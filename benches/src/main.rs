@@ -3,6 +3,7 @@
 
 mod data;
 mod generate;
+mod host;
 mod locks;
 mod memory;
 mod pairs;
