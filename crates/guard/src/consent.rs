@@ -32,6 +32,8 @@ pub enum Action {
     Enroll,
     /// Another database known in the place of the one that was known there.
     Replace,
+    /// Another server trusted as the one that the copy is made from.
+    NewSource,
     /// Synthetic rows written into the demo database.
     Generate,
 }
@@ -48,6 +50,7 @@ impl Action {
             Self::Repair => "write the differences that verify finds",
             Self::Enroll => "write the identity row into the database",
             Self::Replace => "forget the database that was known in this place, and trust this one instead",
+            Self::NewSource => "go on with this copy from another source than the one it was made from",
             Self::Generate => "write synthetic patients into the demo database",
         }
     }
@@ -55,7 +58,12 @@ impl Action {
     /// Whether it is asked about.
     const fn asks(self, environment: Environment, stage: Stage) -> bool {
         match self {
-            Self::FullReload | Self::Shrink | Self::Adoption | Self::Replace | Self::Generate => true,
+            Self::FullReload
+            | Self::Shrink
+            | Self::Adoption
+            | Self::Replace
+            | Self::NewSource
+            | Self::Generate => true,
             Self::Sync | Self::Repair | Self::Enroll => {
                 matches!((environment, stage), (Environment::Clinic, Stage::Production))
             }

@@ -10,6 +10,7 @@ pub mod consent;
 pub mod flavour;
 pub mod grants;
 pub mod identity;
+pub mod server;
 pub mod session;
 
 mod burden;
@@ -33,5 +34,6 @@ pub use grants::{Finding, GrantVerdict, judge_grants};
 pub use guard::{Context, Verdict, judge};
 pub use identity::{DEMO_DATABASE, Identity};
 pub use refusal::{BuildFault, Refusal, Rule};
+pub use server::{OtherServer, SourceServer};
 pub use session::{SessionLimits, SessionStatement};
 pub use statement::ReadStatement;

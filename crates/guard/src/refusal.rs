@@ -7,6 +7,7 @@ use bicuspid_model::{Class, Side, Trouble};
 use crate::consent::NoConsent;
 use crate::grants::GrantVerdict;
 use crate::identity::{DEMO_DATABASE, Mismatch};
+use crate::server::OtherServer;
 
 /// The rule that a statement broke. Each has a stable code; the sentence never repeats text of the statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -292,6 +293,9 @@ pub enum Refusal {
     /// The database is not the one that is known.
     #[error("{}: this is not the {} database that is known", .0.code(), .0.environment)]
     Identity(Mismatch),
+    /// The source is another server than the one that is known.
+    #[error("{}: the source is not the server that the copy was made from", OtherServer::CODE)]
+    SourceServer(OtherServer),
     /// Another database than the demo was named for synthetic data.
     #[error("identity::demo_name: synthetic data goes to {DEMO_DATABASE} alone")]
     DemoName,
@@ -327,6 +331,7 @@ impl Refusal {
             Self::Setting { .. } => "session::setting",
             Self::Grants(verdict) => verdict.code(),
             Self::Identity(mismatch) => mismatch.code(),
+            Self::SourceServer(_) => OtherServer::CODE,
             Self::DemoName => "identity::demo_name",
             Self::SameServer => "identity::same_server",
             Self::Consent(reason) => reason.code(),
@@ -339,6 +344,7 @@ impl Refusal {
         let (what, why, state, hint): (String, String, &str, &str) = match self {
             Self::Grants(verdict) => return verdict.trouble(),
             Self::Identity(mismatch) => return mismatch.trouble(),
+            Self::SourceServer(other) => return other.trouble(),
             Self::Consent(reason) => return reason.trouble(),
             Self::DemoName => (
                 "synthetic data was not written".to_owned(),

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use bicuspid_guard::session::{self, SessionLimits, SessionStatement};
-use bicuspid_guard::{Catalog, Flavour, GrantVerdict, ReadStatement, builder, judge_grants};
+use bicuspid_guard::{Catalog, Flavour, GrantVerdict, ReadStatement, SourceServer, builder, judge_grants};
 use bicuspid_model::{DatabaseName, Endpoint, Host, Password, Tls, Value};
 use futures_util::StreamExt as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
@@ -34,8 +34,8 @@ pub struct SourceFacts {
     pub flavour: Flavour,
     /// Version as the server prints it.
     pub version: String,
-    /// Name of the server's machine.
-    pub hostname: String,
+    /// What the server says of itself, by which it is known again.
+    pub server: SourceServer,
     /// Database that is read.
     pub database: String,
     /// Account as the server matched it, such as `readonly_user@%`.
@@ -152,12 +152,20 @@ impl Wire {
         };
         let cipher = format!("{} {}", cipher("Ssl_version"), cipher("Ssl_cipher")).trim().to_owned();
         let grants = self.texts(&builder::show_grants()?, "the grants").await?;
+        let folds_names = fact("lower_case_table_names") == "1";
+        let database = fact("connection_database");
+        let server = SourceServer {
+            uuid: Some(fact("server_uuid")).filter(|uuid| !uuid.is_empty()),
+            machine: fact("hostname"),
+            data_folder: fact("datadir"),
+            database: if folds_names { database.to_lowercase() } else { database.clone() },
+        };
         Ok(SourceFacts {
+            server,
             host: endpoint.host.to_string(),
             flavour: self.flavour,
             version,
-            hostname: fact("hostname"),
-            database: fact("connection_database"),
+            database,
             account: fact("connection_account"),
             time_zone: limits
                 .time_zone
@@ -166,7 +174,7 @@ impl Wire {
             system_time_zone: fact("system_time_zone"),
             tls: endpoint.tls != Tls::Off,
             cipher,
-            folds_names: fact("lower_case_table_names") == "1",
+            folds_names,
             read_only: self
                 .flavour
                 .has_read_only()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bicuspid_guard::session::{self, SessionLimits};
-use bicuspid_guard::{ChunkQuery, Filter, KeyPart, ReadStatement, Refusal, Selected, builder};
+use bicuspid_guard::{ChunkQuery, Filter, KeyPart, ReadStatement, Refusal, Selected, SourceServer, builder};
 use bicuspid_model::{Batch, Column, Endpoint, KeyBound, SourceType, Table, TableName, Value};
 use sqlx::mysql::MySqlRow;
 
@@ -183,6 +183,11 @@ impl Source {
         &self.facts
     }
 
+    /// Refuses the server if it is another one than this.
+    pub fn must_be(&self, known: &SourceServer) -> Result<(), SourceError> {
+        Ok(known.compare(&self.facts.server)?)
+    }
+
     /// What was asked so far, and how long it took.
     #[must_use]
     pub const fn meter(&self) -> &Meter {
@@ -271,8 +276,11 @@ impl Source {
         }
         self.end_snapshot().await?;
         let (wire, facts) = judged(&self.endpoint, &self.options.limits).await?;
-        if (&facts.hostname, &facts.version) != (&self.facts.hostname, &self.facts.version) {
-            return Err(SourceError::Protocol { what: "another server behind the same address" });
+        self.facts.server.compare(&facts.server)?;
+        if facts.version != self.facts.version {
+            return Err(SourceError::Protocol {
+                what: "a server of another version behind the same address",
+            });
         }
         std::mem::replace(&mut self.wire, wire).close().await;
         Ok(())

@@ -56,10 +56,13 @@ impl Plan {
         look: &Analytics,
         settings: &SyncSettings,
     ) -> Result<Self, SyncError> {
+        let is_enrolled = look.enrolled().await?.is_some();
+        if is_enrolled && let Some(known) = look.source_server().await? {
+            source.must_be(&known)?;
+        }
         let discovered = source.discover().await?;
         let named = settings.tables.iter().flatten().map(String::as_str);
         check_names(&discovered, named.chain(source.filtered()))?;
-        let is_enrolled = look.enrolled().await?.is_some();
         let states: BTreeMap<String, TableState> = if is_enrolled {
             let proof = look.proof_settings().await?;
             if proof.algorithm != fingerprint::ALGORITHM {

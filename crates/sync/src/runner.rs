@@ -366,6 +366,7 @@ impl Flow<'_> {
                 })
                 .collect(),
             unchanged,
+            server: self.source.facts().server.clone(),
             held: names.iter().map(|(table, held)| HeldBack { table, held: held.clone() }).collect(),
         };
         let any_held = !publication.held.is_empty();

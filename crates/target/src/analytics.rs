@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bicuspid_guard::SourceServer;
 use bicuspid_guard::identity::Reported;
 use bicuspid_model::{ColumnName, Endpoint, Environment, FingerprintKey, Table, TableName};
 
@@ -149,6 +150,24 @@ impl Analytics {
     /// The key of the row hash and the type policy.
     pub async fn proof_settings(&self) -> Result<ProofSettings, TargetError> {
         state::proof_settings(&self.link).await
+    }
+
+    /// The server that the copy is made from, `None` before the first run was published.
+    pub async fn source_server(&self) -> Result<Option<SourceServer>, TargetError> {
+        state::source_server(&self.link).await
+    }
+
+    /// Remembers another server as the one that the copy is made from, because a person said so.
+    pub async fn accept_source(&self, expected: &Identity, server: &SourceServer) -> Result<(), TargetError> {
+        let action = "write which server the copy is made from";
+        self.link.run("BEGIN", action).await?;
+        let written = async {
+            identity::prove(&self.link, expected).await?;
+            state::record_source_server(&self.link, server).await
+        }
+        .await;
+        self.link.run(if written.is_ok() { "COMMIT" } else { "ROLLBACK" }, action).await?;
+        written
     }
 
     /// Every table that was published.

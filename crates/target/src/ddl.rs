@@ -60,6 +60,17 @@ CREATE TABLE IF NOT EXISTS bicuspid.run (
 REVOKE ALL ON SCHEMA bicuspid FROM PUBLIC;
 ";
 
+/// The server that the copy is made from. Apart from the others, because it was added to them later.
+pub(crate) const SOURCE_SERVER: &str = "
+CREATE TABLE IF NOT EXISTS bicuspid.source_server (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    server_uuid text,
+    machine text NOT NULL,
+    data_folder text NOT NULL,
+    database_name text NOT NULL,
+    known_since timestamptz NOT NULL DEFAULT now()
+)";
+
 /// What dbt projects over Open Dental read and write beside the data: the load status that we keep, and the
 /// transform status that their hooks fill.
 pub(crate) const RAW_SCHEMA: &str = "

@@ -1,8 +1,10 @@
 //! What is kept in schema `bicuspid` beside the data, committed with it.
 
+use bicuspid_guard::SourceServer;
 use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, TableName};
 use serde::{Deserialize, Serialize};
 
+use crate::ddl;
 use crate::error::{TargetError, of_driver};
 use crate::identity::has_state_table;
 use crate::link::Link;
@@ -357,6 +359,45 @@ pub(crate) async fn record_held(link: &Link, table: &TableName, held: &HeldState
             "INSERT INTO raw.etl_load_status (table_name, load_status) VALUES ($1, 'failed') \
              ON CONFLICT (table_name) DO UPDATE SET load_status = 'failed'",
             &[&name],
+        )
+        .await
+        .map_err(fault)?;
+    Ok(())
+}
+
+/// The server that the copy is made from, `None` before the first run.
+pub(crate) async fn source_server(link: &Link) -> Result<Option<SourceServer>, TargetError> {
+    if !has_state_table(link, "source_server").await? {
+        return Ok(None);
+    }
+    let row = link
+        .client
+        .query_opt("SELECT server_uuid, machine, data_folder, database_name FROM bicuspid.source_server", &[])
+        .await
+        .map_err(|e| of_driver(&e, "read which server the copy is made from"))?;
+    row.map(|row| {
+        Ok(SourceServer {
+            uuid: row.try_get(0)?,
+            machine: row.try_get(1)?,
+            data_folder: row.try_get(2)?,
+            database: row.try_get(3)?,
+        })
+    })
+    .transpose()
+    .map_err(|_: tokio_postgres::Error| unreadable())
+}
+
+/// Remembers the server that the copy is made from, in place of another if there is one.
+pub(crate) async fn record_source_server(link: &Link, server: &SourceServer) -> Result<(), TargetError> {
+    let fault = |e: tokio_postgres::Error| of_state(&e, "write which server the copy is made from");
+    link.client.batch_execute(ddl::SOURCE_SERVER).await.map_err(fault)?;
+    link.client
+        .execute(
+            "INSERT INTO bicuspid.source_server AS s (server_uuid, machine, data_folder, database_name) \
+             VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (only_one) DO UPDATE SET server_uuid = excluded.server_uuid, machine = excluded.machine, \
+             data_folder = excluded.data_folder, database_name = excluded.database_name, known_since = now()",
+            &[&server.uuid, &server.machine, &server.data_folder, &server.database],
         )
         .await
         .map_err(fault)?;

@@ -1,5 +1,6 @@
 //! The one way to write an analytics database: what is proved becomes visible, in one transaction, or nothing does.
 
+use bicuspid_guard::SourceServer;
 use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, Table, TableName};
 
 use crate::analytics::{Analytics, KeyRange};
@@ -122,7 +123,7 @@ pub struct HeldBack<'a> {
 }
 
 /// Everything that one run makes visible.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Publication<'a> {
     /// Tables with differences.
     pub changes: Vec<Change<'a>>,
@@ -130,6 +131,8 @@ pub struct Publication<'a> {
     pub unchanged: Vec<TableName>,
     /// Tables kept back.
     pub held: Vec<HeldBack<'a>>,
+    /// The server that all of it was read from. It is remembered if none is yet.
+    pub server: SourceServer,
 }
 
 /// What became of one changed table.
@@ -337,6 +340,9 @@ impl Writer {
         state::record_unchanged(self.link(), &publication.unchanged, &run.run_id).await?;
         for one in publication.held {
             state::record_held(self.link(), one.table, &one.held).await?;
+        }
+        if state::source_server(self.link()).await?.is_none() {
+            state::record_source_server(self.link(), &publication.server).await?;
         }
         let mut run = RunRecord { record: finish(&applied), ..run.clone() };
         if applied.iter().any(|one| one.held.is_some()) {

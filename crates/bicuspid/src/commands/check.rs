@@ -1,5 +1,6 @@
 //! `bicuspid check`: are both sides safe to use? Each connection is tested by itself; nothing is written anywhere.
 
+use bicuspid_guard::SourceServer;
 use bicuspid_guard::identity::{self, Standing};
 use bicuspid_model::{Class, Endpoint, Environment, Side, Trouble};
 use bicuspid_source::{Pace, Source};
@@ -122,20 +123,19 @@ impl Found<'_> {
             self.refuse("identity", Side::Target, refusal.trouble());
             return Ok(());
         }
-        self.source(settings, &source).await;
-        self.target(settings, &target).await
+        let server = self.source(settings, &source).await;
+        self.target(settings, &target, server.as_ref()).await
     }
 
-    async fn source(&mut self, settings: &Settings, at: &Endpoint) {
+    /// What the source says of itself, if it could be asked.
+    async fn source(&mut self, settings: &Settings, at: &Endpoint) -> Option<SourceServer> {
         let options = ends::source_options(settings, Pace::Kind);
         let facts = match Source::inspect(at, &options).await {
             Ok(facts) => facts,
             Err(error) => {
-                return self.refuse(
-                    "connection",
-                    Side::Source,
-                    ends::in_environment(error.trouble(), settings),
-                );
+                let trouble = ends::in_environment(error.trouble(), settings);
+                self.refuse("connection", Side::Source, trouble);
+                return None;
             }
         };
         self.tell("connection", Side::Source, Verdict::Ok, banner::source_text(&facts), "");
@@ -160,7 +160,7 @@ impl Found<'_> {
         };
         self.tell("time_zone", Side::Source, Verdict::Ok, zone, "");
         if !verdict.is_safe() {
-            return;
+            return Some(facts.server);
         }
         let discovered = async {
             let mut source = Source::connect(at, options).await?;
@@ -185,9 +185,15 @@ impl Found<'_> {
                 self.refuse("tables", Side::Source, ends::in_environment(error.trouble(), settings));
             }
         }
+        Some(facts.server)
     }
 
-    async fn target(&mut self, settings: &Settings, at: &Endpoint) -> Result<(), Stop> {
+    async fn target(
+        &mut self,
+        settings: &Settings,
+        at: &Endpoint,
+        server: Option<&SourceServer>,
+    ) -> Result<(), Stop> {
         let look = match Analytics::connect(at).await {
             Ok(look) => look,
             Err(error) => {
@@ -200,9 +206,40 @@ impl Found<'_> {
         let is_ours = matches!(standing, Ok(Standing::Known | Standing::NewHere));
         self.database(settings, at, look.facts(), standing);
         if is_ours {
+            self.origin(settings, &look, server).await;
             self.surroundings(settings, &look).await;
         }
         Ok(())
+    }
+
+    /// Tells whether the source is the one that the copy was made from.
+    async fn origin(&mut self, settings: &Settings, look: &Analytics, server: Option<&SourceServer>) {
+        let known = match look.source_server().await {
+            Ok(known) => known,
+            Err(error) => {
+                let trouble = ends::in_environment(error.trouble(), settings);
+                return self.refuse("server", Side::Target, trouble);
+            }
+        };
+        match (known, server) {
+            (Some(known), Some(server)) => match known.compare(server) {
+                Ok(()) => {
+                    let detail = "it is the server that the copy was made from".to_owned();
+                    self.tell("server", Side::Source, Verdict::Ok, detail, "");
+                }
+                Err(refusal) => {
+                    let trouble = ends::in_environment(refusal.trouble(), settings);
+                    self.refuse("server", Side::Source, trouble);
+                }
+            },
+            (None, _) => {
+                let detail =
+                    "nothing was copied yet; the first run remembers which server it read".to_owned();
+                self.tell("server", Side::Source, Verdict::Ok, detail, "");
+            }
+            // That it did not answer was told.
+            (Some(_), None) => {}
+        }
     }
 
     async fn demo(&mut self, settings: &Settings, at: &Endpoint) -> Result<(), Stop> {

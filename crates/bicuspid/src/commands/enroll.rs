@@ -1,8 +1,10 @@
 //! `bicuspid enroll`: makes a database known, inside it and on this machine.
 
+use bicuspid_guard::SourceServer;
 use bicuspid_guard::consent::Action;
 use bicuspid_guard::identity::{self, Identity, Standing};
 use bicuspid_model::{Endpoint, Environment, FingerprintKey};
+use bicuspid_source::Pace;
 use bicuspid_target::{Analytics, Demo, ServerFacts};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;
@@ -22,7 +24,7 @@ use crate::{banner, consent};
 ///
 /// The first sync and the first generate offer the same. Afterwards no other database can be written in its place: not
 /// one of the same name on another server, not a restored copy, not one behind a swapped tunnel. Where a database was
-/// replaced on purpose, this is how a person says so.
+/// replaced on purpose, or the clinic moved to another server, this is how a person says so.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EnrollArgs {
     /// Environment
@@ -91,12 +93,12 @@ impl Candidate {
 
 async fn enroll(args: &EnrollArgs, app: &App, settings: &Settings, journal: &mut Journal) -> Ended {
     let environment = settings.environment;
-    let at = if environment == Environment::Demo {
-        settings.target()?
+    let (source_at, at) = if environment == Environment::Demo {
+        (None, settings.target()?)
     } else {
         let (source, target) = settings.both()?;
         identity::distinct(&source, &target)?;
-        target
+        (Some(source), target)
     };
     journal.target(&at);
     banner::environment(settings);
@@ -108,12 +110,21 @@ async fn enroll(args: &EnrollArgs, app: &App, settings: &Settings, journal: &mut
     let actual = facts.identity(environment);
     let standing = candidate.judge(environment, &at, &known).await.map_err(foreign)?;
     let replaces = known.find(environment, &at).is_some_and(|old| old != actual);
-    if standing != Standing::New && !replaces {
+    let new_source = match (&candidate, source_at) {
+        (Candidate::Copy(look), Some(source_at)) if standing != Standing::New => {
+            other_source(look, &source_at, settings).await?
+        }
+        _ => None,
+    };
+    if standing != Standing::New && !replaces && new_source.is_none() {
         known.remember(&settings.state_dir, &at, &actual)?;
         app.printer.data(&format!("database {} is enrolled as {environment} already", facts.database));
         return Ok(told(Report::new(), &actual, false));
     }
     let mut actions = vec![Action::Enroll];
+    if new_source.is_some() {
+        actions.push(Action::NewSource);
+    }
     if replaces {
         Printer::note("  another database was known in this place before; it will be forgotten");
         actions.push(Action::Replace);
@@ -122,8 +133,32 @@ async fn enroll(args: &EnrollArgs, app: &App, settings: &Settings, journal: &mut
     journal.intend()?;
     let identity = candidate.enrol(settings, &at).await?;
     known.remember(&settings.state_dir, &at, &identity)?;
+    if let (Candidate::Copy(look), Some(server)) = (&candidate, new_source) {
+        look.accept_source(&identity, &server).await?;
+        app.printer.data("the next run copies from the server that answers now");
+    }
     app.printer.data(&format!("database {} is enrolled as {environment}", identity.database));
     Ok(told(Report::new(), &identity, true))
+}
+
+/// The server that answers as the source, if the copy was made from another one. A copy that was never made knows none.
+async fn other_source(
+    look: &Analytics,
+    at: &Endpoint,
+    settings: &Settings,
+) -> Result<Option<SourceServer>, Stop> {
+    let Some(known) = look.source_server().await? else { return Ok(None) };
+    let source = ends::open_source(at, settings, Pace::Kind).await?;
+    let found = source.facts().server.clone();
+    banner::source(source.facts());
+    source.close().await;
+    match known.compare(&found) {
+        Ok(()) => Ok(None),
+        Err(refusal) => {
+            Printer::note(&format!("  the copy was made from another source: {}", refusal.trouble().why));
+            Ok(Some(found))
+        }
+    }
 }
 
 /// Writes the identity row if there is none, and remembers the database.

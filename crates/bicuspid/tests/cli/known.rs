@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use bicuspid_model::{Endpoint, Host, Password};
 use bicuspid_sandbox::PostgresOptions;
-use bicuspid_sandbox::testing::{self, PostgresDatabase, PostgresServer};
+use bicuspid_sandbox::testing::{self, MariaDbServer, PostgresDatabase, PostgresServer};
 use serde_json::Value;
 
 use crate::bench::Bench;
@@ -132,6 +132,46 @@ fn a_swapped_tunnel_is_noticed() {
     assert!(is_empty(&wrong));
     tunnel.lead_to(port(&right.endpoint));
     assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+}
+
+#[test]
+fn another_server_behind_the_sources_address_is_not_copied() {
+    let right = testing::servers().mariadb_database("clinic");
+    right.admin(TABLE);
+    // The same database, account and password, with other patients: all that settings can say is the same.
+    let other = MariaDbServer::start(testing::test_options());
+    let (name, user, password) = (right.name(), &right.endpoint.user, secret(&right.endpoint));
+    let pattern = name.replace('_', "\\_");
+    other.admin(&format!(
+        "CREATE DATABASE {name}; CREATE USER {user}@'127.0.0.1' IDENTIFIED BY '{password}';
+         GRANT SELECT ON `{pattern}`.* TO {user}@'127.0.0.1'; USE {name};
+         CREATE TABLE patient (PatNum BIGINT PRIMARY KEY) ENGINE=MyISAM; INSERT INTO patient VALUES (3)"
+    ));
+    let target = testing::servers().postgres_database("source_tunnel");
+    let tunnel = Tunnel::to(port(&right.endpoint));
+    let through = Endpoint { host: Host::new("127.0.0.1", tunnel.port), ..right.endpoint.clone() };
+    let bench = Bench::with(&through, &target.endpoint);
+    let patients = || target.query("SELECT string_agg(\"PatNum\"::text, ',' ORDER BY 1) FROM raw.patient");
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    tunnel.lead_to(other.port());
+    for command in ["sync", "check", "plan", "verify"] {
+        let json = bench.json(&[command, "--env", "test"]);
+        assert_eq!(told(&json), ("identity::source_server".to_owned(), 3), "{command}");
+    }
+    assert_eq!(patients()[0][0].as_deref(), Some("1,2"));
+    let unsaid = bench.json(&["enroll", "--env", "test"]);
+    assert_eq!(told(&unsaid), ("consent::unattended".to_owned(), 3), "a person must say that it is meant");
+    // Back at the right one nothing has to be said.
+    tunnel.lead_to(port(&right.endpoint));
+    assert_eq!(bench.json(&["enroll", "--env", "test"])["written"], false);
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    // The clinic moved, and a person says so.
+    tunnel.lead_to(other.port());
+    assert_eq!(bench.json(&["enroll", "--env", "test", "--confirm", target.name()])["written"], true);
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    assert_eq!(patients()[0][0].as_deref(), Some("3"));
+    tunnel.lead_to(port(&right.endpoint));
+    assert_eq!(told(&bench.json(&["sync", "--env", "test"])).1, 3, "now the old one is the stranger");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What changes between the check and the write: noticed inside the writing transaction, and nothing is committed.
 
+use bicuspid_guard::SourceServer;
 use bicuspid_model::{Environment, FingerprintKey};
 use bicuspid_sandbox::testing::{self, PostgresDatabase};
 use bicuspid_target::{Analytics, AuditHead, Publication, RunRecord, TargetError, Writer};
@@ -25,6 +26,15 @@ fn proved() -> Run {
     Run { database, runtime, writer }
 }
 
+fn clinic() -> SourceServer {
+    SourceServer {
+        uuid: None,
+        machine: "front".to_owned(),
+        data_folder: "/data".to_owned(),
+        database: "opendental".to_owned(),
+    }
+}
+
 impl Run {
     fn publish(&mut self) -> Result<(), TargetError> {
         let record = RunRecord {
@@ -35,7 +45,7 @@ impl Run {
         };
         let key = FingerprintKey::new([1; 16]);
         let publishing = self.writer.publish(
-            Publication::default(),
+            Publication { changes: Vec::new(), unchanged: Vec::new(), held: Vec::new(), server: clinic() },
             &key,
             &record,
             |_| serde_json::json!({ "tables": [] }),
