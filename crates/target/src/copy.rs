@@ -6,7 +6,7 @@ use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER, row_length};
 use bicuspid_model::{Batch, Table};
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio_postgres::{Client, CopyInSink, CopyOutStream};
+use tokio_postgres::{Client, CopyInSink, CopyOutStream, Statement};
 
 use crate::ddl;
 use crate::error::{TargetError, of_driver};
@@ -19,17 +19,27 @@ pub(crate) struct CopyIn {
     sink: Pin<Box<CopyInSink<Bytes>>>,
     table: String,
     pending: BytesMut,
+    /// Whether everything was sent, the trailer too.
+    sealed: bool,
 }
 
 impl CopyIn {
     pub(crate) async fn begin(client: &Client, into: &str, table: &Table) -> Result<Self, TargetError> {
-        let sink = client
-            .copy_in(&ddl::copy_in(into, table))
-            .await
-            .map_err(|e| load_fault(&e, table.name.as_str()))?;
+        let fault = |e: tokio_postgres::Error| load_fault(&e, table.name.as_str());
+        let statement = client.prepare(&ddl::copy_in(into, table)).await.map_err(fault)?;
+        Self::begin_prepared(client, &statement, table).await
+    }
+
+    /// The same with a statement that the server knows already.
+    pub(crate) async fn begin_prepared(
+        client: &Client,
+        statement: &Statement,
+        table: &Table,
+    ) -> Result<Self, TargetError> {
+        let sink = client.copy_in(statement).await.map_err(|e| load_fault(&e, table.name.as_str()))?;
         let mut pending = BytesMut::with_capacity(MESSAGE_BYTES + 4096);
         pending.extend_from_slice(COPY_HEADER);
-        Ok(Self { sink: Box::pin(sink), table: table.name.to_string(), pending })
+        Ok(Self { sink: Box::pin(sink), table: table.name.to_string(), pending, sealed: false })
     }
 
     /// Sends canonical rows.
@@ -49,11 +59,21 @@ impl CopyIn {
         Ok(())
     }
 
+    /// Sends whatever was not sent yet: there will be no more rows. The server may work on them until
+    /// [`Self::finish`] asks what became of them.
+    pub(crate) async fn seal(&mut self) -> Result<(), TargetError> {
+        if !self.sealed {
+            self.sealed = true;
+            self.pending.extend_from_slice(&COPY_TRAILER);
+            let message = self.pending.split().freeze();
+            self.sink.send(message).await.map_err(|e| load_fault(&e, &self.table))?;
+        }
+        Ok(())
+    }
+
     /// Ends the stream; the number of rows that the server took.
     pub(crate) async fn finish(&mut self) -> Result<u64, TargetError> {
-        self.pending.extend_from_slice(&COPY_TRAILER);
-        let message = self.pending.split().freeze();
-        self.sink.send(message).await.map_err(|e| load_fault(&e, &self.table))?;
+        self.seal().await?;
         self.sink.as_mut().finish().await.map_err(|e| load_fault(&e, &self.table))
     }
 }
