@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bicuspid_generate::{GenerateSettings, RunInfo, plan};
+use bicuspid_generate::{Condition, GenerateSettings, RunInfo, plan};
 use bicuspid_model::{Date, FingerprintKey, Value};
 use bicuspid_practice::{Practice, Settings};
 use bicuspid_sandbox::PostgresOptions;
@@ -65,7 +65,9 @@ async fn generated(database: &PostgresDatabase, practice: Settings, turn: u32) -
     let at = database.endpoint.clone();
     let endpoint = DemoEndpoint { host: at.host, user: at.user, password: at.password, tls: at.tls };
     let began = Instant::now();
-    let plan = plan(GenerateSettings { practice, endpoint, known: None }).await.map_err(|e| e.to_string())?;
+    let plan = plan(GenerateSettings { practice, condition: Condition::Clean, endpoint, known: None })
+        .await
+        .map_err(|e| e.to_string())?;
     let info = RunInfo {
         run_id: format!("bench-{turn}"),
         started_at: "2026-01-01T00:00:00Z".to_owned(),

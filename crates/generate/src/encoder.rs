@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use bicuspid_model::{Batch, Table, Value, codec};
-use bicuspid_practice::{Practice, RowSink, SinkError, Summary};
+use bicuspid_practice::{RowSink, SinkError};
 
+use crate::anomalies::{Made, Source};
 use crate::error::GenerateError;
 
 /// Bytes of rows after which a batch is handed on.
@@ -14,19 +15,19 @@ const BATCH_BYTES: usize = 256 * 1024;
 ///
 /// `keeps` decides for each row, by the position of its table, whether it is encoded at all.
 pub(crate) fn simulate(
-    practice: Practice,
+    source: Source,
     tables: &[Table],
     keeps: &mut Keeps<'_>,
     deliver: &mut Deliver<'_>,
-) -> Result<Summary, GenerateError> {
+) -> Result<Made, GenerateError> {
     let mut encoder = Encoder::new(tables, keeps, deliver);
-    let outcome = practice.run(&mut encoder);
+    let outcome = source.run(&mut encoder);
     if let Some(broken) = encoder.broken.take() {
         return Err(broken);
     }
-    let summary = outcome?;
+    let made = outcome?;
     encoder.flush()?;
-    Ok(summary)
+    Ok(made)
 }
 
 /// Decides whether a row is wanted.

@@ -51,6 +51,15 @@ pub enum GenerateError {
         /// Why not.
         cause: std::io::Error,
     },
+    /// Something that is no list of anomalies stands where one would be written.
+    #[error("the file of --anomalies is something else")]
+    NotAList,
+    /// The list of anomalies could not be read or written.
+    #[error("the list of anomalies could not be written")]
+    List {
+        /// Why not.
+        cause: std::io::Error,
+    },
     /// There is no generation that could be measured or told of.
     #[error("the demo database holds no generation")]
     NothingThere,
@@ -118,6 +127,18 @@ impl GenerateError {
                 Class::Refused,
                 "no manifest in the folder accounts for its bytes, so it may be somebody's work",
                 "name another folder, or move the file away",
+            ),
+            Self::NotAList => self.of_files(
+                "files::not_ours",
+                Class::Refused,
+                "a file of that name is there, and it may be somebody's work",
+                "name another file, or move it away",
+            ),
+            Self::List { cause } => self.of_files(
+                "files::write",
+                Class::Local,
+                &reason_of_io(cause),
+                "check the path of --anomalies, its rights and the room on its disk",
             ),
             Self::FolderLocked => self.of_files(
                 "files::locked",

@@ -20,13 +20,14 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 
 use bicuspid_model::{Batch, Table, Value};
-use bicuspid_practice::{Practice, Settings, Summary, row_digest};
+use bicuspid_practice::{Settings, Summary, row_digest};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+use crate::anomalies::{Anomaly, Condition, Made, Source, counts_by_kind};
 use crate::encoder;
 use crate::error::GenerateError;
 use crate::plan::stock_tables;
-use crate::report::{GenerateReport, Place, summarise};
+use crate::report::{GenerateReport, Place};
 use crate::runner::{Event, Listener, count};
 use folder::Folder;
 use manifest::{FORMAT, FileRecord, Manifest};
@@ -99,6 +100,8 @@ impl Shard {
 pub struct FileSettings {
     /// The practice.
     pub practice: Settings,
+    /// Whether its database is tidy.
+    pub condition: Condition,
     /// Where to.
     pub dir: PathBuf,
     /// Form of the files.
@@ -113,7 +116,7 @@ pub struct FileSettings {
 #[derive(Debug)]
 pub struct FilePlan {
     settings: FileSettings,
-    practice: Practice,
+    source: Source,
     tables: Vec<Table>,
     folder: Folder,
 }
@@ -121,9 +124,9 @@ pub struct FilePlan {
 /// Checks the settings and looks at the folder: a file that no manifest there accounts for is not replaced. Writes
 /// nothing.
 pub fn plan_files(settings: FileSettings) -> Result<FilePlan, GenerateError> {
-    let practice = Practice::new(settings.practice)?;
+    let source = Source::new(settings.practice, settings.condition)?;
     let folder = Folder::inspect(&settings.dir, settings.shard)?;
-    Ok(FilePlan { practice, tables: stock_tables()?, folder, settings })
+    Ok(FilePlan { source, tables: stock_tables()?, folder, settings })
 }
 
 impl FilePlan {
@@ -136,8 +139,8 @@ impl FilePlan {
     /// Lets the practice happen and keeps nothing: the counts that [`Self::run`] writes.
     pub async fn rehearse(&self) -> Result<GenerateReport, GenerateError> {
         let began = Instant::now();
-        let practice = self.practice;
-        let summary = tokio::task::spawn_blocking(move || summarise(practice))
+        let source = self.source;
+        let Made { summary, mut anomalies } = tokio::task::spawn_blocking(move || source.summarise())
             .await
             .map_err(|_| GenerateError::Stopped)??;
         let place = Place::Dir(self.settings.dir.clone());
@@ -145,13 +148,14 @@ impl FilePlan {
         if !self.settings.shard.is_whole() {
             for table in &mut report.tables {
                 let (from, to) = self.settings.shard.range(table.rows);
+                anomalies.retain(|a| a.table != table.name || (from..to).contains(&a.ordinal));
                 table.rows = to - from;
                 // Known only to whoever sees the rows.
                 table.digest = String::new();
             }
             report.rows = report.tables.iter().map(|table| table.rows).sum();
         }
-        Ok(report)
+        Ok(report.with_anomalies(self.settings.condition, anomalies))
     }
 
     /// Writes the files, all of them or none.
@@ -159,9 +163,9 @@ impl FilePlan {
     /// Dropping the future leaves the folder's own files as they were.
     pub async fn run(self, version: &str, listener: &Listener<'_>) -> Result<GenerateReport, GenerateError> {
         let began = Instant::now();
-        let Self { settings, practice, tables, folder } = self;
+        let Self { settings, source, tables, folder } = self;
         let (events, mut heard) = unbounded_channel();
-        let work = Work { settings: settings.clone(), practice, tables, folder, version: version.to_owned() };
+        let work = Work { settings: settings.clone(), source, tables, folder, version: version.to_owned() };
         let working = tokio::task::spawn_blocking(move || work.write(&events));
         while let Some(event) = heard.recv().await {
             listener(event);
@@ -176,14 +180,14 @@ impl FilePlan {
             }
         }
         report.rows = written.manifest.rows;
-        Ok(report)
+        Ok(report.with_anomalies(settings.condition, written.anomalies))
     }
 }
 
 /// What the writing thread is given.
 struct Work {
     settings: FileSettings,
-    practice: Practice,
+    source: Source,
     tables: Vec<Table>,
     folder: Folder,
     version: String,
@@ -191,6 +195,7 @@ struct Work {
 
 struct Written {
     summary: Summary,
+    anomalies: Vec<Anomaly>,
     manifest: Manifest,
     rows_replaced: u64,
 }
@@ -211,10 +216,10 @@ impl Work {
         let lanes = self.settings.threads.get() - 1;
         let files = || Files::new(&self.tables, &self.folder, &unfinished, self.settings.form);
         let mut share = Share::new(shares, &self.tables);
-        let (summary, records) = if lanes == 0 {
+        let (made, records) = if lanes == 0 {
             let mut files = files();
-            let summary = self.simulate(&mut share, &tell, &mut |order| files.take(order))?;
-            (summary, files.finish()?)
+            let made = self.simulate(&mut share, &tell, &mut |order| files.take(order))?;
+            (made, files.finish()?)
         } else {
             std::thread::scope(|scope| {
                 let (mut senders, mut writers) = (Vec::new(), Vec::new());
@@ -227,21 +232,26 @@ impl Work {
                         files.finish()
                     }));
                 }
-                let summary = self.simulate(&mut share, &tell, &mut |order| send(&senders, order));
+                let made = self.simulate(&mut share, &tell, &mut |order| send(&senders, order));
                 drop(senders);
                 // A writer's own trouble says more than that nobody took its rows any more.
                 let mut records = Vec::new();
                 for writer in writers {
                     records.extend(writer.join().map_err(|_| GenerateError::Stopped)??);
                 }
-                Ok::<_, GenerateError>((summary?, records))
+                Ok::<_, GenerateError>((made?, records))
             })?
         };
         tell(Event::Publishing)?;
-        let manifest = self.manifest(&summary, &share, records)?;
+        let Made { summary, mut anomalies } = made;
+        anomalies.retain(|anomaly| {
+            let position = self.tables.iter().position(|t| t.name.as_str() == anomaly.table);
+            position.is_some_and(|at| share.holds(at, anomaly.ordinal))
+        });
+        let manifest = self.manifest(&summary, &anomalies, &share, records)?;
         let rows_replaced = self.folder.before().map_or(0, |before| before.rows);
         self.folder.publish(&unfinished, manifest.clone())?;
-        Ok(Written { summary, manifest, rows_replaced })
+        Ok(Written { summary, anomalies, manifest, rows_replaced })
     }
 
     /// The practice happens, and the rows of this share go where they are written.
@@ -250,23 +260,19 @@ impl Work {
         share: &mut Share,
         tell: &dyn Fn(Event) -> Result<(), GenerateError>,
         order: &mut dyn FnMut(Order) -> Result<(), GenerateError>,
-    ) -> Result<Summary, GenerateError> {
+    ) -> Result<Made, GenerateError> {
         let mut deliver = |position, batch: Batch| {
             tell(Event::Rows { rows: count(batch.len()), bytes: count(batch.bytes().len()) })?;
             order(Order::Rows(position, batch))
         };
-        let summary = encoder::simulate(
-            self.practice,
-            &self.tables,
-            &mut |at, row| share.keeps(at, row),
-            &mut deliver,
-        )?;
-        for table in summary.tables.iter().filter(|t| t.rows > 0) {
+        let made =
+            encoder::simulate(self.source, &self.tables, &mut |at, row| share.keeps(at, row), &mut deliver)?;
+        for table in made.summary.tables.iter().filter(|t| t.rows > 0) {
             if let Some(position) = self.tables.iter().position(|t| t.name.as_str() == table.table) {
                 order(Order::Exists(position))?;
             }
         }
-        Ok(summary)
+        Ok(made)
     }
 
     /// The rows of each table that belong to this shard; `None` for all of them. How many there are is known when they
@@ -276,7 +282,7 @@ impl Work {
             return Ok(None);
         }
         events.send(Event::Counting).map_err(|_| GenerateError::Stopped)?;
-        let whole = summarise(self.practice)?;
+        let whole = self.source.summarise()?.summary;
         let rows: BTreeMap<&str, u64> = whole.tables.iter().map(|t| (t.table, t.rows)).collect();
         let range = |table: &Table| {
             self.settings.shard.range(rows.get(table.name.as_str()).copied().unwrap_or_default())
@@ -287,6 +293,7 @@ impl Work {
     fn manifest(
         &self,
         summary: &Summary,
+        anomalies: &[Anomaly],
         share: &Share,
         mut tables: Vec<FileRecord>,
     ) -> Result<Manifest, GenerateError> {
@@ -319,10 +326,23 @@ impl Work {
             seed: practice.seed,
             start_date: practice.start_date.to_string(),
             end_date: practice.end_date.to_string(),
+            condition: self.settings.condition.name().to_owned(),
+            planted: planted(self.settings.condition, anomalies),
             rows: tables.iter().map(|t| t.rows).sum(),
             tables,
             replaced: Vec::new(),
         })
+    }
+}
+
+/// How many anomalies of each kind there are; nothing for a clean practice.
+fn planted(condition: Condition, anomalies: &[Anomaly]) -> BTreeMap<String, u64> {
+    match condition {
+        Condition::Clean => BTreeMap::new(),
+        Condition::Messy => counts_by_kind(anomalies)
+            .into_iter()
+            .map(|(kind, count)| (kind.name().to_owned(), count))
+            .collect(),
     }
 }
 
@@ -358,6 +378,12 @@ impl Share {
             *kept = (kept.0 + 1, kept.1.wrapping_add(row_digest(row)));
         }
         keeps
+    }
+
+    /// Whether the row at that place of its table belongs to the share.
+    fn holds(&self, position: usize, ordinal: u64) -> bool {
+        let Some(ranges) = &self.ranges else { return true };
+        ranges.get(position).is_some_and(|(from, to)| (from..to).contains(&&ordinal))
     }
 
     /// Rows and digest of what was kept; `None` where everything was.

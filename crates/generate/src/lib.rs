@@ -3,6 +3,7 @@
 //! Begin at [`plan()`]: it connects, judges the database and says what would be written; [`Plan::run`] writes exactly
 //! that. [`plan_files()`] is its twin for files. Nothing below this crate can reach a MySQL server, and there is no name of a database to give.
 
+mod anomalies;
 mod encoder;
 mod error;
 mod explain;
@@ -12,10 +13,11 @@ mod quality;
 mod report;
 mod runner;
 
+pub use anomalies::{Anomaly, Condition, Kind, ListFile};
 pub use error::GenerateError;
 pub use explain::{Explained, LifeRow, TableCount, explain};
 pub use files::{FilePlan, FileSettings, Form, Shard, plan_files};
 pub use plan::{GenerateSettings, Plan, plan};
 pub use quality::{Extent, QualityReport, QualityRow, Verdict, measure};
-pub use report::{DemoTarget, GenerateReport, Place, TableReport};
+pub use report::{DemoTarget, GenerateReport, KindCount, Place, TableReport};
 pub use runner::{Event, Listener, RunInfo};

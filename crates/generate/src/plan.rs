@@ -6,17 +6,20 @@ use bicuspid_guard::Identity;
 use bicuspid_guard::identity::Standing;
 use bicuspid_model::{Host, Table};
 use bicuspid_opendental::{TypePolicy, facts, model_table};
-use bicuspid_practice::{Practice, Settings};
+use bicuspid_practice::Settings;
 use bicuspid_target::{AuditHead, Demo, DemoEndpoint, DemoState, ServerFacts};
 
+use crate::anomalies::{Condition, Source};
 use crate::error::GenerateError;
-use crate::report::{DemoTarget, GenerateReport, Place, summarise};
+use crate::report::{DemoTarget, GenerateReport, Place};
 
 /// Everything that a generation is made from.
 #[derive(Debug, Clone)]
 pub struct GenerateSettings {
     /// The practice.
     pub practice: Settings,
+    /// Whether its database is tidy.
+    pub condition: Condition,
     /// Where the demo database is.
     pub endpoint: DemoEndpoint,
     /// What this machine remembers of the demo database at that place, if anything.
@@ -27,7 +30,8 @@ pub struct GenerateSettings {
 #[derive(Debug)]
 pub struct Plan {
     pub(crate) demo: Demo,
-    pub(crate) practice: Practice,
+    pub(crate) source: Source,
+    pub(crate) condition: Condition,
     pub(crate) settings: Settings,
     pub(crate) user: String,
     /// Every table that a stock Open Dental has, in the order of their names.
@@ -40,14 +44,15 @@ pub struct Plan {
 /// Checks the settings, connects, and refuses a database that is not the demo or holds what no generation wrote. Reads
 /// only.
 pub async fn plan(settings: GenerateSettings) -> Result<Plan, GenerateError> {
-    let practice = Practice::new(settings.practice)?;
+    let source = Source::new(settings.practice, settings.condition)?;
     let tables = stock_tables()?;
     let demo = Demo::connect(&settings.endpoint).await?;
     let standing = demo.judge(&settings.endpoint.user, settings.known.as_ref()).await?;
     let state = demo.inspect(&tables).await?;
     Ok(Plan {
         demo,
-        practice,
+        source,
+        condition: settings.condition,
         settings: settings.practice,
         user: settings.endpoint.user,
         tables,
@@ -89,12 +94,13 @@ impl Plan {
     /// Lets the practice happen without keeping a row: the very tables, counts and digests that [`Plan::run`] writes.
     pub async fn rehearse(&self) -> Result<GenerateReport, GenerateError> {
         let began = Instant::now();
-        let practice = self.practice;
-        let summary = tokio::task::spawn_blocking(move || summarise(practice))
+        let source = self.source;
+        let made = tokio::task::spawn_blocking(move || source.summarise())
             .await
             .map_err(|_| GenerateError::Stopped)??;
         let mut report =
-            GenerateReport::new(Place::Target(self.target()), &self.settings, &summary, began.elapsed());
+            GenerateReport::new(Place::Target(self.target()), &self.settings, &made.summary, began.elapsed())
+                .with_anomalies(self.condition, made.anomalies);
         let filled = report.tables.iter().filter(|table| table.rows > 0).count();
         report.tables_empty = u64::try_from(self.tables.len().saturating_sub(filled)).unwrap_or(u64::MAX);
         Ok(report)

@@ -8,6 +8,7 @@ mod facts;
 mod judge;
 mod page;
 
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use bicuspid_guard::Identity;
@@ -16,6 +17,7 @@ use bicuspid_opendental::facts as opendental;
 use bicuspid_target::{Asked, Demo, DemoEndpoint, Generation, Measured, Reference, ServerFacts};
 use serde::Serialize;
 
+use crate::anomalies::{Condition, Kind};
 use crate::error::GenerateError;
 use crate::plan::stock_tables;
 use facts::{FACTS, Fact, Goal, SECTIONS};
@@ -51,6 +53,8 @@ pub struct QualityRow {
     pub measured: String,
     /// Rows behind it.
     pub of: u64,
+    /// Whether it is a rule, which no row may break but those that were planted.
+    pub is_rule: bool,
     /// Whether it is well.
     pub verdict: Verdict,
 }
@@ -68,6 +72,8 @@ pub struct QualityReport {
     pub start_date: String,
     /// The as-of date.
     pub end_date: String,
+    /// `clean`, or `messy` with planted anomalies.
+    pub condition: String,
     /// Version of the program that wrote them.
     pub tool_version: String,
     /// Rows of all tables.
@@ -120,14 +126,14 @@ pub async fn measure(
         Some(fact) => extent == Extent::Everything || matches!(fact.goal, Goal::Never),
         None => false,
     };
-    let shares = demos.len();
-    let jobs = demos.iter().enumerate().map(|(share, demo)| {
+    let next = AtomicUsize::new(0);
+    let jobs = demos.iter().map(|demo| {
         let asked = Asked {
             as_of: generation.end_date,
             start: generation.start_date,
             tables: &tables,
             references: &references,
-            share: (share, shares),
+            next: &next,
         };
         async move { demo.measure(&asked, &wanted).await }
     });
@@ -152,11 +158,13 @@ fn merge(found: &mut Vec<Measured>, more: Measured) {
 }
 
 fn report(generation: &Generation, found: &[Measured], extent: Extent, began: Instant) -> QualityReport {
+    let condition = generation.settings.get("condition").map_or(Condition::Clean.name(), String::as_str);
     let profile = generation.settings.get("receivables").map_or("typical", String::as_str);
     let mut quality: Vec<QualityRow> = Vec::new();
     for fact in FACTS.iter().filter(|f| extent == Extent::Everything || matches!(f.goal, Goal::Never)) {
         let parts = found.iter().find(|m| m.id == fact.id).map_or(&[][..], |m| m.parts.as_slice());
-        quality.push(judge::row(&for_profile(*fact, profile), section(fact.id), parts));
+        let fact = for_condition(for_profile(*fact, profile), condition);
+        quality.push(judge::row(&fact, section(fact.id), parts, planted(generation, fact.id)));
     }
     QualityReport {
         run_id: generation.run_id.clone(),
@@ -164,6 +172,7 @@ fn report(generation: &Generation, found: &[Measured], extent: Extent, began: In
         seed: generation.seed,
         start_date: generation.start_date.to_string(),
         end_date: generation.end_date.to_string(),
+        condition: condition.to_owned(),
         tool_version: generation.tool_version.clone(),
         rows_generated: generation.rows(),
         quality,
@@ -177,6 +186,20 @@ fn for_profile(fact: Fact, profile: &str) -> Fact {
         Some((_, ages, tolerance)) if fact.id == "M4" => Fact { goal: Goal::Each(ages, *tolerance), ..fact },
         _ => fact,
     }
+}
+
+/// Figures that a clean practice has at nothing are no figures of a messy one.
+fn for_condition(fact: Fact, condition: &str) -> Fact {
+    if condition == Condition::Messy.name() && matches!(fact.id, "P17" | "A23") {
+        return Fact { goal: Goal::Context, ..fact };
+    }
+    fact
+}
+
+/// How many rows that break a rule the ledger says were planted.
+fn planted(generation: &Generation, rule: &str) -> u64 {
+    let of_rule = Kind::ALL.into_iter().filter(|kind| kind.rule() == rule);
+    of_rule.filter_map(|kind| generation.settings.get(&kind.in_ledger())?.parse::<u64>().ok()).sum()
 }
 
 fn section(id: &str) -> &'static str {

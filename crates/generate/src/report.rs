@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bicuspid_model::Value;
-use bicuspid_practice::{Practice, PracticeError, Settings, Summary};
+use bicuspid_practice::{Settings, Summary};
 use serde::Serialize;
+
+use crate::anomalies::{Anomaly, Condition, Kind, counts_by_kind};
 
 /// The database that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,6 +42,15 @@ pub struct TableReport {
     pub digest: String,
 }
 
+/// Planted anomalies of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct KindCount {
+    /// The kind.
+    pub kind: Kind,
+    /// How many there are.
+    pub count: u64,
+}
+
 /// A generation, planned or done.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GenerateReport {
@@ -55,6 +65,13 @@ pub struct GenerateReport {
     pub start_date: String,
     /// The as-of date, `YYYY-MM-DD`.
     pub end_date: String,
+    /// `clean`, or `messy` with planted anomalies.
+    pub condition: &'static str,
+    /// What was planted, by kind; nothing in a clean practice.
+    pub anomalies: Vec<KindCount>,
+    /// Each of them, by table, in the order of the rows.
+    #[serde(skip)]
+    pub listed: Vec<Anomaly>,
     /// Tables that the practice fills, in the order of their names.
     pub tables: Vec<TableReport>,
     /// Tables of Open Dental that are there and empty; files have none.
@@ -84,6 +101,9 @@ impl GenerateReport {
             seed: settings.seed,
             start_date: settings.start_date.to_string(),
             end_date: settings.end_date.to_string(),
+            condition: Condition::Clean.name(),
+            anomalies: Vec::new(),
+            listed: Vec::new(),
             tables,
             tables_empty: 0,
             rows: summary.rows(),
@@ -91,9 +111,17 @@ impl GenerateReport {
             seconds: took.as_secs_f64(),
         }
     }
-}
 
-/// Lets a practice happen and keeps no row.
-pub(crate) fn summarise(practice: Practice) -> Result<Summary, PracticeError> {
-    practice.run(&mut |_: &'static str, _: &[Value]| Ok(()))
+    /// The same with what was planted in it.
+    pub(crate) fn with_anomalies(mut self, condition: Condition, mut listed: Vec<Anomaly>) -> Self {
+        self.condition = condition.name();
+        if condition == Condition::Messy {
+            let counts = counts_by_kind(&listed);
+            self.anomalies = counts.into_iter().map(|(kind, count)| KindCount { kind, count }).collect();
+        }
+        // Rows of several tables come mixed.
+        listed.sort_by_key(|anomaly| (anomaly.table, anomaly.ordinal));
+        self.listed = listed;
+        self
+    }
 }

@@ -11,17 +11,18 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use bicuspid_model::{Batch, FingerprintKey, Table};
-use bicuspid_practice::{Practice, Preset, Receivables, Settings, Summary};
+use bicuspid_practice::{Preset, Receivables, Settings};
 use bicuspid_target::{GeneratedTable, Generation};
 use tokio::sync::mpsc;
 
+use crate::anomalies::{Anomaly, Condition, Made, Source, counts_by_kind};
 use crate::encoder;
 use crate::error::GenerateError;
 use crate::plan::Plan;
 use crate::report::{GenerateReport, Place};
 
 /// Full batches that may wait for the server.
-const BATCHES_WAITING_MAX: usize = 8;
+const BATCHES_WAITING_MAX: usize = 32;
 
 /// What is given to a run from outside: it draws no names and no chance, and reads no clock for its records.
 #[derive(Debug, Clone)]
@@ -69,11 +70,13 @@ impl Plan {
     pub async fn run(self, info: RunInfo, listener: &Listener<'_>) -> Result<GenerateReport, GenerateError> {
         let began = Instant::now();
         let target = self.target();
-        let Self { demo, practice, settings, user, tables, .. } = self;
-        let mut writer = demo.into_writer(tables.clone(), &user, &info.key, &info.tool_version).await?;
-        listener(Event::Begun);
+        let Self { demo, source, condition, settings, user, tables, .. } = self;
+        // The practice happens whatever the server does meanwhile; it waits where its rows wait.
         let (sender, mut batches) = mpsc::channel(BATCHES_WAITING_MAX);
-        let simulation = tokio::task::spawn_blocking(move || simulate(practice, &tables, &sender));
+        let simulated = tables.clone();
+        let simulation = tokio::task::spawn_blocking(move || simulate(source, &simulated, &sender));
+        let mut writer = demo.into_writer(tables, &user, &info.key, &info.tool_version).await?;
+        listener(Event::Begun);
         let mut loaded = Ok(());
         while let Some((position, batch)) = batches.recv().await {
             loaded = writer.load(position, &batch).await;
@@ -84,9 +87,9 @@ impl Plan {
         }
         // A simulation whose rows nobody takes any more ends at the next full batch.
         drop(batches);
-        let summary = simulation.await.map_err(|_| GenerateError::Stopped);
+        let made = simulation.await.map_err(|_| GenerateError::Stopped);
         loaded?;
-        let summary = summary??;
+        let Made { summary, anomalies } = made??;
         listener(Event::Keys);
         writer.add_keys().await?;
         listener(Event::Proving);
@@ -100,12 +103,13 @@ impl Plan {
                 seed: settings.seed,
                 start_date: settings.start_date,
                 end_date: settings.end_date,
-                settings: named(&settings),
+                settings: named(&settings, condition, &anomalies),
                 tool_version: info.tool_version,
                 tables: generated,
             })
             .await?;
-        let mut report = GenerateReport::new(Place::Target(target), &settings, &summary, began.elapsed());
+        let mut report = GenerateReport::new(Place::Target(target), &settings, &summary, began.elapsed())
+            .with_anomalies(condition, anomalies);
         // What is told is what the server counts, not what was meant to be there.
         for table in &mut report.tables {
             table.rows = published.rows.get(&table.name).copied().unwrap_or_default();
@@ -118,7 +122,7 @@ impl Plan {
 }
 
 /// The settings that have no column of their own in the ledger.
-fn named(settings: &Settings) -> BTreeMap<String, String> {
+fn named(settings: &Settings, condition: Condition, anomalies: &[Anomaly]) -> BTreeMap<String, String> {
     let receivables = match settings.receivables {
         Receivables::Healthy => "healthy",
         Receivables::Typical => "typical",
@@ -128,23 +132,29 @@ fn named(settings: &Settings) -> BTreeMap<String, String> {
         Preset::Dbt => "dbt",
         Preset::Stock => "stock",
     };
-    [("locations", settings.locations.to_string().as_str()), ("receivables", receivables), ("preset", preset)]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    let mut named: BTreeMap<String, String> = [
+        ("locations", settings.locations.to_string().as_str()),
+        ("receivables", receivables),
+        ("preset", preset),
+        ("condition", condition.name()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect();
+    if condition == Condition::Messy {
+        let planted = counts_by_kind(anomalies);
+        named.extend(planted.iter().map(|(kind, count)| (kind.in_ledger(), count.to_string())));
+    }
+    named
 }
 
 /// A full batch and the position of its table.
 type Sent = (usize, Batch);
 
-fn simulate(
-    practice: Practice,
-    tables: &[Table],
-    sender: &mpsc::Sender<Sent>,
-) -> Result<Summary, GenerateError> {
+fn simulate(source: Source, tables: &[Table], sender: &mpsc::Sender<Sent>) -> Result<Made, GenerateError> {
     let mut deliver =
         |position, batch| sender.blocking_send((position, batch)).map_err(|_| GenerateError::Stopped);
-    encoder::simulate(practice, tables, &mut |_, _| true, &mut deliver)
+    encoder::simulate(source, tables, &mut |_, _| true, &mut deliver)
 }
 
 pub(crate) fn count(number: usize) -> u64 {

@@ -1,5 +1,6 @@
 //! `bicuspid generate`: puts a synthetic practice into the demo database, and nowhere else.
 
+mod anomalies;
 mod explain;
 mod files;
 mod quality;
@@ -8,7 +9,9 @@ use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use bicuspid_generate::{Event, Form, GenerateReport, GenerateSettings, Place, Plan, RunInfo, Shard};
+use bicuspid_generate::{
+    Condition, Event, Form, GenerateReport, GenerateSettings, Place, Plan, RunInfo, Shard,
+};
 use bicuspid_guard::{DEMO_DATABASE, identity};
 use bicuspid_model::{Class, Date, Environment, FingerprintKey, Secret, Side, Trouble};
 use bicuspid_practice::{Preset, Receivables};
@@ -59,6 +62,15 @@ pub(crate) struct GenerateArgs {
     /// How old the money is that patients and insurers owe
     #[arg(long, value_enum, default_value_t)]
     pub(crate) receivables: ReceivablesArg,
+    /// Keep the database tidy (the default)
+    #[arg(long, conflicts_with = "messy")]
+    pub(crate) clean: bool,
+    /// Plant known dirt of the kinds that real databases hold: zero dates, orphans, patients entered twice and more
+    #[arg(long)]
+    pub(crate) messy: bool,
+    /// List every planted anomaly in this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) anomalies: Option<PathBuf>,
     /// Where the rows go
     #[arg(long, value_enum, default_value_t)]
     pub(crate) output: Output,
@@ -104,7 +116,7 @@ pub(crate) struct GenerateArgs {
 }
 
 /// Flags that describe what would be written: what only reads takes none of them.
-const WRITING: [&str; 12] = [
+const WRITING: [&str; 15] = [
     "patients",
     "seed",
     "start_date",
@@ -112,6 +124,9 @@ const WRITING: [&str; 12] = [
     "locations",
     "preset",
     "receivables",
+    "clean",
+    "messy",
+    "anomalies",
     "output",
     "dir",
     "shard",
@@ -235,7 +250,8 @@ async fn planned(args: &GenerateArgs, settings: &Settings) -> Result<Plan, Stop>
     announce(&practice);
     let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, &at);
     let endpoint = ends::demo_endpoint(&at);
-    let plan = bicuspid_generate::plan(GenerateSettings { practice, endpoint, known }).await?;
+    let condition = condition(args);
+    let plan = bicuspid_generate::plan(GenerateSettings { practice, condition, endpoint, known }).await?;
     banner::demo(&at.host, plan.facts());
     let rows = plan.state().rows();
     if rows > 0 {
@@ -262,6 +278,7 @@ async fn generate(
     run: &RunId,
     journal: &mut Journal,
 ) -> Ended {
+    let list = anomalies::place(args)?;
     let at = settings.target()?;
     journal.target(&at);
     let mut plan = planned(args, settings).await?;
@@ -299,7 +316,8 @@ async fn generate(
     ));
     app.printer.data("No other database was connected to");
     app.printer.data(&format!("run {}: {}", run.text, seconds(report.seconds)));
-    quality::after_run(args, app, &at, ended(&report).with("run_id", &run.text)).await
+    let told = anomalies::write(list.as_ref(), app.printer, &report, ended(&report));
+    quality::after_run(args, app, &at, told.with("run_id", &run.text)).await
 }
 
 fn ended(report: &GenerateReport) -> Report {
@@ -325,6 +343,7 @@ fn show(printer: Printer, report: &GenerateReport) {
     table.row(["total".to_owned(), grouped(report.rows), String::new()]);
     printer.data(&table.to_string());
     printer.data("");
+    anomalies::show(printer, report);
 }
 
 /// The practice that the flags describe.
@@ -350,6 +369,11 @@ fn practice(args: &GenerateArgs) -> Result<bicuspid_practice::Settings, Stop> {
         },
         ..usual
     })
+}
+
+/// Whether its database is tidy.
+const fn condition(args: &GenerateArgs) -> Condition {
+    if args.messy { Condition::Messy } else { Condition::Clean }
 }
 
 /// Says what will happen, and from when to when: the one setting that may come from the clock is among it.

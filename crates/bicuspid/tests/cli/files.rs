@@ -74,6 +74,36 @@ fn parquet_and_shards() {
 }
 
 #[test]
+fn dirt_is_counted_and_listed() {
+    let bench = Bench::new();
+    let plant = |dir: &'static str, more: &[&'static str]| {
+        let csv =
+            ["generate", "--patients", "150", "--end-date", "2026-01-05", "--output", "csv", "--dir", dir];
+        bench.json(&[&csv[..], more].concat())
+    };
+    let planned = plant("out", &["--messy", "--dry-run", "--anomalies", "list.jsonl"]);
+    assert!(!bench.path("list.jsonl").exists(), "a dry run lists nothing");
+    let done = plant("out", &["--messy", "--anomalies", "list.jsonl"]);
+    assert_eq!((&done["condition"], &done["exit_code"]), (&"messy".into(), &0.into()), "{done}");
+    assert_eq!(done["anomalies"], planned["anomalies"]);
+    let counts = done["anomalies"].as_array().unwrap();
+    assert_eq!(counts.len(), 8);
+    let list = bench.read("list.jsonl");
+    for count in counts {
+        let word = format!("\"kind\":{}", count["kind"]);
+        let listed = list.lines().filter(|line| line.contains(&word)).count();
+        assert_eq!(count["count"].as_u64(), u64::try_from(listed).ok(), "{word}");
+    }
+    assert!(list.lines().count() > 5);
+    let clean = plant("clean", &["--anomalies", "none.jsonl"]);
+    assert_eq!((&clean["condition"], &clean["anomalies"]), (&"clean".into(), &serde_json::json!([])));
+    assert_eq!(bench.read("none.jsonl").lines().count(), 1);
+    bench.write("mine", "mine");
+    assert_eq!(plant("other", &["--messy", "--anomalies", "mine"])["errors"][0]["code"], "files::not_ours");
+    assert!(bench.read("mine") == "mine" && !bench.path("other").exists());
+}
+
+#[test]
 fn what_does_not_go_together_is_said() {
     let bench = Bench::new();
     bench.snapshot("generate_no_dir", &bench.run(&CSV));
@@ -88,7 +118,10 @@ fn what_does_not_go_together_is_said() {
         &with(&["--dir", "out", "--report", "r.html"]),
         &with(&["--dir", "out", "--threads", "0"]),
         &["generate", "--patients", "20", "--dir", "out"],
+        &with(&["--dir", "out", "--clean", "--messy"]),
         &["generate", "--check", "--patients", "20"],
+        &["generate", "--check", "--messy"],
+        &["generate", "--explain", "patient", "1", "--anomalies", "list"],
         &["generate", "--explain", "patient", "1", "--check"],
         &["generate"],
         &with(&["--dir", "out", "--locations", "0"]),

@@ -1,12 +1,15 @@
 //! The manifest beside the files: what they were made from and what is in them. It is also the only leave to replace
 //! them: a file that no manifest accounts for, byte for byte, is somebody's own.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
+
+use crate::anomalies::Condition;
 
 /// Version of the manifest's own form.
 pub(super) const FORMAT: u32 = 1;
@@ -29,11 +32,21 @@ pub(super) struct Manifest {
     pub(super) seed: u64,
     pub(super) start_date: String,
     pub(super) end_date: String,
+    /// `clean`, or `messy` with planted anomalies.
+    #[serde(default = "clean")]
+    pub(super) condition: String,
+    /// Anomalies in these rows, by kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) planted: BTreeMap<String, u64>,
     pub(super) rows: u64,
     pub(super) tables: Vec<FileRecord>,
     /// Files of the generation before, while they are being replaced: a run that was killed leaves some of either.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) replaced: Vec<FileRecord>,
+}
+
+fn clean() -> String {
+    Condition::Clean.name().to_owned()
 }
 
 /// One file.

@@ -4,7 +4,7 @@
 //! aggregates; where nothing is published they are assumptions that a person of the field would defend.
 
 /// Sections of the report, in their order.
-pub(super) const SECTIONS: [(&str, &str); 10] = [
+pub(super) const SECTIONS: [(&str, &str); 11] = [
     ("P", "Patients and families"),
     ("U", "Who comes, and how often"),
     ("A", "Appointments"),
@@ -15,6 +15,7 @@ pub(super) const SECTIONS: [(&str, &str); 10] = [
     ("M", "Money and the books"),
     ("B", "Production, messages and table sizes"),
     ("X", "Nothing real, nothing missing"),
+    ("D", "Tidiness: nothing in a clean practice, what was planted in a messy one"),
 ];
 
 /// Figures by the names of their parts.
@@ -376,6 +377,13 @@ pub(super) const FACTS: &[Fact] = &[
     fact("X11", "Network addresses that are not for documents", Never),
     fact("X12", "Card numbers", Never),
     fact("X-numbers", "Whole numbers that read like a telephone or person's number", Never),
+    fact("D-birth", "Patients without a birth date", Never),
+    fact("D-zero", "Dates that are no dates", Never),
+    fact("D-scheduled", "Past appointments left as scheduled", Never),
+    fact("D-twice", "Patients who are on file twice", Never),
+    fact("D-blank", "Names with a blank at their end", Never),
+    fact("D-case", "Mail addresses with capital letters", Never),
+    fact("D-claim", "Claims that were answered and not closed", Never),
 ];
 
 /// Shares of completed lines in a general practice.

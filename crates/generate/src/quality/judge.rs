@@ -19,6 +19,8 @@ pub enum Verdict {
     Holds,
     /// A figure is further off than its tolerance.
     Deviates,
+    /// Rows break a rule, exactly those that were planted.
+    Planted,
     /// Rows break a rule.
     Broken,
     /// Too few rows to say.
@@ -34,6 +36,7 @@ impl Verdict {
         match self {
             Self::Holds => "holds",
             Self::Deviates => "deviates",
+            Self::Planted => "as planted",
             Self::Broken => "BROKEN",
             Self::TooFew => "too few rows",
             Self::Context => "-",
@@ -41,16 +44,17 @@ impl Verdict {
     }
 }
 
-/// Judges a fact by what was measured of it.
-pub(super) fn row(fact: &Fact, section: &'static str, parts: &[Part]) -> QualityRow {
+/// Judges a fact by what was measured of it. `planted` rows break a rule on purpose.
+pub(super) fn row(fact: &Fact, section: &'static str, parts: &[Part], planted: u64) -> QualityRow {
     let (target, tolerance) = goal(&fact.goal);
     let of = parts.iter().map(|p| p.of).max().unwrap_or_default();
     let (measured, verdict) = match fact.goal {
         Goal::Never => {
             let of: u64 = parts.iter().map(|p| p.of).sum();
-            let (measured, verdict) = rule(parts);
+            let (measured, verdict) = rule(parts, planted);
+            let target = if planted > 0 { format!("{planted}, planted") } else { target };
             let (id, what) = (fact.id, fact.what);
-            return QualityRow { id, section, what, target, tolerance, measured, of, verdict };
+            return QualityRow { id, section, what, target, tolerance, measured, of, is_rule: true, verdict };
         }
         _ if parts.iter().all(|p| p.value.is_none()) => ("nothing to measure".to_owned(), Verdict::TooFew),
         Goal::Percent(aim, allowed) => {
@@ -81,7 +85,8 @@ pub(super) fn row(fact: &Fact, section: &'static str, parts: &[Part]) -> Quality
     };
     let few = of < ROWS_MIN && matches!(verdict, Verdict::Holds | Verdict::Deviates);
     let verdict = if few { Verdict::TooFew } else { verdict };
-    QualityRow { id: fact.id, section, what: fact.what, target, tolerance, measured, of, verdict }
+    let (id, what) = (fact.id, fact.what);
+    QualityRow { id, section, what, target, tolerance, measured, of, is_rule: false, verdict }
 }
 
 /// Four standard errors of a share in percent.
@@ -91,15 +96,19 @@ fn error(percent: f64, of: u64) -> f64 {
     400.0 * (share * (1.0 - share) / rows).sqrt()
 }
 
-fn rule(parts: &[Part]) -> (String, Verdict) {
+fn rule(parts: &[Part], planted: u64) -> (String, Verdict) {
     let broken: Vec<&Part> = parts.iter().filter(|p| p.value.is_some_and(|v| v > 0.0)).collect();
     if broken.is_empty() {
-        return ("0".to_owned(), Verdict::Holds);
+        let verdict = if planted == 0 { Verdict::Holds } else { Verdict::Broken };
+        return ("0".to_owned(), verdict);
     }
     let named = listed(broken.iter().take(NAMED_MAX).copied());
     let more = broken.len().saturating_sub(NAMED_MAX);
     let text = if more > 0 { format!("{named} and {more} more") } else { named };
-    (text, Verdict::Broken)
+    let rows: f64 = broken.iter().filter_map(|part| part.value).sum();
+    let expected = f64::from(u32::try_from(planted).unwrap_or(u32::MAX));
+    let as_planted = planted > 0 && (rows - expected).abs() < 0.5;
+    (text, if as_planted { Verdict::Planted } else { Verdict::Broken })
 }
 
 fn one(parts: &[Part], well: impl Fn(f64, u64) -> bool) -> (String, Verdict) {
@@ -193,7 +202,7 @@ mod tests {
     }
 
     fn judged(goal: Goal, parts: &[Part]) -> Verdict {
-        row(&Fact { id: "P1", what: "", goal }, "", parts).verdict
+        row(&Fact { id: "P1", what: "", goal }, "", parts, 0).verdict
     }
 
     #[test]
@@ -204,8 +213,23 @@ mod tests {
             &Fact { id: "P1", what: "", goal: Goal::Never },
             "",
             &[part("a", 2.0, 10), part("b", 0.0, 5)],
+            0,
         );
         assert_eq!((told.measured.as_str(), told.of), ("a 2", 15));
+    }
+
+    #[test]
+    fn planted_rows_are_told_from_others_by_their_number() {
+        let of = |found: f64, planted| {
+            let fact = Fact { id: "P1", what: "", goal: Goal::Never };
+            row(&fact, "", &[part("a", found, 10), part("b", 1.0, 10)], planted).verdict
+        };
+        assert_eq!(
+            (of(2.0, 3), of(2.0, 2), of(2.0, 4)),
+            (Verdict::Planted, Verdict::Broken, Verdict::Broken)
+        );
+        let fact = Fact { id: "P1", what: "", goal: Goal::Never };
+        assert_eq!(row(&fact, "", &[part("", 0.0, 10)], 1).verdict, Verdict::Broken, "planted and gone");
     }
 
     #[test]

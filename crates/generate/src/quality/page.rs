@@ -9,7 +9,7 @@ const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;m
 h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2rem}table{border-collapse:collapse;width:100%}\
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid #d9dfe6}th{font-weight:600}\
 td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.v{white-space:nowrap;font-weight:600}\
-.holds{color:#17643a}.deviates{color:#8a5a00}.broken{color:#a11;background:#fdecec}.few,.context{color:#5b6672;font-weight:400}\
+.holds{color:#17643a}.deviates{color:#8a5a00}.broken{color:#a11;background:#fdecec}.planted{color:#3b4fa0}.few,.context{color:#5b6672;font-weight:400}\
 p.sum span{margin-right:1.5rem}@media(prefers-color-scheme:dark){body{background:#14181d;color:#d8dee6}\
 th,td{border-color:#333b45}.holds{color:#6fd19b}.deviates{color:#e3b25a}.broken{color:#ff9b9b;background:#3a1a1a}}";
 
@@ -51,6 +51,7 @@ pub(super) fn page(report: &QualityReport) -> String {
             let class = match row.verdict {
                 Verdict::Holds => "holds",
                 Verdict::Deviates => "deviates",
+                Verdict::Planted => "planted",
                 Verdict::Broken => "broken",
                 Verdict::TooFew => "few",
                 Verdict::Context => "context",

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bicuspid_generate::{GenerateError, GenerateReport, GenerateSettings, Listener, Plan, RunInfo, plan};
+use bicuspid_generate::{
+    Condition, GenerateError, GenerateReport, GenerateSettings, Listener, Plan, RunInfo, plan,
+};
 use bicuspid_guard::Identity;
 use bicuspid_model::{Date, FingerprintKey};
 use bicuspid_practice::Settings;
@@ -36,6 +38,7 @@ impl DemoDatabase {
         let at = &self.database.endpoint;
         GenerateSettings {
             practice: practice(patients, seed),
+            condition: Condition::Clean,
             endpoint: DemoEndpoint {
                 host: at.host.clone(),
                 user: at.user.clone(),

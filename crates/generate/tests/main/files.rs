@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use bicuspid_generate::{FileSettings, Form, GenerateError, GenerateReport, Shard, plan_files};
+use bicuspid_generate::{Condition, FileSettings, Form, GenerateError, GenerateReport, Shard, plan_files};
 use bicuspid_model::{TargetType, Value};
 use bicuspid_opendental::{TypePolicy, model_table};
 use bicuspid_practice::Practice;
@@ -16,6 +16,7 @@ use crate::demo::{DemoDatabase, practice};
 fn settings(dir: &Path, form: Form, shard: Shard, threads: usize) -> FileSettings {
     FileSettings {
         practice: practice(60, 5),
+        condition: Condition::Clean,
         dir: dir.to_owned(),
         form,
         shard,

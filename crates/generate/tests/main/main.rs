@@ -1,6 +1,8 @@
 //! Generations on a real server.
 
 #[cfg(test)]
+mod anomalies;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod files;

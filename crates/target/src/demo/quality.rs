@@ -6,10 +6,13 @@
 
 mod books;
 mod clinical;
+mod dirt;
 mod identity;
 mod money;
 mod people;
 mod visits;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bicuspid_model::{ColumnName, Date, Table, TableName};
 
@@ -76,7 +79,8 @@ const WORDS: &str = "WITH done AS (
     SELECT \"PatNum\" AS pat, max(\"AptDateTime\")::date AS latest FROM raw.appointment WHERE \"AptStatus\" = 2 GROUP BY 1
 ), person AS (
     SELECT m.\"PatNum\" AS num, m.\"Guarantor\" AS head, m.\"LName\" AS surname, m.\"Gender\" AS sex, m.\"Position\" AS position,
-        m.\"PatStatus\" AS status, m.\"Birthdate\" AS birth, extract(year FROM age(:as_of, m.\"Birthdate\"))::int AS age,
+        m.\"PatStatus\" AS status, nullif(m.\"Birthdate\", DATE '0001-01-01') AS birth,
+        extract(year FROM age(:as_of, nullif(m.\"Birthdate\", DATE '0001-01-01')))::int AS age,
         m.\"SecDateEntry\" AS entered, m.\"HasIns\" <> '' AS covered,
         m.\"PatStatus\" = 0 AND coalesce(s.latest >= :as_of - 1096, false) AS active,
         coalesce(s.latest >= :as_of - 365, false) AS seen_in_year
@@ -142,8 +146,8 @@ pub struct Asked<'a> {
     pub tables: &'a [Table],
     /// Columns that hold keys of others.
     pub references: &'a [Reference],
-    /// Share of the work: number `share.0`, from 0, of `share.1`. Several connections may take one each.
-    pub share: (usize, usize),
+    /// What of the work was taken. Several connections may share one and take each what comes next.
+    pub next: &'a AtomicUsize,
 }
 
 impl Demo {
@@ -158,10 +162,9 @@ impl Demo {
                      SET LOCAL work_mem = '64MB'; SET LOCAL statement_timeout = 0";
         self.link.run(begin, "begin to measure").await?;
         let mut found = Vec::new();
-        let (share, shares) = asked.share;
-        let all = statements(asked, wanted).into_iter().enumerate();
-        for (_, (from, sql)) in all.filter(|(i, _)| i % shares.max(1) == share) {
-            measure_one(&self.link, &from, &sql, &mut found).await?;
+        let all = statements(asked, wanted);
+        while let Some((from, sql)) = all.get(asked.next.fetch_add(1, Ordering::Relaxed)) {
+            measure_one(&self.link, from, sql, &mut found).await?;
         }
         self.link.run("COMMIT", "end measuring").await?;
         Ok(found)
@@ -186,7 +189,7 @@ fn statements(asked: &Asked<'_>, wanted: &dyn Fn(&str) -> bool) -> Vec<(Names, S
         let chunks = asked.references.chunks(REFERENCES_TOGETHER);
         list.extend(chunks.map(|references| (Names::PartsOf("keys"), identity::keys(references))));
     }
-    let parts = [people::ALL, visits::ALL, clinical::ALL, money::ALL, books::ALL, identity::ALL];
+    let parts = [people::ALL, visits::ALL, clinical::ALL, money::ALL, books::ALL, identity::ALL, dirt::ALL];
     for query in parts.into_iter().flatten().filter(|query| wanted(query.id)) {
         // Figures come in several types; they are read in one.
         let sql = format!(

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use bicuspid_generate::{Event, FileSettings, Form, Shard, plan_files};
 
-use super::{GenerateArgs, announce, bar, ended, hear, place, practice, show};
+use super::{GenerateArgs, announce, anomalies, bar, condition, ended, hear, place, practice, show};
 use crate::App;
 use crate::cli::VERSION;
 use crate::printer::{Printer, counted, seconds};
@@ -13,8 +13,10 @@ use crate::report::Ended;
 pub(super) async fn run(args: &GenerateArgs, app: &App, form: Form) -> Ended {
     let practice = practice(args)?;
     let threads = args.threads.or_else(|| std::thread::available_parallelism().ok());
+    let list = anomalies::place(args)?;
     let settings = FileSettings {
         practice,
+        condition: condition(args),
         dir: args.dir.clone().unwrap_or_default(),
         form,
         shard: args.shard.unwrap_or(Shard::WHOLE),
@@ -53,5 +55,5 @@ pub(super) async fn run(args: &GenerateArgs, app: &App, form: Form) -> Ended {
         counted(report.rows_replaced, "row"),
     ));
     app.printer.data(&format!("No database was connected to; {}", seconds(report.seconds)));
-    Ok(ended(&report))
+    Ok(anomalies::write(list.as_ref(), app.printer, &report, ended(&report)))
 }

@@ -86,11 +86,15 @@ fn tell(printer: Printer, measured: &QualityReport) {
             printer.data(&format!("  {} {}: {} of {} rows", row.id, row.what, row.measured, grouped(row.of)));
         }
     }
-    let rules = measured.quality.iter().filter(|row| row.target == "0").count();
+    let rules = measured.quality.iter().filter(|row| row.is_rule).count();
     let broken = count(measured, Verdict::Broken);
     let figures = measured.quality.len().saturating_sub(rules);
     let mut text =
         format!("Quality: {}, {broken} broken", counted(u64::try_from(rules).unwrap_or(u64::MAX), "rule"));
+    let planted = count(measured, Verdict::Planted);
+    if planted > 0 {
+        text = format!("{text}, {planted} as planted");
+    }
     if figures > 0 {
         text = format!(
             "{text}; {}, {} off their targets, {} with too few rows to say",

@@ -103,7 +103,7 @@ pub(super) const ALL: &[Query] = &[
     Query {
         id: "C14",
         sql: "SELECT '', count(*) FILTER (WHERE NOT coalesce(fits, false))::float8, count(*) FROM raw.claim s LEFT JOIN \
-              (SELECT a.claim, bool_or(p.\"ClaimStatus\" = 'R' AND p.\"DateReceived\" <= c.\"DateSent\") AS fits FROM line a JOIN raw.claim c ON c.\"ClaimNum\" = a.claim \
+              (SELECT a.claim, bool_or(p.\"DateReceived\" > DATE '0001-01-01' AND p.\"DateReceived\" <= c.\"DateSent\") AS fits FROM line a JOIN raw.claim c ON c.\"ClaimNum\" = a.claim \
               JOIN line b ON a.procedure = b.procedure AND b.sequence = 'P' JOIN raw.claim p ON p.\"ClaimNum\" = b.claim WHERE a.sequence = 'S' GROUP BY 1) t \
               ON t.claim = s.\"ClaimNum\" WHERE s.\"ClaimType\" = 'S' AND s.\"ClaimStatus\" IN ('R', 'S')",
     },

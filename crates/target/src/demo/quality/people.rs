@@ -49,11 +49,12 @@ pub(super) const ALL: &[Query] = &[
               (SELECT n, row_number() OVER (ORDER BY n DESC) AS place FROM \
               (SELECT count(DISTINCT head) AS n FROM person GROUP BY surname) s) t",
     },
-    // The eldest of an account and its children; who is old enough to be a grandparent has none there.
+    // The eldest of an account and its children; who is old enough to be a grandparent has none there. A birth date that
+    // is not known speaks against nobody.
     Query {
         id: "P13",
         sql: "SELECT '', count(*) FILTER (WHERE NOT fits)::float8, count(*) FROM (SELECT c.num, \
-              bool_or(c.birth - g.birth BETWEEN 15 * 365 AND 50 * 366 + 1) AS fits FROM person c JOIN person g ON g.head = c.head AND g.position <> 2 \
+              bool_or(coalesce(c.birth - g.birth BETWEEN 15 * 365 AND 50 * 366 + 1, true)) AS fits FROM person c JOIN person g ON g.head = c.head AND g.position <> 2 \
               WHERE c.position = 2 GROUP BY c.num) t",
     },
     Query {
@@ -68,7 +69,7 @@ pub(super) const ALL: &[Query] = &[
         "m.\"Address\" = g.\"Address\" AND m.\"Zip\" = g.\"Zip\""
     ),
     share!("P16", "person", "true", "active"),
-    share!("P17", "person", "active", "birth IS NULL OR birth <= DATE '0001-01-01'"),
+    share!("P17", "person", "active", "birth IS NULL"),
     Query {
         id: "U2",
         sql: "SELECT '', (count(*) FILTER (WHERE sex = 1 AND seen_in_year))::float8 / nullif(count(*) FILTER (WHERE sex = 1), 0) \
