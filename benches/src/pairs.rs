@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER, row_length};
-use bicuspid_model::{Column, Endpoint, Environment, FingerprintKey, Table, TargetType};
+use bicuspid_model::{Column, Endpoint, Environment, Fingerprint, FingerprintKey, Table, TargetType};
 use bicuspid_source::{FoundTable, Pace, Source, SourceOptions, Walk};
 use bicuspid_sync::{RunInfo, SyncReport, SyncSettings};
-use bicuspid_target::{Analytics, Intake as _};
+use bicuspid_target::{Analytics, Intake as _, Proof, RowHashes};
 
 pub(crate) type Fault = Box<dyn std::error::Error>;
 
@@ -45,17 +45,26 @@ pub(crate) async fn load(
     let length = file.metadata()?.len() - u64::try_from(COPY_HEADER.len() + COPY_TRAILER.len())?;
     let mut rows = file.take(length);
     let began = Instant::now();
-    let mut load = writer.first_load(&table, &FingerprintKey::new([7; 16]), 8 << 20).await?;
+    let key = FingerprintKey::new([7; 16]);
+    let mut load = writer.first_load(&table).await?;
+    let mut hashes = RowHashes::of(&table, &key).ok_or("no row hash")?;
+    let mut expected = Fingerprint::default();
     let mut piece = Vec::new();
     while rows.by_ref().take(1 << 20).read_to_end(&mut piece)? > 0 {
         let mut whole = 0;
         while let Some(length) = piece.get(whole..).and_then(row_length) {
+            let row = piece.get(whole..whole + length).unwrap_or_default();
+            hashes.add(row);
+            expected.add(key.hash(row));
             whole += length;
         }
         load.send(piece.get(..whole).unwrap_or_default()).await?;
         piece.drain(..whole);
     }
-    writer.filled(load, &table).await?;
+    let proved = writer.filled(load, &table).await?.prove(expected, Some(&hashes), &key).await?;
+    if proved.proof() != Proof::RowHashes {
+        return Err("the row hashes did not agree".into());
+    }
     Ok(began.elapsed())
 }
 

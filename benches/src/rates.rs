@@ -83,7 +83,7 @@ impl Bench {
         line("limit: mariadb client", drain);
         line("limit: psql COPY", copy);
         line("extract only", pairs::median(extracts));
-        line("load only, key, read back", pairs::median(loads));
+        line("load only, key, proved", pairs::median(loads));
         line("whole sync, proved", pairs::median(syncs));
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use bicuspid_model::{Batch, Fingerprint, FingerprintKey, KeyBound};
 use bicuspid_source::{Conversions, Engine, Source, SourceError, Walk};
-use bicuspid_target::{ChangedRange, ChunkState, Converted};
+use bicuspid_target::{ChangedRange, ChunkState, Converted, RowHashes};
 
 use crate::error::SyncError;
 use crate::event::{Event, Listener};
@@ -109,12 +109,13 @@ async fn count(source: &mut Source, shaped: &Shaped) -> Result<Option<u64>, Sync
     Ok(source.count(&shaped.table.name).await?)
 }
 
-/// Reads all rows and sends them to staging.
+/// Reads all rows, adds them to `hashes` as they arrive, and sends them to staging.
 pub(crate) async fn everything(
     source: &mut Source,
     shaped: &Shaped,
     key: &FingerprintKey,
     staging: Option<&Staging>,
+    mut hashes: Option<&mut RowHashes>,
     listener: Listener<'_>,
 ) -> Result<Extracted, SyncError> {
     source.enter(&shaped.found.engine).await?;
@@ -122,8 +123,11 @@ pub(crate) async fn everything(
     let mut extracted = Extracted::default();
     let mut cutter = Cutter::new(key, shaped.walk.positions());
     let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk);
-    let take = |cutter: &mut Cutter<'_>, rows_read: &mut u64, batch: Batch| -> Result<(), SyncError> {
+    let mut take = |cutter: &mut Cutter<'_>, rows_read: &mut u64, batch: Batch| -> Result<(), SyncError> {
         let piece = cutter.add(&batch)?;
+        if let Some(hashes) = hashes.as_deref_mut() {
+            batch.rows().for_each(|row| hashes.add(row));
+        }
         *rows_read += piece.rows;
         listener(Event::Rows {
             rows: piece.rows,

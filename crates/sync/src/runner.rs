@@ -5,8 +5,8 @@ use std::time::Instant;
 use bicuspid_model::{Fingerprint, FingerprintKey, TableName};
 use bicuspid_source::{Engine, Pace, Source, Walk};
 use bicuspid_target::{
-    Applied, Change, ChunkState, HeldBack, HeldState, Publication, RunRecord, Scope, Staged, TableRecord,
-    TableState, TargetError, Writer,
+    Applied, Change, ChunkState, HeldBack, HeldState, Publication, RowHashes, RunRecord, Scope, Staged,
+    TableRecord, TableState, TargetError, Writer,
 };
 
 use crate::error::SyncError;
@@ -24,16 +24,8 @@ const SHRINK_ROWS_MIN: u64 = 10;
 /// Rows of a first load for which the small ones before it do not wait.
 const LARGE_ROWS: u64 = 100_000;
 
-/// Least memory for rows on their way at full pace.
+/// Least memory for rows on their way at full pace, where the source waits for a server that stalls for a moment.
 const FULL_STAGING_BYTES: usize = 16 * 1024 * 1024;
-
-/// Bytes of a first load that are read back at once. Small ones leave the processor to the statements on the source.
-const fn piece_bytes(pace: Pace) -> usize {
-    match pace {
-        Pace::Kind => 1024 * 1024,
-        Pace::Full => 8 * 1024 * 1024,
-    }
-}
 
 /// How often a table is read again whose rows and counts did not agree because it was being written.
 const COUNT_RETRIES: u32 = 2;
@@ -163,7 +155,6 @@ impl Flow<'_> {
         let (dir, memory) = (&self.settings.staging_dir, self.settings.staging_memory_bytes);
         match self.settings.pace {
             Pace::Kind => Staging::new(memory, dir, false),
-            // While a piece is read back on the target the source goes on; that many rows must find room.
             Pace::Full => Staging::new(memory.max(FULL_STAGING_BYTES), dir, true),
         }
     }
@@ -182,12 +173,14 @@ impl Flow<'_> {
         if shaped.found.rows_estimate >= LARGE_ROWS {
             self.writer.settle().await?;
         }
-        let load = self.writer.first_load(&shaped.table, &self.key, piece_bytes(self.settings.pace)).await?;
+        let load = self.writer.first_load(&shaped.table).await?;
         (self.listener)(Event::Border(Border::LoadBegun));
         let mut pump = Pump::start(&staging, load);
+        let mut hashes = RowHashes::of(&shaped.table, &self.key);
         let reading = async {
+            let (source, hashes) = (&mut self.source, hashes.as_mut());
             let extracted =
-                extract::everything(&mut self.source, shaped, &self.key, Some(&staging), self.listener).await;
+                extract::everything(source, shaped, &self.key, Some(&staging), hashes, self.listener).await;
             staging.close();
             extracted
         };
@@ -196,7 +189,8 @@ impl Flow<'_> {
         (self.listener)(Event::Border(Border::LoadFilled));
         let record = record(planned, &extracted);
         check(planned, &extracted, self.settings)?;
-        let applied = filled.publish(&record, &self.key, &self.run.run_id).await?;
+        let proved = filled.prove(extracted.fingerprint(), hashes.as_ref(), &self.key).await?;
+        let applied = proved.publish(&record, &self.run.run_id).await?;
         (self.listener)(Event::Border(Border::LoadPublished));
         self.reports.push(report(planned, &extracted, &applied));
         Ok(Done::Published)
@@ -224,7 +218,7 @@ impl Flow<'_> {
                     Walk::Keyset(_) => {
                         extract::differences(source, shaped, key, &chunks, None, listener).await?
                     }
-                    Walk::Whole => extract::everything(source, shaped, key, None, listener).await?,
+                    Walk::Whole => extract::everything(source, shaped, key, None, None, listener).await?,
                 };
                 if before == extracted.fingerprint() {
                     (extracted, None, Scope::Whole)
@@ -260,7 +254,8 @@ impl Flow<'_> {
         let mut pump = Pump::start(&staging, self.writer.stage(&shaped.table).await?);
         let reading = async {
             let extracted =
-                extract::everything(&mut self.source, shaped, &self.key, Some(&staging), self.listener).await;
+                extract::everything(&mut self.source, shaped, &self.key, Some(&staging), None, self.listener)
+                    .await;
             staging.close();
             extracted
         };

@@ -39,12 +39,6 @@ pub struct ServerFacts {
 }
 
 impl ServerFacts {
-    /// The first number of the version; 0 if there is none.
-    pub(crate) fn major(&self) -> u32 {
-        let digits: String = self.version.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().unwrap_or(0)
-    }
-
     /// The identity that the database has if it is enrolled as `environment`.
     #[must_use]
     pub fn identity(&self, environment: Environment) -> Identity {

@@ -7,9 +7,10 @@ use crate::analytics::{Analytics, KeyRange};
 use crate::copy::{CopyIn, load_fault};
 use crate::ddl;
 use crate::error::{TargetError, of_driver};
-use crate::first_load::{FirstLoad, Intake, Loaded, read_back};
+use crate::first_load::{FirstLoad, Intake, agrees, read_back};
 use crate::identity::{self, Identity};
 use crate::link::Link;
+use crate::row_hash::RowHashes;
 use crate::state::{self, HeldState, RunRecord, TableRecord};
 use crate::surroundings;
 
@@ -17,8 +18,6 @@ use crate::surroundings;
 const GROUP_TABLES: u32 = 64;
 /// Rows of first loads at which they are committed.
 const GROUP_ROWS: u64 = 100_000;
-/// Version of PostgreSQL since which a range of row places is scanned without the rest of the table.
-const BY_PLACE_SINCE: u32 = 14;
 
 /// The writer of one run. It holds the database's advisory lock until it is dropped.
 #[derive(Debug)]
@@ -236,13 +235,8 @@ impl Writer {
     }
 
     /// Begins the first load of a table: it is made and filled in one transaction, so that nobody sees it before
-    /// [`FilledLoad::publish`]. What comes back, about `piece_bytes` at a time, is compared under `key`.
-    pub async fn first_load(
-        &mut self,
-        table: &Table,
-        key: &FingerprintKey,
-        piece_bytes: usize,
-    ) -> Result<FirstLoad, TargetError> {
+    /// [`ProvedLoad::publish`].
+    pub async fn first_load(&mut self, table: &Table) -> Result<FirstLoad, TargetError> {
         self.begin().await?;
         self.mark().await?;
         self.link().client.batch_execute(&ddl::create(table)).await.map_err(|e| {
@@ -251,21 +245,20 @@ impl Writer {
                 _ => of_driver(&e, &format!("create table {}", table.name.in_target())),
             }
         })?;
-        let by_place = self.look().facts().major() >= BY_PLACE_SINCE;
-        FirstLoad::begin(&self.link().client, table, key, by_place.then_some(piece_bytes)).await
+        FirstLoad::begin(&self.link().client, table).await
     }
 
-    /// Ends the rows of a first load, reads back what was not, and builds the key.
+    /// Ends the rows of a first load, and builds the key.
     pub async fn filled<'a>(
         &'a mut self,
         load: FirstLoad,
         table: &'a Table,
     ) -> Result<FilledLoad<'a>, TargetError> {
-        let loaded = load.end().await?;
+        let rows = load.end().await?;
         if let Some(sql) = ddl::primary_key(table) {
             self.table_statement(&sql, table).await?;
         }
-        Ok(FilledLoad { writer: self, table, loaded })
+        Ok(FilledLoad { writer: self, table, rows })
     }
 
     /// Opens a staging table for the changed rows of a table.
@@ -519,35 +512,73 @@ impl Writer {
 pub struct FilledLoad<'a> {
     writer: &'a mut Writer,
     table: &'a Table,
-    loaded: Loaded,
+    rows: u64,
 }
 
-impl FilledLoad<'_> {
+/// What showed that the rows of a first load are those that were read from the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The server found the same sum of row hashes.
+    RowHashes,
+    /// The rows came back and had the same fingerprint.
+    ReadBack,
+}
+
+/// The first load of one table, whose rows are what was read from the source.
+#[derive(Debug)]
+pub struct ProvedLoad<'a> {
+    load: FilledLoad<'a>,
+    expected: Fingerprint,
+    proof: Proof,
+}
+
+impl<'a> FilledLoad<'a> {
     /// Rows that the server took.
     #[must_use]
     pub const fn rows(&self) -> u64 {
-        self.loaded.rows
+        self.rows
     }
 
-    /// Compares what came back with what was read from the source, and commits only if they are equal.
-    pub async fn publish(
+    /// Compares the table with what was read from the source: by `hashes`, if there are any, which the server computes
+    /// for itself. If they do not agree, for whatever reason, all rows are read back, and their fingerprint alone
+    /// decides whether the table is held.
+    pub async fn prove(
         self,
-        record: &TableRecord,
+        expected: Fingerprint,
+        hashes: Option<&RowHashes>,
         key: &FingerprintKey,
-        run_id: &str,
-    ) -> Result<Applied, TargetError> {
-        let expected = record.fingerprint();
-        let mut found = self.loaded.found;
-        if found != expected || self.loaded.rows != expected.rows {
-            // Read once more and as a whole: that alone decides whether the table is held.
-            found = read_back(&self.writer.link().client, self.table, "", key).await?;
-            expect(self.table, expected, found)?;
+    ) -> Result<ProvedLoad<'a>, TargetError> {
+        let link = self.writer.link();
+        let mut proof = Proof::ReadBack;
+        if let Some(hashes) = hashes
+            && self.rows == expected.rows
+            && hashes.rows() == expected.rows
+            && agrees(link, self.table, hashes).await?
+        {
+            proof = Proof::RowHashes;
+        } else {
+            expect(self.table, expected, read_back(&link.client, self.table, "", key).await?)?;
         }
-        state::record_table(self.writer.link(), &self.table.name, record, run_id, true).await?;
-        self.writer.end_table(found.rows).await?;
+        Ok(ProvedLoad { load: self, expected, proof })
+    }
+}
+
+impl ProvedLoad<'_> {
+    /// What showed it.
+    #[must_use]
+    pub const fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// Records the table, and commits it, by itself or with others. `record` must have the fingerprint that was proved.
+    pub async fn publish(self, record: &TableRecord, run_id: &str) -> Result<Applied, TargetError> {
+        let FilledLoad { writer, table, .. } = self.load;
+        expect(table, self.expected, record.fingerprint())?;
+        state::record_table(writer.link(), &table.name, record, run_id, true).await?;
+        writer.end_table(self.expected.rows).await?;
         Ok(Applied {
-            table: self.table.name.clone(),
-            inserted: found.rows,
+            table: table.name.clone(),
+            inserted: self.expected.rows,
             updated: 0,
             deleted: 0,
             held: None,

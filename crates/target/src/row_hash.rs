@@ -1,0 +1,361 @@
+//! A hash of rows that the server and this program compute alike, so that a first load is proved without its rows
+//! travelling back.
+//!
+//! The hash of a row is a chain: the hash of each column is the seed of the next one's, and the first seed is secret.
+//! Links are PostgreSQL's own `hash*extended` functions (`src/backend/access/hash/hashfunc.c`, and the same in
+//! `utils/adt` for dates and times), which hash partitioning has kept unchanged since version 11. The table's proof is
+//! the number of rows and the exact sum of their hashes as signed 64-bit numbers. One statement asks for it.
+//!
+//! # What it tells apart
+//! Two values of a column that differ make two links that differ by chance alone, with these forms:
+//! - integers, flags, dates, texts, and by the bytes that `COPY` would send, in hexadecimal digits: all of the value.
+//!   PostgreSQL folds a `bigint` into 32 bits before it hashes it; its upper half is hashed once more.
+//! - `timestamp` and `time` are folded the same way, and nothing cheap gives their upper half: a wrong value passes for
+//!   the right one once in 2^32 (one that differs in a single bit never does).
+//! - floats: all of the value; what their hash leaves out (whether a zero is 0 or -0) is in the marks.
+//! - marks: whether a column is NULL, and of which sign a zero is, up to thirty bits a link.
+//!
+//! A wrong row, a row missing or a row too many then leaves the sum as it was once in 2^64. The hash is not
+//! cryptographic; the seed, drawn at random for each target, keeps anyone from preparing rows that collide. `verify`
+//! does not use it: it compares row by row, byte for byte.
+
+mod lookup3;
+
+use std::fmt::Write as _;
+
+use bicuspid_model::row::fields;
+use bicuspid_model::{Column, FingerprintKey, Table, TargetType};
+
+use crate::ddl;
+
+/// What the seed is derived for. No canonical row begins like this.
+const PURPOSE: &[u8] = b"row hash of a first load/1";
+
+/// Bits of marks that one link takes.
+const MARKS_MAX: u32 = 30;
+
+/// Links of the longest chain: as deep as the server's parser has to go. Its usual stack is enough for three times as
+/// many, and no table of Open Dental has a third of them.
+const LINKS_MAX: usize = 500;
+
+/// The sum of the hashes of a table's rows, growing.
+pub struct RowHashes {
+    groups: Vec<Group>,
+    sql: String,
+    seed: u64,
+    rows: u64,
+    sum: i128,
+    /// A row came that is not one of this table.
+    is_odd: bool,
+    scratch: Vec<u8>,
+}
+
+impl std::fmt::Debug for RowHashes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RowHashes").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+/// Columns whose marks share a link, which comes after theirs.
+#[derive(Debug, Default)]
+struct Group {
+    columns: Vec<Hashed>,
+    marks: u32,
+}
+
+/// How one column goes into the chain.
+#[derive(Debug, Clone, Copy)]
+struct Hashed {
+    form: Form,
+    nullable: bool,
+    /// Place of its marks in those of the group.
+    shift: u32,
+}
+
+/// What is hashed of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// `boolean`, as 0 or 1
+    Flag,
+    Int2,
+    Int4,
+    Int8,
+    /// `date`, as days since 2000
+    Day,
+    /// `timestamp`, in microseconds since 2000
+    Moment,
+    /// `time`, in microseconds since midnight
+    Clock,
+    Real,
+    Double,
+    Text,
+    Json,
+    Bytes,
+    /// The bytes that `COPY` sends, by the type's own function
+    Sent(&'static str),
+}
+
+impl Form {
+    const fn of(target: TargetType) -> Self {
+        match target {
+            TargetType::Bool => Self::Flag,
+            TargetType::Int2 => Self::Int2,
+            TargetType::Int4 => Self::Int4,
+            TargetType::Int8 => Self::Int8,
+            TargetType::Numeric { .. } => Self::Sent("numeric_send"),
+            TargetType::Float4 => Self::Real,
+            TargetType::Float8 => Self::Double,
+            TargetType::Date => Self::Day,
+            TargetType::Timestamp => Self::Moment,
+            // Its own hash takes a day for 24 hours.
+            TargetType::Interval => Self::Sent("interval_send"),
+            TargetType::Time => Self::Clock,
+            TargetType::Text => Self::Text,
+            TargetType::Bytea => Self::Bytes,
+            TargetType::Json => Self::Json,
+            TargetType::VarBit { .. } => Self::Sent("varbit_send"),
+        }
+    }
+
+    const fn is_float(self) -> bool {
+        matches!(self, Self::Real | Self::Double)
+    }
+
+    /// The field that stands for NULL, whose mark tells that it does.
+    const fn of_null(self) -> &'static [u8] {
+        match self {
+            Self::Flag => &[0],
+            Self::Int2 => &[0; 2],
+            Self::Int4 | Self::Day | Self::Real => &[0; 4],
+            Self::Int8 | Self::Moment | Self::Clock | Self::Double => &[0; 8],
+            Self::Text | Self::Json | Self::Bytes | Self::Sent(_) => &[],
+        }
+    }
+
+    /// The links of a column, inner first, each without the seed that it takes and its closing bracket.
+    fn links(self, name: &str, nullable: bool) -> Vec<String> {
+        let or = |value: &str, of_null: &str| {
+            if nullable { format!("coalesce({value}, {of_null})") } else { value.to_owned() }
+        };
+        let text = |value: &str| vec![format!("hashtextextended({} COLLATE \"C\", ", or(value, "''"))];
+        let one = |function: &str, value: &str| vec![format!("{function}({value}, ")];
+        match self {
+            Self::Flag => one("hashint4extended", &format!("{}::integer", or(name, "false"))),
+            Self::Int2 => one("hashint2extended", &or(name, "'0'")),
+            Self::Int4 => one("hashint4extended", &or(name, "'0'")),
+            Self::Int8 => {
+                let value = or(name, "'0'");
+                vec![format!("hashint8extended({value}, "), format!("hashint8extended({value} >> 32, ")]
+            }
+            Self::Day => {
+                one("hashint4extended", &format!("{} - '2000-01-01'::date", or(name, "'2000-01-01'")))
+            }
+            Self::Moment => one("timestamp_hash_extended", &or(name, "'2000-01-01'")),
+            Self::Clock => one("time_hash_extended", &or(name, "'00:00'")),
+            Self::Real => one("hashfloat4extended", &or(name, "'0'")),
+            Self::Double => one("hashfloat8extended", &or(name, "'0'")),
+            Self::Text => text(name),
+            Self::Json => text(&format!("{name}::text")),
+            Self::Bytes => text(&format!("encode({name}, 'hex')")),
+            Self::Sent(function) => text(&format!("encode({function}({name}), 'hex')")),
+        }
+    }
+
+    /// The chain with a value added; `None` if the field is not of this form.
+    fn add(self, field: &[u8], seed: u64, scratch: &mut Vec<u8>) -> Option<u64> {
+        let int4 = || Some(i32::from_be_bytes(field.try_into().ok()?).cast_unsigned());
+        let int8 = || Some(i64::from_be_bytes(field.try_into().ok()?));
+        Some(match self {
+            Self::Flag => lookup3::word(u32::from(<[u8; 1]>::try_from(field).ok()?[0]), seed),
+            Self::Int2 => {
+                let value = i16::from_be_bytes(field.try_into().ok()?);
+                lookup3::word(i32::from(value).cast_unsigned(), seed)
+            }
+            Self::Int4 | Self::Day => lookup3::word(int4()?, seed),
+            Self::Int8 => {
+                let value = int8()?;
+                lookup3::wide(value >> 32, lookup3::wide(value, seed))
+            }
+            Self::Moment | Self::Clock => lookup3::wide(int8()?, seed),
+            Self::Real | Self::Double => lookup3::float(self.float(field)?, seed),
+            Self::Text | Self::Json => lookup3::bytes(field, seed),
+            Self::Bytes | Self::Sent(_) => {
+                scratch.clear();
+                for byte in field {
+                    scratch.extend(
+                        [byte >> 4, byte & 15].map(
+                            |digit| {
+                                if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }
+                            },
+                        ),
+                    );
+                }
+                lookup3::bytes(scratch, seed)
+            }
+        })
+    }
+
+    fn float(self, field: &[u8]) -> Option<f64> {
+        if self == Self::Real {
+            Some(f64::from(f32::from_be_bytes(field.try_into().ok()?)))
+        } else {
+            Some(f64::from_be_bytes(field.try_into().ok()?))
+        }
+    }
+}
+
+impl Hashed {
+    const fn marks(form: Form, nullable: bool) -> u32 {
+        if form.is_float() {
+            2
+        } else if nullable {
+            1
+        } else {
+            0
+        }
+    }
+
+    /// The marks of a value: of a float 0 if it is neither NULL nor a zero, 1 for 0, 2 for -0, 3 for NULL.
+    fn mark(self, field: Option<&[u8]>) -> Option<u32> {
+        let mark = match field {
+            None if self.form.is_float() => 3,
+            None => 1,
+            Some(field) if self.form.is_float() => {
+                let value = self.form.float(field)?;
+                match (lookup3::is_zero(value), value.is_sign_negative()) {
+                    (false, _) => 0,
+                    (true, false) => 1,
+                    (true, true) => 2,
+                }
+            }
+            Some(_) => 0,
+        };
+        Some(mark << self.shift)
+    }
+
+    /// The same in SQL, empty if there is nothing to mark.
+    fn mark_sql(self, name: &str) -> String {
+        let null = |mark: u32| {
+            let mark = mark << self.shift;
+            if self.nullable { format!("WHEN {name} IS NULL THEN {mark} ") } else { String::new() }
+        };
+        if self.form.is_float() {
+            // IEEE 754 (and C, annex F) gives -pi for atan2(-0, -1), and pi for atan2(0, -1).
+            format!(
+                "CASE {}WHEN {name} <> '0' THEN 0 WHEN atan2({name}, -1) < 0 THEN {} ELSE {} END",
+                null(3),
+                2_u32 << self.shift,
+                1_u32 << self.shift
+            )
+        } else if self.nullable {
+            format!("CASE {}ELSE 0 END", null(1))
+        } else {
+            String::new()
+        }
+    }
+}
+
+impl RowHashes {
+    /// Of no row yet; `None` for a table that has no columns or more than a chain can be long.
+    #[must_use]
+    pub fn of(table: &Table, key: &FingerprintKey) -> Option<Self> {
+        let groups = groups(&table.columns);
+        let sql = statement(table, &groups)?;
+        let seed = key.seed(PURPOSE);
+        Some(Self { groups, sql, seed, rows: 0, sum: 0, is_odd: false, scratch: Vec::new() })
+    }
+
+    /// Adds a canonical row of the table.
+    pub fn add(&mut self, row: &[u8]) {
+        self.rows = self.rows.wrapping_add(1);
+        match self.hash(row) {
+            Some(hash) => self.sum = self.sum.wrapping_add(i128::from(hash.cast_signed())),
+            None => self.is_odd = true,
+        }
+    }
+
+    fn hash(&mut self, row: &[u8]) -> Option<u64> {
+        let mut fields = fields(row);
+        let mut chain = self.seed;
+        for group in &self.groups {
+            let mut marks = 0;
+            for column in &group.columns {
+                let field = fields.next()?;
+                if field.is_none() && !column.nullable {
+                    return None;
+                }
+                marks |= column.mark(field)?;
+                chain = column.form.add(field.unwrap_or(column.form.of_null()), chain, &mut self.scratch)?;
+            }
+            if group.marks > 0 {
+                chain = lookup3::word(marks, chain);
+            }
+        }
+        fields.next().is_none().then_some(chain)
+    }
+
+    /// Rows that were added.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The statement that asks the server for rows and sum; its parameter is the seed, which is in no text.
+    pub(crate) fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// The seed as the server takes it.
+    pub(crate) const fn seed(&self) -> i64 {
+        self.seed.cast_signed()
+    }
+
+    /// Whether the server found as many rows with the same sum.
+    pub(crate) fn are(&self, rows: i64, sum: Option<&str>) -> bool {
+        let sum = sum.map_or(Some(0), |text| text.parse().ok());
+        !self.is_odd && u64::try_from(rows).ok() == Some(self.rows) && sum == Some(self.sum)
+    }
+}
+
+fn groups(columns: &[Column]) -> Vec<Group> {
+    let mut groups = vec![Group::default()];
+    for column in columns {
+        let (form, nullable) = (Form::of(column.target), column.nullable);
+        let marks = Hashed::marks(form, nullable);
+        if groups.last().is_some_and(|group| group.marks + marks > MARKS_MAX) {
+            groups.push(Group::default());
+        }
+        if let Some(group) = groups.last_mut() {
+            group.columns.push(Hashed { form, nullable, shift: group.marks });
+            group.marks += marks;
+        }
+    }
+    groups
+}
+
+fn statement(table: &Table, groups: &[Group]) -> Option<String> {
+    let mut links = Vec::new();
+    let mut columns = table.columns.iter();
+    for group in groups {
+        let mut marks = Vec::new();
+        for (hashed, column) in group.columns.iter().zip(columns.by_ref()) {
+            let name = column.name.postgres().to_string();
+            links.extend(hashed.form.links(&name, hashed.nullable));
+            marks.push(hashed.mark_sql(&name));
+        }
+        if group.marks > 0 {
+            marks.retain(|mark| !mark.is_empty());
+            links.push(format!("hashint4extended({}, ", marks.join(" | ")));
+        }
+    }
+    if links.is_empty() || links.len() > LINKS_MAX {
+        return None;
+    }
+    let mut sql = String::from("SELECT count(*), sum(");
+    links.iter().rev().for_each(|link| sql.push_str(link));
+    let _ = write!(sql, "$1{})::text FROM {}", ")".repeat(links.len()), ddl::raw(table));
+    Some(sql)
+}
+
+#[cfg(test)]
+mod tests;

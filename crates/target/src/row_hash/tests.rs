@@ -1,0 +1,119 @@
+use bicuspid_model::{Batch, ColumnName, SourceType, TableName};
+
+use super::*;
+
+#[test]
+fn hashes_are_those_of_a_server() {
+    // PostgreSQL 15 on amd64: `SELECT hashtextextended('' COLLATE "C", 0)` and so on.
+    for (text, seed, hash) in [
+        ("", 0, -6_939_563_903_564_495_251),
+        ("", 77, -1_368_670_251_987_650_551),
+        ("abcdefgh", -5, -5_255_458_987_635_023_751),
+        ("abcdefghi", 9, -6_399_084_382_976_924_243),
+        ("abcdefghijk", 9, -949_000_841_576_880_991),
+        ("abcdefghijkl", 9, 1_774_178_803_264_785_410),
+        ("grün, 25 bytes in all 123", 4711, 8_679_780_755_629_597_735_i64),
+    ] {
+        assert_eq!(lookup3::bytes(text.as_bytes(), i64::cast_unsigned(seed)), hash.cast_unsigned(), "{text}");
+    }
+    assert_eq!(lookup3::word(0, 0), 4_154_612_158_245_552_303);
+    assert_eq!(lookup3::word(u32::MAX, 4711), 2_680_678_629_745_458_417);
+    assert_eq!(
+        lookup3::wide(-4_711_000_000_000, 1_234_567_890_123),
+        (-8_780_430_442_759_720_042_i64).cast_unsigned()
+    );
+    assert_eq!(lookup3::wide(i64::MAX, u64::MAX), 6_110_074_166_949_006_181);
+    assert_eq!(lookup3::float(-0.0, 42), 42);
+    assert_eq!(lookup3::float(-1.5, 42), (-5_437_363_008_778_930_637_i64).cast_unsigned());
+    assert_eq!(lookup3::float(-f64::NAN, 42), (-4_570_345_281_452_345_396_i64).cast_unsigned());
+    assert_eq!(lookup3::float(f64::from(0.1_f32), 42), 4_906_899_486_223_959_186);
+}
+
+fn table(columns: &[(&str, TargetType, bool)]) -> Table {
+    let column = |&(name, target, nullable): &(&str, TargetType, bool)| Column {
+        name: ColumnName::new(name).unwrap(),
+        source: SourceType::Double,
+        target,
+        nullable,
+        withheld: false,
+    };
+    Table {
+        name: TableName::new("Odd").unwrap(),
+        columns: columns.iter().map(column).collect(),
+        primary_key: Vec::new(),
+    }
+}
+
+const KEY: FingerprintKey = FingerprintKey::new([7; 16]);
+
+#[test]
+fn the_statement_is_a_chain_without_the_seed() {
+    let table = table(&[("a", TargetType::Int8, false), ("b\"c", TargetType::Text, true)]);
+    assert_eq!(
+        RowHashes::of(&table, &KEY).unwrap().sql(),
+        "SELECT count(*), sum(hashint4extended(CASE WHEN \"b\"\"c\" IS NULL THEN 1 ELSE 0 END, \
+         hashtextextended(coalesce(\"b\"\"c\", '') COLLATE \"C\", hashint8extended(\"a\" >> 32, \
+         hashint8extended(\"a\", $1)))))::text FROM raw.\"odd\""
+    );
+}
+
+#[test]
+fn a_row_of_another_form_proves_nothing() {
+    let table = table(&[("a", TargetType::Int4, false), ("b", TargetType::Text, true)]);
+    let sums = |write: &dyn Fn(&mut Batch)| {
+        let mut batch = Batch::new();
+        write(&mut batch);
+        assert!(batch.end_row());
+        let mut hashes = RowHashes::of(&table, &KEY).unwrap();
+        hashes.add(batch.bytes());
+        let sum = hashes.sum.to_string();
+        hashes.are(1, Some(&sum))
+    };
+    assert!(sums(&|row| {
+        row.begin_row(2);
+        row.int4(1);
+        row.null();
+    }));
+    assert!(!sums(&|row| {
+        row.begin_row(1);
+        row.int4(1);
+    }));
+    assert!(!sums(&|row| {
+        row.begin_row(2);
+        row.int8(1);
+        row.null();
+    }));
+    assert!(!sums(&|row| {
+        row.begin_row(2);
+        row.null();
+        row.null();
+    }));
+    assert!(!sums(&|row| {
+        row.begin_row(3);
+        row.int4(1);
+        row.null();
+        row.null();
+    }));
+}
+
+#[test]
+fn rows_and_sum_must_both_agree() {
+    let none = RowHashes::of(&table(&[("a", TargetType::Int4, false)]), &KEY).unwrap();
+    assert!(none.are(0, None));
+    assert!(!none.are(1, Some("0")));
+    assert!(!none.are(0, Some("1")));
+    assert!(!none.are(0, Some("x")));
+    assert!(!none.are(-1, None));
+}
+
+#[test]
+fn a_chain_has_an_end() {
+    let wide = |columns: usize| {
+        let names: Vec<String> = (0..columns).map(|i| format!("c{i}")).collect();
+        let columns: Vec<_> = names.iter().map(|name| (name.as_str(), TargetType::Int4, false)).collect();
+        RowHashes::of(&table(&columns), &KEY).is_some()
+    };
+    assert!(!wide(0));
+    assert!(wide(LINKS_MAX));
+    assert!(!wide(LINKS_MAX + 1));
+}
