@@ -21,6 +21,10 @@ use crate::settings::{ProcessEnvironment, Settings};
 pub(crate) const LOG: &str = "audit.jsonl";
 /// Name of the folder of run records in the state folder.
 pub(crate) const RUNS: &str = "runs";
+/// The one action that writes nothing, whatever becomes of it.
+pub(crate) const READS_ONLY: &str = "verify";
+/// The same with leave to write what differs: a run that was killed may have.
+const MAY_REPAIR: &str = "verify --repair";
 
 /// The log of one run.
 pub(crate) struct Journal {
@@ -72,6 +76,11 @@ impl Journal {
         };
         let keeper = keeper(settings.state_dir.path(), process);
         Ok(Self { log, runs, entry, record, keeper, closed: false })
+    }
+
+    /// Notes, before the intent, that a proof may write.
+    pub(crate) fn may_repair(&mut self) {
+        MAY_REPAIR.clone_into(&mut self.entry.action);
     }
 
     /// Notes which source is meant.
@@ -166,7 +175,9 @@ impl Drop for Journal {
 
 /// A digest of machine and folder: heads that were anchored by the same keeper must be of the log that is there.
 pub(crate) fn keeper(folder: &Path, process: &ProcessEnvironment) -> String {
-    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    // A folder that is gone had the name that it would have.
+    let named = || Some(folder.parent()?.join(".").canonicalize().ok()?.join(folder.file_name()?));
+    let folder = folder.canonicalize().ok().or_else(named).unwrap_or_else(|| folder.to_owned());
     let mut context = Context::new(&SHA256);
     context.update(machine(process).as_bytes());
     context.update(b"\0");
@@ -176,24 +187,34 @@ pub(crate) fn keeper(folder: &Path, process: &ProcessEnvironment) -> String {
     format!("{:032x}", u128::from_be_bytes(half))
 }
 
-/// The tables of a report that were read or written, in rows.
+/// The tables of a report that were read or written, in rows; what a repair wrote is told in a list of its own.
 fn table_counts(report: &Value) -> Vec<TableCounts> {
-    let Some(tables) = report.get("tables").and_then(Value::as_array) else { return Vec::new() };
     let count = |table: &Value, names: &[&str]| {
         names.iter().find_map(|name| table.get(*name).and_then(Value::as_u64)).unwrap_or(0)
     };
-    tables
-        .iter()
-        .map(|table| TableCounts {
+    let mut list: Vec<TableCounts> = Vec::new();
+    for table in ["tables", "repaired"].into_iter().filter_map(|list| report.get(list)?.as_array()).flatten()
+    {
+        let counts = TableCounts {
             table: table.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
             read: count(table, &["rows_read", "rows_source"]),
             // A generation writes every row that it reports.
             inserted: count(table, &["inserted", "rows"]),
             updated: count(table, &["updated"]),
             deleted: count(table, &["deleted"]),
-        })
-        .filter(|counts| counts.read + counts.inserted + counts.updated + counts.deleted > 0)
-        .collect()
+        };
+        match list.iter_mut().find(|earlier| earlier.table == counts.table) {
+            Some(earlier) => {
+                earlier.read += counts.read;
+                earlier.inserted += counts.inserted;
+                earlier.updated += counts.updated;
+                earlier.deleted += counts.deleted;
+            }
+            None => list.push(counts),
+        }
+    }
+    list.retain(|counts| counts.read + counts.inserted + counts.updated + counts.deleted > 0);
+    list
 }
 
 /// The user of the operating system: the number is the system's word, the name the environment's.
@@ -225,6 +246,18 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn a_folder_that_is_gone_keeps_its_keeper() {
+        let process = ProcessEnvironment::default();
+        let dir = tempfile::tempdir().unwrap();
+        let (state, other) = (dir.path().join("state"), dir.path().join("other"));
+        std::fs::create_dir(&state).unwrap();
+        let there = keeper(&state, &process);
+        std::fs::remove_dir(&state).unwrap();
+        assert_eq!(keeper(&state, &process), there);
+        assert_ne!(keeper(&other, &process), there);
+    }
+
+    #[test]
     fn counts_come_from_the_report_whatever_the_command() {
         let sync = json!({"tables": [
             {"name": "a", "rows_source": 5, "rows_read": 9, "inserted": 1, "updated": 2, "deleted": 3},
@@ -235,6 +268,10 @@ mod tests {
         assert_eq!((counts[0].read, counts[0].inserted, counts[0].updated, counts[0].deleted), (9, 1, 2, 3));
         let verify = json!({"tables": [{"name": "a", "rows_source": 5, "equal": true}]});
         assert_eq!(table_counts(&verify)[0].read, 5);
+        let repair = json!({"tables": [{"name": "a", "rows_source": 5, "equal": true}], "repaired": [
+            {"name": "a", "rows_source": 5, "rows_read": 6, "inserted": 1, "updated": 0, "deleted": 2}]});
+        let counts = &table_counts(&repair)[0];
+        assert_eq!((counts.read, counts.inserted, counts.updated, counts.deleted), (11, 1, 0, 2));
         let generate = json!({"tables": [{"name": "a", "rows": 7, "digest": ""}]});
         assert_eq!(table_counts(&generate)[0].inserted, 7);
         assert!(table_counts(&json!({})).is_empty());

@@ -25,7 +25,7 @@ pub type Anchor = Head;
 /// One fault of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Line of the file, from 1.
+    /// Line of the file, from 1; 0 where there is none.
     pub line: usize,
     /// What is wrong there.
     pub kind: FaultKind,
@@ -70,6 +70,9 @@ impl fmt::Display for Fault {
             FaultKind::Altered => "was altered",
             FaultKind::OutOfPlace => "does not follow the entry before it",
             FaultKind::OtherLog => "belongs to another log",
+            FaultKind::CutOff if self.line == 0 => {
+                return write!(f, "it is empty or gone, but entries were written once");
+            }
             FaultKind::CutOff => "is the last, but later entries were written once",
             FaultKind::Replaced => "is not the entry that was written there",
         };
@@ -111,7 +114,7 @@ impl ChainVerdict {
             match found {
                 Some((record, _)) if record.hash == anchor.hash && record.log == anchor.log => {}
                 Some((_, place)) => places.push((anchor.sequence, FaultKind::Replaced, place)),
-                None => places.push((anchor.sequence, FaultKind::CutOff, self.records.len().max(1))),
+                None => places.push((anchor.sequence, FaultKind::CutOff, self.records.len())),
             }
         }
         places.sort_by_key(|(sequence, ..)| *sequence);

@@ -254,7 +254,8 @@ mod tests {
         assert!(AuditLog::verify(&path, &[]).unwrap().is_whole());
         let (_dir, _log, heads) = log();
         let verdict = AuditLog::verify(&path, &heads[4..]).unwrap();
-        assert_eq!(verdict.faults, [Fault { line: 1, kind: FaultKind::CutOff }]);
+        assert_eq!(verdict.faults, [Fault { line: 0, kind: FaultKind::CutOff }]);
+        assert_eq!(verdict.faults[0].to_string(), "it is empty or gone, but entries were written once");
     }
 
     #[test]

@@ -43,8 +43,10 @@ pub(crate) async fn run(args: &AuditArgs, app: &App) -> Ended {
     let mut logs = Vec::new();
     let settings = settings(args, app, &mut report);
     for folder in folders(&settings, app)? {
-        // An environment that was never used has no log; one whose log is gone has the records of its runs.
-        if !AuditLog::is_known(&folder.join(LOG)) && !folder.join(RUNS).is_dir() {
+        // An environment that was never used has no log; one whose log is gone has the records of its runs, or at least
+        // the heads in its database.
+        let is_known = AuditLog::is_known(&folder.join(LOG)) || folder.join(RUNS).is_dir();
+        if !is_known && !args.verify {
             continue;
         }
         let mut anchors = own_anchors(&folder)?;
@@ -53,6 +55,9 @@ pub(crate) async fn run(args: &AuditArgs, app: &App) -> Ended {
             for settings in settings.iter().filter(|settings| settings.state_dir.path() == folder) {
                 anchors.extend(anchors_of_target(settings, &folder, &keeper, app).await?);
             }
+        }
+        if !is_known && anchors.is_empty() {
+            continue;
         }
         known.extend(KnownDatabases::read(&StateDir::locate(Some(&folder))?)?.all());
         let verdict = AuditLog::verify(&folder.join(LOG), &anchors)?;

@@ -44,6 +44,9 @@ pub(crate) async fn run(args: &VerifyArgs, app: &App) -> Ended {
     let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
     let run = RunId::draw()?;
     let mut journal = Journal::open("verify", &run, &settings, &app.process)?;
+    if args.repair {
+        journal.may_repair();
+    }
     let ended = Box::pin(verify(args, app, &settings, &mut journal, &run)).await;
     journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bicuspid_guard::DEMO_DATABASE;
 use bicuspid_model::{DatabaseName, Endpoint, Environment, Host, Password, Secret, Tls};
 
-use super::env_file::{EnvFile, is_open_to_others};
+use super::env_file::{EnvFile, refuse_readable_by_others};
 use super::error::SettingsError;
 use super::names::{End, Meaning, spellings};
 use super::process::ProcessEnvironment;
@@ -131,7 +131,7 @@ impl Variables<'_> {
         };
         let host = said.get(&Meaning::Host).map(|said| host(said, port)).transpose()?;
         let tls = self.tls(said.get(&Meaning::Tls), host.as_ref(), notes)?;
-        let password = self.password(&said, notes)?;
+        let password = self.password(&said)?;
         let database = self.database(end, said.get(&Meaning::Database))?;
         let user = said.get(&Meaning::User).map(|user| user.value.clone());
         let mut missing = Vec::new();
@@ -202,11 +202,7 @@ impl Variables<'_> {
         .transpose()
     }
 
-    fn password(
-        &self,
-        said: &BTreeMap<Meaning, Said>,
-        notes: &mut Vec<String>,
-    ) -> Result<Option<Password>, SettingsError> {
+    fn password(&self, said: &BTreeMap<Meaning, Said>) -> Result<Option<Password>, SettingsError> {
         match (said.get(&Meaning::Password), said.get(&Meaning::PasswordFile)) {
             (Some(password), Some(file)) => Err(SettingsError::Conflict {
                 first: password.name.clone(),
@@ -216,14 +212,7 @@ impl Variables<'_> {
             (Some(password), None) => Ok(Some(Password::Given(Secret::new(password.value.as_str())))),
             (None, Some(file)) => {
                 let path = self.path(&file.value);
-                // Not refused: what hands secrets to containers makes such files, and nobody else is in there.
-                if is_open_to_others(&path) {
-                    notes.push(format!(
-                        "warning: others on this machine may read the file in {}; `chmod 600 {}` mends it",
-                        file.name,
-                        path.display()
-                    ));
-                }
+                refuse_readable_by_others(&path)?;
                 Ok(Some(Password::File(path)))
             }
             (None, None) => Ok(None),

@@ -38,7 +38,7 @@ impl EnvFile {
             String::from_utf8(bytes).map_err(|_| unreadable(std::io::ErrorKind::InvalidData.into()))?;
         let file = Self::parse(path, &text)?;
         if file.holds_password() {
-            refuse_readable_by_others(path, &metadata)?;
+            refuse_readable_by_others(path)?;
         }
         Ok(Some(file))
     }
@@ -136,23 +136,11 @@ fn parse_value(text: &str) -> Result<String, &'static str> {
 /// Whether a file that others may read is noticed here.
 pub(super) const RIGHTS_ARE_CHECKED: bool = cfg!(unix);
 
-/// Whether others than its owner may read a file; `false` where that is not checked or the file is not there.
+/// Refuses a file with a password that others than its owner may read. One that is not there holds none.
 #[cfg(unix)]
-pub(super) fn is_open_to_others(path: &Path) -> bool {
+pub(super) fn refuse_readable_by_others(path: &Path) -> Result<(), SettingsError> {
     use std::os::unix::fs::PermissionsExt as _;
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
-}
-
-/// Whether others than its owner may read a file; `false` where that is not checked or the file is not there.
-#[cfg(not(unix))]
-pub(super) const fn is_open_to_others(_path: &Path) -> bool {
-    false
-}
-
-#[cfg(unix)]
-fn refuse_readable_by_others(path: &Path, metadata: &std::fs::Metadata) -> Result<(), SettingsError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    if metadata.permissions().mode() & 0o077 != 0 {
+    if std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0) {
         return Err(SettingsError::ReadableByOthers { path: path.to_owned() });
     }
     Ok(())
@@ -160,7 +148,7 @@ fn refuse_readable_by_others(path: &Path, metadata: &std::fs::Metadata) -> Resul
 
 /// Windows keeps no such bits; a file takes the access list of its folder, which is not judged here.
 #[cfg(not(unix))]
-fn refuse_readable_by_others(_path: &Path, _metadata: &std::fs::Metadata) -> Result<(), SettingsError> {
+pub(super) fn refuse_readable_by_others(_path: &Path) -> Result<(), SettingsError> {
     Ok(())
 }
 

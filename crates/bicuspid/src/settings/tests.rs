@@ -214,15 +214,23 @@ fn a_password_file_is_the_twin_of_a_password() {
         Settings::load(Environment::Clinic, &place.globals, &ProcessEnvironment::default()).unwrap();
     assert_eq!(settings.both().unwrap().0.password, Password::File(place.dir.path().join("pw.txt")));
     #[cfg(unix)]
-    for (mode, is_told) in [(0o644, true), (0o600, false)] {
+    for (mode, is_refused) in [(0o644, true), (0o640, true), (0o620, true), (0o600, false), (0o400, false)] {
         use std::os::unix::fs::PermissionsExt as _;
         let path = place.dir.path().join("pw.txt");
+        let _ = std::fs::remove_file(&path);
         std::fs::write(&path, "source-secret").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        let settings =
-            Settings::load(Environment::Clinic, &place.globals, &ProcessEnvironment::default()).unwrap();
-        let hint = format!("`chmod 600 {}`", path.display());
-        assert_eq!(settings.notes.iter().any(|note| note.contains(&hint)), is_told, "{mode:o}");
+        let result = Settings::load(Environment::Clinic, &place.globals, &ProcessEnvironment::default());
+        if is_refused {
+            let trouble = result.unwrap_err().trouble();
+            assert_eq!(trouble.hint, format!("run `chmod 600 {}`", path.display()), "{mode:o}");
+            assert_eq!(
+                (trouble.code.as_str(), trouble.class.exit_code()),
+                ("settings::readable_by_others", 3)
+            );
+        } else {
+            assert!(result.is_ok(), "{mode:o}");
+        }
     }
     let both = format!("{CLINIC}SOURCE_DB_READONLY_PASSWORD_FILE=pw.txt\n");
     assert_eq!(told(clinic(&both)), ("settings::conflict".into(), 3));

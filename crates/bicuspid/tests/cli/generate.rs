@@ -13,14 +13,15 @@ use crate::bench::Bench;
 static SERVER: OnceLock<PostgresServer> = OnceLock::new();
 static TURN: Mutex<u32> = Mutex::new(0);
 
-struct Demo {
-    bench: Bench,
-    database: PostgresDatabase,
+/// The demo's database on a server of its own, made anew, and a folder with its settings.
+pub(crate) struct Demo {
+    pub(crate) bench: Bench,
+    pub(crate) database: PostgresDatabase,
     _turn: MutexGuard<'static, u32>,
 }
 
 impl Demo {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         *turn += 1;
         let server = SERVER
@@ -33,7 +34,7 @@ impl Demo {
         demo
     }
 
-    fn env_file(&self) -> String {
+    pub(crate) fn env_file(&self) -> String {
         let Host::Tcp { host, port } = &self.database.endpoint.host else { panic!("a test over TCP") };
         format!(
             "DEMO_POSTGRES_HOST={host}\nDEMO_POSTGRES_PORT={port}\nDEMO_POSTGRES_USER={}\n\
@@ -43,14 +44,14 @@ impl Demo {
         )
     }
 
-    fn password(&self) -> &str {
+    pub(crate) fn password(&self) -> &str {
         let Password::Given(secret) = &self.database.endpoint.password else {
             panic!("a test with a password")
         };
         secret.reveal()
     }
 
-    fn cell(&self, sql: &str) -> Option<String> {
+    pub(crate) fn cell(&self, sql: &str) -> Option<String> {
         self.database.query(sql).into_iter().next().and_then(|row| row.into_iter().next()).flatten()
     }
 

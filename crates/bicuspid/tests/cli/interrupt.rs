@@ -12,12 +12,17 @@ const MANY: &str = "CREATE TABLE patient (PatNum BIGINT PRIMARY KEY, Note VARCHA
 
 /// Starts a run and waits until it reads.
 fn reading(bench: &Bench) -> Child {
-    let mut child = bench.command(&["sync", "--env", "test"]).spawn().unwrap();
+    begun(bench, &["sync", "--env", "test"], "Reading")
+}
+
+/// Starts a run and waits until it says so.
+fn begun(bench: &Bench, args: &[&str], says: &str) -> Child {
+    let mut child = bench.command(args).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
-    while !line.starts_with("Reading") {
+    while !line.starts_with(says) {
         line.clear();
-        assert!(lines.read_line(&mut line).unwrap() > 0, "the run ended before it read anything");
+        assert!(lines.read_line(&mut line).unwrap() > 0, "the run ended before it began");
     }
     // The rest of its words go on to be read by the test.
     child.stderr = Some(lines.into_inner());
@@ -81,4 +86,31 @@ fn a_killed_run_leaves_an_intent_without_a_result() {
     }
     assert_eq!(target.query("SELECT count(*)::text FROM raw.patient")[0][0].as_deref(), Some("200000"));
     assert_eq!(bench.json(&["verify", "--env", "test"])["equal"], true);
+}
+
+#[test]
+fn a_killed_repair_may_have_written_and_a_killed_proof_has_not() {
+    let (bench, source, target) = Bench::fresh();
+    source.admin(MANY);
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    target.admin("DELETE FROM raw.patient WHERE \"PatNum\" % 2 = 0");
+    let (proof, repair) = (["verify", "--env", "test"], ["verify", "--env", "test", "--repair"]);
+    for (args, unfinished) in [(&proof[..], 0), (&repair, 1)] {
+        let child = begun(&bench, args, "Reading");
+        signal(&child, "KILL");
+        assert_eq!(bench.ended(child).code, -1);
+        let audit = bench.json(&["audit"]);
+        let written = &audit["answer"]["databases"][0];
+        assert_eq!(
+            (&written["runs"], &written["unfinished"]),
+            (&(1 + unfinished).into(), &unfinished.into())
+        );
+        assert_eq!(audit["answer"]["steps"].as_array().unwrap().len(), unfinished);
+    }
+    let limit = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while bench.json(&repair)["exit_code"] != 0 {
+        assert!(std::time::Instant::now() < limit, "the lock was never given back");
+    }
+    // What a repair wrote is written, in rows.
+    assert_eq!(bench.json(&["audit"])["answer"]["databases"][0]["rows_written"], 300_000);
 }

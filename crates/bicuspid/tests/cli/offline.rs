@@ -94,6 +94,16 @@ fn a_file_with_a_password_is_for_its_owner() {
     bench.private(".env_clinic", NOWHERE);
     std::fs::set_permissions(bench.path(".env_clinic"), std::fs::Permissions::from_mode(0o644)).unwrap();
     snapshot(&bench, "settings_readable_by_others", &["plan", "--env", "clinic"]);
+    // The same of a file of its own, wherever it is named.
+    let twin = NOWHERE
+        .replace("SOURCE_DB_READONLY_PASSWORD=hunter2", "SOURCE_DB_READONLY_PASSWORD_FILE=db.password");
+    assert_ne!(twin, NOWHERE);
+    bench.private(".env_clinic", &twin);
+    bench.private("db.password", "hunter2\n");
+    let code = || bench.json(&["plan", "--env", "clinic"])["errors"][0]["code"].clone();
+    assert_eq!(code(), "target::unreachable");
+    std::fs::set_permissions(bench.path("db.password"), std::fs::Permissions::from_mode(0o640)).unwrap();
+    snapshot(&bench, "settings_password_file_readable_by_others", &["plan", "--env", "clinic"]);
 }
 
 #[test]

@@ -147,3 +147,62 @@ fn a_changed_audit_log_is_told_and_stops_nothing() {
     assert_eq!((&json["exit_code"], &json["errors"][0]["code"]), (&1.into(), &"audit::altered".into()));
     assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
 }
+
+/// Whoever may write in the state folder can cut the log and everything beside it alike; the database was told as well.
+#[test]
+fn a_log_that_is_cut_or_replaced_with_all_beside_it_is_found_by_the_head_in_the_target() {
+    let worked = || {
+        let (bench, source, target) = Bench::fresh();
+        source.admin(TABLE);
+        for row in 3..6 {
+            assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+            source.admin(&format!("INSERT INTO patient VALUES ({row})"));
+        }
+        (bench, source, target)
+    };
+    let (bench, _source, _target) = worked();
+    let (stranger, _other_source, _other_target) = worked();
+    let whole = bench.read("state/audit.jsonl");
+    assert_eq!(whole.lines().count(), 6);
+    let strangers = stranger.read("state/audit.jsonl");
+    // What could tell of it on this machine goes, too.
+    let forge = |log: &str| {
+        let _ = std::fs::remove_file(bench.path("state/audit.head"));
+        let _ = std::fs::remove_dir_all(bench.path("state/runs"));
+        bench.private("state/audit.jsonl", log);
+    };
+    let lines = |text: &str, count: usize| text.split_inclusive('\n').take(count).collect::<String>();
+    for (log, code, line) in [
+        (whole.clone(), "", 0),
+        (lines(&whole, 5), "", 0),
+        (lines(&whole, 4), "audit::cut_off", 4),
+        (lines(&whole, 2), "audit::cut_off", 2),
+        (String::new(), "audit::cut_off", 0),
+        (strangers.clone(), "audit::replaced", 1),
+        (lines(&strangers, 5), "audit::replaced", 1),
+    ] {
+        forge(&log);
+        assert_eq!(bench.json(&["audit"])["exit_code"], 0, "nothing here can tell");
+        let told = bench.json(&["audit", "--verify"]);
+        let verdict = &told["logs"][0];
+        if code.is_empty() {
+            assert_eq!((&told["exit_code"], &verdict["whole"]), (&0.into(), &true.into()), "{told}");
+        } else {
+            assert_eq!((&told["exit_code"], &told["errors"][0]["code"]), (&1.into(), &code.into()), "{told}");
+            let fault = &verdict["faults"][0];
+            assert_eq!((&fault["line"], &fault["code"]), (&line.into(), &code.into()), "{told}");
+            let why = told["errors"][0]["why"].as_str().unwrap();
+            let place = if line == 0 { "gone".to_owned() } else { format!("line {line} ") };
+            assert!(why.contains(&place), "{why}");
+        }
+    }
+    // The whole folder is gone: the settings still lead to the database, and that remembers.
+    std::fs::remove_dir_all(bench.path("state")).unwrap();
+    let told = bench.json(&["audit", "--verify"]);
+    assert_eq!(
+        (&told["exit_code"], &told["errors"][0]["code"]),
+        (&1.into(), &"audit::cut_off".into()),
+        "{told}"
+    );
+    assert!(!bench.path("state").exists(), "looking makes no folder");
+}

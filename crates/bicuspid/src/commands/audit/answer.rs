@@ -9,6 +9,8 @@ use bicuspid_ledger::{Phase, Record};
 use bicuspid_model::Environment;
 use serde::Serialize;
 
+use crate::journal::READS_ONLY;
+
 /// What the record says of one database that was written, or may have been.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Touched {
@@ -87,7 +89,7 @@ pub(super) fn answer(records: &[Record], known: &[Identity], is_whole: bool) -> 
             refused += 1;
             continue;
         }
-        let Some(target) = record.target.as_ref().filter(|_| record.action != "verify" || rows(record) > 0)
+        let Some(target) = record.target.as_ref().filter(|_| record.action != READS_ONLY || rows(record) > 0)
         else {
             continue;
         };
@@ -298,6 +300,12 @@ mod tests {
         let killed = answered(&[entry("a", Clinic, Some(1), Intent)], &[known(Clinic, 1)]);
         assert_eq!((killed.wrong_place, killed.databases[0].unfinished), ("no", 1));
         assert!(killed.steps[0].contains("`bicuspid verify --env clinic`"), "{:?}", killed.steps);
+        // A proof writes nothing, but one that may repair does.
+        for (action, count) in [("verify", 0), ("verify --repair", 1)] {
+            let entry = Entry { action: action.to_owned(), ..entry("a", Clinic, Some(1), Intent) };
+            let killed = answered(&[entry], &[known(Clinic, 1)]);
+            assert_eq!((killed.databases.len(), killed.steps.len()), (count, count), "{action}");
+        }
         // Refused inside the writing transaction: it had begun, and wrote nothing that stayed.
         let late = [entry("a", Clinic, Some(1), Intent), entry("a", Clinic, Some(1), Refusal)];
         let answer = answered(&late, &[known(Clinic, 1)]);
