@@ -350,6 +350,55 @@ fn files_stay_readable_and_exceptions_give_reasons() {
     }
 }
 
+/// Names of test functions in a text: what follows the attribute (of a runtime, too), however many others stand between.
+fn tests_in(text: &str) -> BTreeSet<&str> {
+    ["#[test]", "#[tokio::test"]
+        .into_iter()
+        .flat_map(|attribute| text.match_indices(attribute))
+        .filter_map(|(i, _)| text[i..].split_once("fn ")?.1.split('(').next())
+        .collect()
+}
+
+/// Each accident names a test that is there, or the place where what must not compile is compiled.
+#[test]
+fn every_accident_names_the_test_that_guards_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut texts = Vec::new();
+    let mut folders = vec![root.join("crates")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                texts.push((path.clone(), std::fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    let known: BTreeSet<&str> = texts.iter().flat_map(|(_, text)| tests_in(text)).collect();
+    assert!(known.contains("every_accident_names_the_test_that_guards_it"));
+    let is_place = |name: &str| {
+        let found = |(path, text): &(PathBuf, String)| {
+            let path = path.to_string_lossy().replace("/src/", "/");
+            path.ends_with(&format!("/{name}")) && (text.contains("compile_fail") || path.contains("/tests/"))
+        };
+        name.contains('/') && texts.iter().any(found)
+    };
+    let page = std::fs::read_to_string(root.join("docs/disasters.md")).unwrap();
+    let rows: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| what happens")).collect();
+    assert!(rows.len() > 50, "{}", rows.len());
+    for row in rows {
+        let named: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        // What is as long as a sentence is the name of a test.
+        for name in named.iter().filter(|name| name.matches('_').count() > 3) {
+            assert!(known.contains(name), "there is no test `{name}`");
+        }
+        let guarded = named.iter().any(|name| known.contains(name) || is_place(name));
+        assert!(guarded, "no test is named: {row}");
+    }
+}
+
 fn examine(path: &Path) {
     let text = std::fs::read_to_string(path).unwrap();
     let lines = text.lines().count();

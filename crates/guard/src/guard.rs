@@ -272,3 +272,54 @@ fn on_a_big_stack(judge: impl FnOnce() -> Result<(), Refusal> + Send) -> Result<
         thread.join().unwrap_or(Err(Refusal::rule(Rule::NotParsed)))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Judges the words of a text that no parser has looked at.
+    fn words(sql: &str) -> Result<(), Refusal> {
+        judge_words(&lexical::gate(sql, Origin::Outside).unwrap().list)
+    }
+
+    #[test]
+    fn the_words_are_judged_without_the_tree() {
+        for sql in [
+            "SELECT COUNT(*), t.count FROM t JOIN u USING (a) WHERE a IN (1)",
+            "WITH x (a, `b`) AS (SELECT 1, 2), y (c) AS (SELECT 3) SELECT 1",
+            "SELECT SUBSTRING(a FROM 1 FOR 2), SUBSTR(a FROM 1 FOR 2), MID(a FROM 1 FOR 2) FROM t",
+            "SELECT RANK() OVER (PARTITION BY a ORDER BY b) FROM t USE INDEX (a) USE KEY (b)",
+            // A word behind a dot is a name, whatever it says elsewhere.
+            "SELECT t.into, t.`lock`, t.recursive FROM t",
+            "SELECT next, previous, value FROM t WHERE max_statement_time = 1",
+        ] {
+            assert_eq!(words(sql), Ok(()), "{sql}");
+        }
+        for (sql, rule) in [
+            ("SELECT t.COUNT(1) FROM t", Rule::Function),
+            ("SELECT f_write(1)", Rule::Function),
+            ("SELECT `f_write`(1)", Rule::Function),
+            ("SELECT 1, f_write(a)", Rule::Function),
+            ("SELECT 1, f_write(a) AS b", Rule::Function),
+            ("SELECT 1, f_write(a) b (c)", Rule::Function),
+            ("SELECT 1, f_write(a, 1) AS (b)", Rule::Function),
+            ("SELECT 1, f_write(a b AS (c))", Rule::Function),
+            ("SELECT f_write(a) AS (b)", Rule::Function),
+            ("SELECT 'a'(1)", Rule::Function),
+            ("SELECT NEXT VALUE FOR s", Rule::Function),
+            ("SELECT PREVIOUS VALUE FOR s", Rule::Function),
+            ("SELECT SUBSTRING(a, 1) FROM t FOR UPDATE", Rule::LockingRead),
+            ("SELECT SUBSTRING(a FROM 1), TRIM(a FOR 1) FROM t", Rule::LockingRead),
+            ("SELECT 1 FROM t LOCK IN SHARE MODE", Rule::LockingRead),
+            ("SELECT 1 INTO OUTFILE 'x'", Rule::Into),
+            ("SELECT OUTFILE", Rule::Into),
+            ("SELECT DUMPFILE", Rule::Into),
+            ("WITH RECURSIVE r AS (SELECT 1) SELECT 1", Rule::Recursion),
+            ("SELECT 1 FROM t USE", Rule::Clause),
+            ("SELECT 1 FROM t PARTITION (p)", Rule::Clause),
+            ("SELECT MAX_STATEMENT_TIME = 1 a FROM t", Rule::Clause),
+        ] {
+            assert_eq!(words(sql).unwrap_err().code(), rule.code(), "{sql}");
+        }
+    }
+}

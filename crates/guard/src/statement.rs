@@ -95,3 +95,16 @@ impl fmt::Debug for ReadStatement {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_printed_without_its_text_and_its_values() {
+        let sealed =
+            ReadStatement::seal("SELECT ?".to_owned(), vec![Value::Bytes(b"Canary".to_vec())], None).unwrap();
+        assert_eq!(format!("{sealed:?}"), "ReadStatement { bytes: 8, params: 1, .. }");
+        assert!(ReadStatement::seal("SELECT ?".to_owned(), Vec::new(), None).is_err());
+    }
+}

@@ -74,7 +74,36 @@ pub(crate) async fn run(args: &CheckArgs, app: &App) -> Ended {
         }
     }
     let Found { checks, report, .. } = found;
+    if let Some(conclusion) = conclusion(&checks, report.troubles().len()) {
+        app.printer.data(&conclusion);
+    }
     Ok(report.with("checks", checks))
+}
+
+/// What all of it comes to, in a sentence for somebody who reads no other. `troubles` are all that were met, also where
+/// there was nothing to look at.
+fn conclusion(checks: &[Check], troubles: usize) -> Option<String> {
+    let count = |verdict: Verdict| checks.iter().filter(|check| check.verdict == verdict).count();
+    let few = |count: usize, one: &str| counted(u64::try_from(count).unwrap_or(u64::MAX), one);
+    let (refused, warned) = (count(Verdict::Refused), count(Verdict::Warn));
+    Some(if checks.is_empty() {
+        return None;
+    } else if refused > 0 {
+        format!(
+            "NOT SAFE: {} refused; Bicuspid copies nothing until it is mended. This check changed nothing.",
+            if refused == 1 { "1 check was".to_owned() } else { format!("{refused} checks were") }
+        )
+    } else if troubles > 0 {
+        "NOT READY: not everything could be looked at; what can be done is said below. This check changed nothing."
+            .to_owned()
+    } else if warned > 0 {
+        format!(
+            "SAFE, with {}: read what is marked warn. This check changed nothing.",
+            few(warned, "warning")
+        )
+    } else {
+        format!("SAFE: {} passed. This check changed nothing.", few(checks.len(), "check"))
+    })
 }
 
 /// What is told of the session's own mode. `None` is a server too old to know such sessions, whose privileges must do.
@@ -424,6 +453,29 @@ impl Found<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_conclusion_is_that_of_the_gravest_check() {
+        use Verdict::{Ok, Refused, Unreachable, Warn};
+        let told = |verdicts: &[Verdict], troubles: usize| {
+            let check = |verdict: &Verdict| Check {
+                env: "clinic",
+                name: "privileges",
+                side: "source",
+                verdict: *verdict,
+                detail: String::new(),
+                remedy: String::new(),
+            };
+            let text = conclusion(&verdicts.iter().map(check).collect::<Vec<_>>(), troubles);
+            text.map(|text| text.split([',', ':']).next().unwrap().to_owned())
+        };
+        assert_eq!(told(&[], 1), None);
+        assert_eq!(told(&[Ok, Ok], 0).as_deref(), Some("SAFE"));
+        assert_eq!(told(&[Ok, Warn], 0).as_deref(), Some("SAFE"));
+        assert_eq!(told(&[Ok, Unreachable], 1).as_deref(), Some("NOT READY"));
+        assert_eq!(told(&[Ok], 1).as_deref(), Some("NOT READY"), "an end that could not even be named");
+        assert_eq!(told(&[Unreachable, Refused, Warn], 2).as_deref(), Some("NOT SAFE"));
+    }
 
     #[test]
     fn an_old_server_is_read_only_by_its_account_or_not_at_all() {

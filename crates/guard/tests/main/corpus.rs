@@ -56,6 +56,11 @@ fn size_depth_and_counts_end_where_they_should() {
             Rule::TooMany,
         ),
         (
+            nested(1, "1", " AND 1".repeat(2_000).as_str(), ""),
+            nested(1, "1", " AND 1".repeat(2_001).as_str(), ""),
+            Rule::TooMany,
+        ),
+        (
             nested(1, "1", " DIV 1".repeat(32).as_str(), ""),
             nested(1, "1", " DIV 1".repeat(33).as_str(), ""),
             Rule::TooMany,
@@ -76,6 +81,8 @@ fn size_depth_and_counts_end_where_they_should() {
         assert_eq!(verdict(&fits), Ok(()), "{fits:.60}");
         assert_eq!(verdict(&breaks).unwrap_err().code(), rule.code(), "{breaks:.60}");
     }
+    // The dot of a name is no operator.
+    assert_eq!(verdict(&format!("SELECT p.a{} FROM patient p", ",p.a".repeat(2_001))), Ok(()));
 }
 
 #[test]

@@ -359,3 +359,54 @@ fn a_table_that_moved_while_it_was_read_is_read_again() {
         assert!(pair.verify().equal);
     }
 }
+
+/// A table that cannot be walked by a key is read at once, and where that locks it, it must be small.
+#[test]
+fn a_large_table_without_a_key_is_not_locked_for_the_clinic() {
+    let mut pair = Pair::new("keyless");
+    for (name, engine) in [("locks", "MyISAM"), ("shares", "InnoDB")] {
+        pair.clinic.admin(&format!(
+            "CREATE TABLE {name} (v VARCHAR(200)) ENGINE={engine}; INSERT INTO {name} SELECT REPEAT('x', 200) FROM seq_1_to_500"
+        ));
+    }
+    pair.settings.keyless_bytes_max = 10_000;
+    let run = pair.sync();
+    let rule = |name: &str| table(&run, name).held.as_ref().map(|held| held.rule.clone());
+    assert_eq!(rule("locks").as_deref(), Some("plan::keyless_too_large"));
+    assert_eq!((rule("shares"), table(&run, "shares").rows_target), (None, 500));
+    pair.settings.keyless_bytes_max = 1_000_000;
+    assert_eq!(table(&pair.sync(), "locks").rows_target, 500);
+}
+
+/// The clinic's program alters tables when it is upgraded; a table that was read must not stand in its way.
+#[test]
+fn a_table_that_was_read_may_be_altered_while_others_are_read() {
+    let mut pair = Pair::new("metadata");
+    for name in ["one", "two"] {
+        pair.clinic.admin(&format!(
+            "CREATE TABLE {name} (id INT NOT NULL PRIMARY KEY) ENGINE=InnoDB; INSERT INTO {name} SELECT seq FROM seq_1_to_50"
+        ));
+    }
+    let database = pair.clinic.name().to_owned();
+    let begun: Mutex<Vec<String>> = Mutex::default();
+    let altered = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&altered);
+    pair.watch = Some(Box::new(move |event| match event {
+        Event::TableBegun { name, .. } => begun.lock().unwrap().push(name.clone()),
+        Event::Rows { .. } => {
+            let begun = begun.lock().unwrap();
+            if let [first, _second] = begun.as_slice() {
+                // Fails after a second if anybody holds the table.
+                let sql = format!(
+                    "SET STATEMENT lock_wait_timeout = 1 FOR ALTER TABLE {database}.{first} COMMENT = 'upgraded'"
+                );
+                testing::servers().mariadb_admin(&sql);
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        _ => {}
+    }));
+    let run = pair.sync();
+    assert_eq!((table(&run, "one").rows_target, table(&run, "two").rows_target), (50, 50));
+    assert_ne!(altered.load(Ordering::Relaxed), 0, "a second table was read in the same run");
+}
