@@ -493,7 +493,10 @@ fn limit(clause: &LimitClause) -> Step {
 #[cfg(test)]
 mod tests {
     use sqlparser::ast::Statement;
-    use sqlparser::dialect::{Dialect, GenericDialect, MySqlDialect};
+    use sqlparser::dialect::{
+        BigQueryDialect, ClickHouseDialect, Dialect, DuckDbDialect, GenericDialect, HiveDialect,
+        MsSqlDialect, MySqlDialect, OracleDialect, PostgreSqlDialect, RedshiftSqlDialect, SnowflakeDialect,
+    };
     use sqlparser::parser::Parser;
 
     use super::*;
@@ -542,6 +545,76 @@ mod tests {
             ("SELECT $1", Rule::Literal),
         ] {
             assert_eq!(walk_in(&GenericDialect {}, sql), refuse(rule), "{sql}");
+        }
+    }
+
+    /// What no server of ours understands, one clause at a time, each read by a parser that does.
+    #[test]
+    fn every_clause_of_another_language_is_refused() {
+        let clauses: [(&dyn Dialect, &str); 47] = [
+            (&GenericDialect {}, "SELECT a FROM t FETCH FIRST 1 ROWS ONLY"),
+            (&MsSqlDialect {}, "SELECT a FROM t FOR XML AUTO"),
+            (&ClickHouseDialect {}, "SELECT a FROM t SETTINGS b = 1"),
+            (&ClickHouseDialect {}, "SELECT a FROM t FORMAT JSON"),
+            (&BigQueryDialect {}, "SELECT a FROM t |> LIMIT 1"),
+            (&PostgreSqlDialect {}, "WITH c AS MATERIALIZED (SELECT 1) SELECT 1 FROM c"),
+            (&MsSqlDialect {}, "SELECT TOP 1 a FROM t"),
+            (&PostgreSqlDialect {}, "SELECT DISTINCT ON (a) a FROM t"),
+            (&RedshiftSqlDialect {}, "SELECT * EXCLUDE a FROM t"),
+            (&HiveDialect {}, "SELECT a FROM t LATERAL VIEW explode(a) b AS c"),
+            (&ClickHouseDialect {}, "SELECT a FROM t PREWHERE a = 1"),
+            (&SnowflakeDialect {}, "SELECT a FROM t START WITH a = 1 CONNECT BY PRIOR a = b"),
+            (&OracleDialect {}, "SELECT a FROM t START WITH a = 1 CONNECT BY PRIOR a = b"),
+            (&HiveDialect {}, "SELECT a FROM t CLUSTER BY a"),
+            (&HiveDialect {}, "SELECT a FROM t DISTRIBUTE BY a"),
+            (&HiveDialect {}, "SELECT a FROM t SORT BY a"),
+            (&SnowflakeDialect {}, "SELECT a FROM t QUALIFY a = 1"),
+            (&BigQueryDialect {}, "SELECT AS STRUCT a FROM t"),
+            (&DuckDbDialect {}, "FROM t"),
+            (&GenericDialect {}, "SELECT a FROM t UNION BY NAME SELECT a FROM u"),
+            (&GenericDialect {}, "SELECT a FROM t MINUS SELECT a FROM u"),
+            (&ClickHouseDialect {}, "SELECT a FROM t GROUP BY a WITH TOTALS"),
+            (&GenericDialect {}, "SELECT a FROM t GROUP BY ALL"),
+            (&ClickHouseDialect {}, "SELECT a FROM t ORDER BY a WITH FILL"),
+            (&ClickHouseDialect {}, "SELECT a FROM t ORDER BY a INTERPOLATE"),
+            (&GenericDialect {}, "SELECT a FROM t ORDER BY a NULLS FIRST"),
+            (&ClickHouseDialect {}, "SELECT a FROM t LIMIT 1 BY a"),
+            (&PostgreSqlDialect {}, "SELECT a FROM t OFFSET 1 ROWS"),
+            (&SnowflakeDialect {}, "SELECT * ILIKE 'a' FROM t"),
+            (&BigQueryDialect {}, "SELECT * EXCEPT (a) FROM t"),
+            (&BigQueryDialect {}, "SELECT * REPLACE (1 AS a) FROM t"),
+            (&SnowflakeDialect {}, "SELECT * RENAME a AS b FROM t"),
+            (&GenericDialect {}, "SELECT a FROM t AS x (b INT)"),
+            (&MsSqlDialect {}, "SELECT a FROM t WITH (NOLOCK)"),
+            (&BigQueryDialect {}, "SELECT a FROM t FOR SYSTEM_TIME AS OF b"),
+            (&PostgreSqlDialect {}, "SELECT a FROM f(1) WITH ORDINALITY"),
+            (&PostgreSqlDialect {}, "SELECT a FROM f(1)"),
+            (&MySqlDialect {}, "SELECT a FROM t PARTITION (p)"),
+            (&GenericDialect {}, "SELECT a FROM t TABLESAMPLE BERNOULLI (1)"),
+            (&PostgreSqlDialect {}, "SELECT a FROM t JOIN LATERAL (SELECT 1) d ON d.a = t.a"),
+            (&GenericDialect {}, "SELECT a FROM (SELECT 1) d TABLESAMPLE BERNOULLI (1)"),
+            (&GenericDialect {}, "SELECT a FROM (t JOIN u ON t.a = u.a) AS x"),
+            (&ClickHouseDialect {}, "SELECT a FROM t GLOBAL JOIN u ON t.a = u.a"),
+            (&GenericDialect {}, "SELECT a FROM t FULL JOIN u ON t.a = u.a"),
+            (&GenericDialect {}, "SELECT a FROM t LEFT SEMI JOIN u ON t.a = u.a"),
+            (&MsSqlDialect {}, "SELECT a FROM t CROSS APPLY f(1)"),
+            (&GenericDialect {}, "SELECT a FROM t WINDOW w AS v"),
+        ];
+        for (dialect, sql) in clauses {
+            assert!(Parser::parse_sql(dialect, sql).is_ok(), "{sql}");
+            assert!(walk_in(dialect, sql).is_err(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn tables_that_an_engine_makes_up_are_known_by_their_names() {
+        for name in ["seq_1_to_5", "SEQ_1_TO_1000000", "seq_1_to_9_step_2"] {
+            assert_eq!(walk(&format!("SELECT 1 FROM {name}")), refuse(Rule::Table), "{name}");
+        }
+        for name in
+            ["sec_1_to_5", "seq_a_to_5", "seq__to_5", "seq_1_by_5", "seq_1_to_x", "seq_1_to", "seq", "seq_1"]
+        {
+            assert_eq!(walk(&format!("SELECT 1 FROM {name}")), Ok(()), "{name}");
         }
     }
 }
