@@ -12,14 +12,17 @@ use bicuspid_opendental::facts;
 
 use crate::demo::{DemoDatabase, practice};
 
+/// Enough for some of every kind.
 const PATIENTS: u32 = 600;
+/// Enough for some.
+const FEW: u32 = 150;
 
 /// Rows of a CSV file by their key, each cell as it stands there.
 type Rows = BTreeMap<i64, Vec<String>>;
 
-fn write(dir: &Path, condition: Condition, shard: Shard, threads: usize) -> GenerateReport {
+fn write(dir: &Path, patients: u32, condition: Condition, shard: Shard, threads: usize) -> GenerateReport {
     let settings = FileSettings {
-        practice: practice(PATIENTS, 5),
+        practice: practice(patients, 5),
         condition,
         dir: dir.to_owned(),
         form: Form::Csv,
@@ -77,8 +80,8 @@ fn set(anomalies: &[Anomaly]) -> BTreeSet<String> {
 fn every_listed_anomaly_is_in_the_rows_and_nothing_else_differs() {
     let dir = tempfile::tempdir().unwrap();
     let (clean, messy) = (dir.path().join("clean"), dir.path().join("messy"));
-    let tidy = write(&clean, Condition::Clean, Shard::WHOLE, 2);
-    let dirty = write(&messy, Condition::Messy, Shard::WHOLE, 2);
+    let tidy = write(&clean, PATIENTS, Condition::Clean, Shard::WHOLE, 2);
+    let dirty = write(&messy, PATIENTS, Condition::Messy, Shard::WHOLE, 2);
     assert!(tidy.anomalies.is_empty() && tidy.listed.is_empty());
     for planted in &dirty.anomalies {
         let listed = dirty.listed.iter().filter(|anomaly| anomaly.kind == planted.kind).count();
@@ -140,9 +143,11 @@ fn every_listed_anomaly_is_in_the_rows_and_nothing_else_differs() {
 #[test]
 fn shards_and_threads_plant_the_same() {
     let dir = tempfile::tempdir().unwrap();
-    let whole = write(&dir.path().join("whole"), Condition::Messy, Shard::WHOLE, 1);
+    let whole = write(&dir.path().join("whole"), FEW, Condition::Messy, Shard::WHOLE, 1);
     let parts: Vec<GenerateReport> = (1..=3)
-        .map(|index| write(&dir.path().join("parts"), Condition::Messy, Shard::new(index, 3).unwrap(), 2))
+        .map(|index| {
+            write(&dir.path().join("parts"), FEW, Condition::Messy, Shard::new(index, 3).unwrap(), 2)
+        })
         .collect();
     let of_parts: Vec<Anomaly> = parts.iter().flat_map(|part| part.listed.clone()).collect();
     assert_eq!(of_parts.len(), whole.listed.len());
@@ -168,7 +173,7 @@ fn of_kind(report: &GenerateReport, kind: &str) -> Option<u64> {
 #[test]
 fn the_list_is_written_once_and_over_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
-    let report = write(&dir.path().join("rows"), Condition::Messy, Shard::WHOLE, 1);
+    let report = write(&dir.path().join("rows"), FEW, Condition::Messy, Shard::WHOLE, 1);
     let path = dir.path().join("anomalies.jsonl");
     for _ in 0..2 {
         ListFile::inspect(&path).unwrap().write(&report, "0.0.0-test").unwrap();
@@ -199,7 +204,7 @@ fn rules_report_what_was_planted_and_no_more() {
     let rehearsed = demo.rehearse(&plan);
     let report = demo.run(plan).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let files = write(dir.path(), Condition::Messy, Shard::WHOLE, 1);
+    let files = write(dir.path(), PATIENTS, Condition::Messy, Shard::WHOLE, 1);
     assert_eq!(report.listed, files.listed);
     assert_eq!(rehearsed.listed, files.listed);
     assert_eq!(report.tables, files.tables);
