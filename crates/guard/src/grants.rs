@@ -599,6 +599,7 @@ mod tests {
             (&["GRANT PROCESS ON *.* TO `r`@`%`", "?"], "grants::unreadable"),
             (&["GRANT PROCESS ON *.* TO ``@`%`"], "grants::anonymous"),
             (&["GRANT `a` TO `r`@`%`", "GRANT PROCESS ON *.* TO `r`@`%`"], "grants::beyond_reading"),
+            (&["GRANT PROCESS ON *.* TO `r`@`%`", "GRANT `a` TO `r`@`%`"], "grants::beyond_reading"),
             (
                 &["GRANT `a` TO `r`@`%`", "GRANT USAGE ON *.* TO `r`@`%` WITH GRANT OPTION"],
                 "grants::grant_option",
@@ -611,6 +612,7 @@ mod tests {
         let own = judge(&[USAGE, "GRANT PROCESS ON *.* TO `r`@`%`"], "mysql");
         assert_eq!(own.code(), "grants::system_database");
         assert!(own.trouble().hint.contains("SOURCE_DB_NAME"));
+        assert!(own.mend.is_empty(), "no grant makes that a source");
         assert_eq!(judge(&[USAGE], "opendental").trouble().what, "'r'@'%' may not read the source");
         assert!(judge(&[], "opendental").trouble().what.starts_with("nobody knows what"));
     }
@@ -624,6 +626,11 @@ mod tests {
             "GRANT ALL PRIVILEGES ON *.* TO `r`@`%`",
         ] {
             assert!(is_replaced(line), "{line}");
+        }
+        for lines in
+            [&["GRANT SELECT ON `opendental`.* TO `root`@`%`"][..], &["GRANT USAGE ON *.* TO ``@`%`"], &[]]
+        {
+            assert!(judge(lines, "opendental").mend[0].starts_with("CREATE USER"), "{lines:?}");
         }
         for line in [
             "GRANT PROCESS ON *.* TO `r`@`%`",

@@ -271,7 +271,10 @@ impl TargetError {
             class,
             what: self.to_string(),
             why,
-            state: "what was not committed was rolled back; `raw` shows the last published state".into(),
+            state: match self {
+                Self::Tls { .. } => "neither the password nor a statement was sent".into(),
+                _ => "what was not committed was rolled back; `raw` shows the last published state".into(),
+            },
             hint,
         }
     }

@@ -130,6 +130,8 @@ fn the_source_is_the_only_schema_beside_the_catalog() {
 
 #[test]
 fn filters_are_one_expression() {
+    let shown = format!("{:?}", Filter::parse("ClinicNum = 3").unwrap());
+    assert_eq!(shown, "Filter { bytes: 13 }", "what it compares with may be a person's");
     for condition in [
         "ClinicNum = 3",
         "ClinicNum IN (1, 2) AND DateEntry >= '2020-01-01'",
