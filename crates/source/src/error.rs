@@ -175,7 +175,8 @@ impl SourceError {
         }
         let class = match self {
             Self::PasswordFile(_) | Self::AuthorityFile { .. } => Class::Usage,
-            Self::Setting { .. } => Class::Refused,
+            // A server that cannot be trusted to be the clinic's is refused, whatever the reason.
+            Self::Setting { .. } | Self::Tls { .. } => Class::Refused,
             error if error.is_of_table() => Class::Held,
             _ => Class::Failed,
         };

@@ -21,7 +21,7 @@ async fn refused(endpoint: &Endpoint) -> String {
     let error = look(endpoint).await.unwrap_err();
     assert_eq!(error.code(), "source::tls", "{error:?}");
     let trouble = error.trouble();
-    assert_eq!(trouble.class, Class::Failed);
+    assert_eq!(trouble.class, Class::Refused);
     format!("{}: {}; {}", trouble.what, trouble.why, trouble.hint)
 }
 

@@ -184,7 +184,9 @@ impl TargetError {
         let class = match self {
             Self::PasswordFile(_) | Self::AuthorityFile { .. } => Class::Usage,
             Self::Refused(refusal) => return refusal.trouble(),
-            Self::NotEnrolled { .. }
+            // A server that cannot be trusted to be the right one is refused, whatever the reason.
+            Self::Tls { .. }
+            | Self::NotEnrolled { .. }
             | Self::StateVersion { .. }
             | Self::Unfit { .. }
             | Self::DemoUnfit { .. } => Class::Refused,

@@ -61,7 +61,7 @@ fn a_server_without_encryption_is_not_spoken_to_across_a_network() {
     let far = Endpoint { host: Host::Tcp { host: "127.1".to_owned(), port }, ..source.endpoint.clone() };
     bench.env_file(".env_test", "TEST_", &far, &target.endpoint, "");
     bench.snapshot("check_plain_text", &bench.run(&["check", "--env", "test"]));
-    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 4);
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 3);
     // A person may allow it in so many words, and is told what that means.
     bench.env_file(".env_test", "TEST_", &far, &target.endpoint, "TEST_SOURCE_DB_TLS=off\n");
     assert_eq!(bench.run(&["check", "--env", "test"]).code, 3);

@@ -32,7 +32,7 @@ async fn refused(endpoint: &Endpoint) -> String {
     let error = look(endpoint).await.unwrap_err();
     assert_eq!(error.code(), "target::tls", "{error:?}");
     let trouble = error.trouble();
-    assert_eq!(trouble.class, Class::Failed);
+    assert_eq!(trouble.class, Class::Refused);
     format!("{}: {}; {}", trouble.what, trouble.why, trouble.hint)
 }
 
@@ -87,7 +87,7 @@ async fn a_server_without_encryption_is_refused_and_told_so() {
             // A machine without any authority trusts nobody, before it asks the server anything.
             continue;
         }
-        assert_eq!((trouble.code.as_str(), trouble.class), ("target::tls", Class::Failed));
+        assert_eq!((trouble.code.as_str(), trouble.class), ("target::tls", Class::Refused));
         assert!(trouble.why.contains("offers no encryption"), "{}", trouble.why);
         assert!(trouble.hint.contains("ssl = on"), "{}", trouble.hint);
     }
