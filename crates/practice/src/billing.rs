@@ -45,7 +45,7 @@ impl World<'_> {
         // Whoever has not answered bills for long pays for today at most.
         let due = if account.unanswered >= 2 { account.ledger.due_of(self.now.date()).min(due) } else { due };
         // Small change is left for the bill.
-        if due < Cents::dollars(24) {
+        if due < Cents::dollars(75) {
             return Ok(());
         }
         self.now = self.now.plus_seconds(i64::from(draw.between(60, 600)));

@@ -23,11 +23,36 @@ const WHOLE_DAY: u64 = (1 << SLOTS) - 1;
 const LUNCH: u64 = 0b11_1111 << 24;
 /// Half hours before lunch and before closing, which dentists keep free for pain until the day before.
 const KEPT_FREE: u64 = 0b111 << 21 | 0b111 << 51;
+/// The hour and twenty minutes after lunch, which a hygienist keeps free on every other day for new patients, until so
+/// many days before.
+const KEPT_FOR_NEW: u64 = 0xff << 30;
+const KEPT_FOR_NEW_DAYS: i32 = 10;
 /// Days that can be booked after the as-of date.
 const AHEAD_DAYS: i32 = 420;
 
 /// Days after the as-of date for which working hours are written up.
 const HOURS_AHEAD_DAYS: i32 = 190;
+
+/// Whom a place in the book is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Somebody in pain, who takes any provider and time that is kept free.
+    InPain,
+    /// Somebody new, who takes time that is kept free for that, and after so many days any provider.
+    New(i32),
+    /// Anybody else, who takes any provider after so many days.
+    Known(i32),
+}
+
+impl Caller {
+    /// Days of looking after which another provider will do.
+    const fn patience(self) -> i32 {
+        match self {
+            Self::InPain => -1,
+            Self::New(days) | Self::Known(days) => days,
+        }
+    }
+}
 
 /// A place in the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,13 +104,13 @@ impl Diary {
         office: &Office,
         wanted: ProviderKey,
         (from, after): (Date, DateTime),
-        (minutes, patience): (u32, i32),
+        (minutes, caller): (u32, Caller),
         avoid: &[Date],
         draw: &mut Draw,
     ) -> Result<Option<Slot>, PracticeError> {
         let wanted = office.provider(wanted)?;
         let length = minutes.div_ceil(SLOT_MINUTES);
-        let urgent = patience < 0;
+        let patience = caller.patience();
         for later in 0..150 {
             let date = from.plus_days(later);
             let Some(day) = self.day(date) else { return Ok(None) };
@@ -104,11 +129,7 @@ impl Diary {
                     let busy = Self::taken(&self.providers, provider.key.num(), day)
                         | Self::taken(&self.chairs, chair.num(), day)
                         | if date == after.date() { until(after) } else { 0 }
-                        | if urgent || provider.hygienist || date <= after.date().plus_days(1) {
-                            0
-                        } else {
-                            KEPT_FREE
-                        };
+                        | kept_free(caller, provider, (date, after.date()));
                     if let Some(slot) = free_start(!busy & WHOLE_DAY, length, draw) {
                         let start = date.at_seconds(OPENS_SECONDS + i64::from(slot * SLOT_MINUTES) * 60);
                         return Ok(Some(Slot {
@@ -195,6 +216,18 @@ impl Diary {
     }
 }
 
+/// Slots of a day that are kept free for others than the caller.
+fn kept_free(caller: Caller, provider: &Provider, (date, today): (Date, Date)) -> u64 {
+    let turn = (i64::from(date.days()) + provider.key.num()).rem_euclid(2) == 0;
+    match caller {
+        Caller::InPain => 0,
+        Caller::New(_) if provider.hygienist => 0,
+        _ if provider.hygienist && turn && date > today.plus_days(KEPT_FOR_NEW_DAYS) => KEPT_FOR_NEW,
+        _ if provider.hygienist || date <= today.plus_days(1) => 0,
+        _ => KEPT_FREE,
+    }
+}
+
 /// The slots of a day that have begun an hour after a moment.
 fn until(moment: DateTime) -> u64 {
     let seconds = moment.time_micros() / 1_000_000 + 3600 - OPENS_SECONDS;
@@ -237,7 +270,14 @@ mod tests {
         let mut times = Vec::new();
         for _ in 0..40 {
             let slot = diary
-                .find(&office, hygienist, (monday, monday.plus_days(-1).midnight()), (60, 10), &[], &mut draw)
+                .find(
+                    &office,
+                    hygienist,
+                    (monday, monday.plus_days(-1).midnight()),
+                    (60, Caller::Known(10)),
+                    &[],
+                    &mut draw,
+                )
                 .unwrap()
                 .unwrap();
             let seconds = slot.start.time_micros() / 1_000_000;
@@ -263,7 +303,7 @@ mod tests {
                 &office,
                 ProviderKey::from_num(1),
                 (monday, monday.plus_days(-1).midnight()),
-                (90, 10),
+                (90, Caller::Known(10)),
                 &[],
                 &mut draw,
             )
@@ -278,7 +318,7 @@ mod tests {
                     &office,
                     ProviderKey::from_num(1),
                     (monday.plus_days(4000), monday.midnight()),
-                    (90, 10),
+                    (90, Caller::Known(10)),
                     &[],
                     &mut draw
                 )
@@ -296,8 +336,10 @@ mod tests {
         for hour in 7..18 {
             let now = monday.at_seconds(hour * 3600 + 17);
             let dentist = ProviderKey::from_num(1);
-            let slot =
-                diary.find(&office, dentist, (monday, now), (30, 10), &[], &mut draw).unwrap().unwrap();
+            let slot = diary
+                .find(&office, dentist, (monday, now), (30, Caller::Known(10)), &[], &mut draw)
+                .unwrap()
+                .unwrap();
             assert!(slot.start > now.plus_seconds(3600));
             assert_eq!(slot.start.date() == monday, hour < 16);
         }

@@ -8,8 +8,8 @@ use bicuspid_opendental::enums::TreatmentArea;
 
 /// What comes with a check-up or a first visit.
 const CHECK_UP: &[(&str, u32)] = &[
-    ("D0350", 120),
-    ("D0270", 190),
+    ("D0350", 98),
+    ("D0270", 140),
     ("D0180", 60),
     ("D1330", 30),
     ("D0601", 34),
@@ -30,7 +30,7 @@ const CHECK_UP: &[(&str, u32)] = &[
 
 /// What comes with a visit because of pain.
 const PAIN: &[(&str, u32)] = &[
-    ("D2920", 420),
+    ("D2920", 640),
     ("D9310", 70),
     ("D0364", 44),
     ("D0160", 44),
@@ -72,7 +72,7 @@ const TREATMENT: &[(&str, u32)] = &[
 /// What comes with the work of a visit, if anything.
 pub(crate) fn extra(reason: Reason, mouth: &Mouth, age: i32, draw: &mut Draw) -> Option<Item> {
     let (list, chance) = match reason {
-        Reason::First | Reason::Recall => (CHECK_UP, 76),
+        Reason::First | Reason::Recall => (CHECK_UP, 95),
         Reason::Emergency => (PAIN, 340),
         Reason::Treatment => (TREATMENT, 185),
         Reason::Hygiene => return None,

@@ -211,7 +211,7 @@ impl World<'_> {
             let days = draw.between(15, 40);
             self.later(days, draw, Event::Seek(patient, Reason::First));
         } else {
-            let from = self.now.date().plus_days(draw.along(&[1, 3, 7, 12, 20, 30, 60]));
+            let from = self.now.date().plus_days(draw.along(&[1, 3, 6, 11, 17, 27, 52]));
             self.book_routine(patient, Reason::First, from, user, draw)?;
         }
         self.next_ache(patient, draw);

@@ -56,9 +56,9 @@ impl Schedule {
     const fn permille(self) -> i64 {
         match self {
             Self::Office => 1000,
-            Self::NetworkHigh => 800,
-            Self::NetworkMiddle => 740,
-            Self::NetworkLow => 690,
+            Self::NetworkHigh => 820,
+            Self::NetworkMiddle => 760,
+            Self::NetworkLow => 710,
             Self::Public => 400,
         }
     }
@@ -78,7 +78,7 @@ impl Fees {
         let first_year = start.ymd().0;
         // The catalogue is of 2024 and 2025, the fees of an earlier year were lower.
         let years = i64::from((2024 - first_year).clamp(-10, 20));
-        let level = i64::from(draw.between(860, 960)) - 33 * years;
+        let level = i64::from(draw.between(835, 895)) - 33 * years;
         let level = level.max(400);
         let charged = |amount: Cents, permille: i64| {
             if amount.is_positive() { amount.permille_in_dollars(permille) } else { Cents::ZERO }

@@ -200,10 +200,10 @@ impl World<'_> {
         for line in done {
             let tooth = line.tooth;
             let finding = match codes::of(line.code).code {
-                "D3310" | "D3320" | "D3330" if draw.chance(700) => {
+                "D3310" | "D3320" | "D3330" if draw.chance(790) => {
                     Some(Finding { appeal: 900, ..treatment::crown_on(tooth, draw) })
                 }
-                "D7140" | "D7210" if years >= 22 && !tooth.is_baby() && draw.chance(250) => {
+                "D7140" | "D7210" if years >= 22 && !tooth.is_baby() && draw.chance(280) => {
                     Some(treatment::implant("D6010", tooth, 480))
                 }
                 "D6010" => Some(treatment::implant("D6058", tooth, 1000)),
@@ -361,7 +361,7 @@ impl World<'_> {
             Departure::Death
         } else if draw.chance(22) {
             Departure::Away
-        } else if draw.chance(if covered { 42 } else { 100 }) {
+        } else if draw.chance(if covered { 55 } else { 112 }) {
             Departure::Silent
         } else {
             return false;

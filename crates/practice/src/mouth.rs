@@ -131,8 +131,8 @@ impl Mouth {
             if draw.chance(600) {
                 mouth.missing |= 0x1_fffe << 16;
             }
-            mouth.upper_denture = draw.chance(700);
-            mouth.lower_denture = draw.chance(700);
+            mouth.upper_denture = draw.chance(500);
+            mouth.lower_denture = draw.chance(500);
         }
         for _ in 0..lost {
             let tooth = draw.weighted(&[(0, 6), (1, 2), (2, 1)]);
@@ -195,7 +195,7 @@ impl Mouth {
     /// A tooth that may need a crown or a root canal.
     pub(crate) fn failing(&self, draw: &mut Draw, needs_root: bool) -> Option<Tooth> {
         let barred = self.crowned | if needs_root { self.rooted } else { 0 };
-        let teeth: &[u8] = match draw.weighted(&[(0, 55), (1, 27), (2, 18)]) {
+        let teeth: &[u8] = match draw.weighted(&[(0, 53), (1, 26), (2, 21)]) {
             0 => &MOLARS,
             1 => &PREMOLARS,
             _ => &FRONTS,

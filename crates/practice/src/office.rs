@@ -63,13 +63,13 @@ const NEVER: u8 = 7;
 const HYGIENISTS_OFF: [[u8; 2]; 4] = [[4, NEVER], [NEVER, 4], [2, 4], [4, 0]];
 
 impl Office {
-    /// Staffs the places of a practice: a dentist for 2,500 patients on file, a hygienist for 1,670, and a surgeon on one
-    /// day in two weeks where there are two dentists.
+    /// Staffs the places of a practice: a dentist for 2,500 patients on file, a hygienist for 1,670, and for every two to
+    /// four dentists a surgeon on one day in two weeks.
     pub(crate) fn new(patients: u32, locations: u32, draw: &mut Draw) -> Self {
         let patients = patients.div_ceil(locations.max(1));
         let dentists = patients.div_ceil(2500).max(1);
         let hygienists = patients.div_ceil(1670).max(1);
-        let specialists = u32::from(dentists > 1);
+        let specialists = if dentists > 1 { dentists.div_ceil(4) } else { 0 };
         let desk_count = i64::from(dentists * locations) + 1;
         let desk: Vec<i64> = (2..2 + desk_count).collect();
         let mut providers = Vec::new();
@@ -81,13 +81,16 @@ impl Office {
                 let own = if hygienist { 1 } else { 2 };
                 let key = ProviderKey::from_num(i64::try_from(providers.len()).unwrap_or_default() + 1);
                 let female = draw.chance(if hygienist { 950 } else { 380 });
-                // A visiting surgeon takes the chairs of the first dentist of the place, who leaves them free that day.
-                let first_chairs = || {
-                    let first = |p: &&Provider| u32::try_from(p.location) == Ok(location);
-                    providers.iter().find(first).map(|p: &Provider| p.chairs.clone()).unwrap_or_default()
+                // A visiting surgeon takes the chairs of the first of four dentists, who leaves them free that day.
+                let free_chairs = || {
+                    let here = |p: &&Provider| u32::try_from(p.location) == Ok(location);
+                    let place = number.saturating_sub(dentists + hygienists) * 4;
+                    let mut here =
+                        providers.iter().filter(here).skip(usize::try_from(place).unwrap_or_default());
+                    here.next().map(|p: &Provider| p.chairs.clone()).unwrap_or_default()
                 };
                 let chairs_here: Vec<ChairKey> = if specialist {
-                    first_chairs()
+                    free_chairs()
                 } else {
                     chairs += own;
                     (chairs - own + 1..=chairs).map(ChairKey::from_num).collect()
@@ -128,7 +131,11 @@ impl Office {
     /// The surgeon who comes to the place of a provider, if any does.
     pub(crate) fn specialist(&self, beside: ProviderKey) -> Option<ProviderKey> {
         let location = self.provider(beside).ok()?.location;
-        self.providers.iter().find(|p| p.specialist && p.location == location).map(|p| p.key)
+        let here = |p: &&Provider| p.specialist && p.location == location;
+        let keys: Vec<ProviderKey> = self.providers.iter().filter(here).map(|p| p.key).collect();
+        // Each dentist sends patients to one of them.
+        let number = usize::try_from(beside.num()).unwrap_or_default().checked_rem(keys.len())?;
+        keys.get(number).copied()
     }
 
     /// The dentist who makes the exams on that day: the patient's own, or another one of the same place who works.
@@ -336,7 +343,7 @@ mod tests {
 
     #[test]
     fn staff_grows_with_patients() {
-        for (patients, providers, chairs) in [(1, 2, 3), (300, 2, 3), (5000, 6, 7), (50_000, 51, 70)] {
+        for (patients, providers, chairs) in [(1, 2, 3), (300, 2, 3), (5000, 6, 7), (50_000, 55, 70)] {
             let office = office(patients);
             assert_eq!((office.providers.len(), office.chairs), (providers, chairs), "{patients}");
         }
@@ -373,10 +380,9 @@ mod tests {
                 }
                 assert!(days > 20);
             }
-            assert_eq!(
-                office.providers.iter().filter(|p| p.specialist).count(),
-                locations.try_into().unwrap()
-            );
+            // Two for the six dentists of one place, one for the two of each of three places.
+            let surgeons = office.providers.iter().filter(|p| p.specialist).count();
+            assert_eq!(surgeons, if locations == 1 { 2 } else { 3 });
         }
     }
 

@@ -277,9 +277,9 @@ impl Plan {
             ]),
             basic_roots: draw.chance(650),
             deductible: Cents::dollars(draw.weighted(&[
-                (0, 14),
+                (0, 16),
                 (25, 8),
-                (50, 60),
+                (50, 58),
                 (75, 6),
                 (100, 8),
                 (150, 4),

@@ -272,7 +272,7 @@ pub(crate) fn arrivals(patients: u32, start: Date, end: Date, draw: &mut Draw) -
 
 /// Age and sex of the people on an account, and whether the first two are a couple.
 pub(crate) fn household(people: u32, draw: &mut Draw) -> (Vec<(i32, bool)>, bool) {
-    let female = draw.chance(650);
+    let female = draw.chance(605);
     if people == 1 {
         let age = draw.along(&[19, 22, 28, 36, 45, 52, 57, 61, 66, 73, 88]);
         return (vec![(age, female)], false);
@@ -329,11 +329,11 @@ pub(crate) fn family(stream: u64, location: usize, draw: &mut Draw) -> Family {
 /// The habit of somebody of that age. Women keep to check-ups a little more than men, and whoever is covered much more.
 pub(crate) fn habit(age: i32, female: bool, covered: bool, draw: &mut Draw) -> Habit {
     let (often, yearly, rarely, in_pain) = match (age, covered) {
-        (..18, _) => (75, 15, 4, 6),
-        (_, true) => (71, 12, 9, 8),
-        (_, false) => (11, 14, 37, 38),
+        (..18, _) => (73, 17, 4, 6),
+        (_, true) => (70, 10, 9, 11),
+        (_, false) => (12, 13, 35, 40),
     };
-    let (often, in_pain) = if female { (often + 8, in_pain - 4) } else { (often - 9, in_pain + 8) };
+    let (often, in_pain) = if female { (often + 8, in_pain - 4) } else { (often - 11, in_pain + 10) };
     draw.weighted(&[
         (Habit::HalfYearly, often),
         (Habit::Yearly, yearly),

@@ -115,7 +115,7 @@ impl World<'_> {
         }
         let mut items: Vec<(Date, Item)> =
             done.into_iter().map(|(day, code)| (day, Item::new(code))).collect();
-        if person.mouth.gums == Gums::Diseased && draw.chance(720) {
+        if person.mouth.gums == Gums::Diseased && draw.chance(640) {
             let quarters = ["UR", "LR", "UL", "LL"];
             items.extend(quarters.map(|quarter| (first, Item { surfaces: quarter, ..Item::new("D4341") })));
         }
@@ -142,6 +142,10 @@ impl World<'_> {
             // The key is used up at once: nothing happens to the row any more.
             let num = self.procedures.add(procedure.clone());
             self.procedures.take(num)?;
+            // Of older X-rays often only the films came along, and nobody charts those.
+            if crate::codes::of(item.code).work == crate::codes::Work::Xray && draw.chance(850) {
+                continue;
+            }
             self.emit_procedure(num, &procedure, ProcStat::EC, None)?;
         }
         Ok(())

@@ -14,6 +14,8 @@ pub(crate) struct Terms {
     pub(crate) bills_max: u32,
     /// Days between bills.
     pub(crate) bill_days: i32,
+    /// What is left of the chance, as one part in so many, after three bills without an answer.
+    old: u32,
     /// Chance in a thousand that a debt that is given up is written off.
     pub(crate) written_off: u32,
 }
@@ -26,20 +28,23 @@ impl Terms {
                 at_desk: [930, 720, 400, 120],
                 by_bill: [860, 660, 480, 60],
                 bills_max: 4,
+                old: 5,
                 bill_days: 28,
                 written_off: 970,
             },
             Receivables::Typical => Self {
                 at_desk: [910, 700, 300, 40],
                 by_bill: [800, 580, 330, 30],
-                bills_max: 4,
+                bills_max: 15,
+                old: 25,
                 bill_days: 30,
                 written_off: 930,
             },
             Receivables::Neglected => Self {
                 at_desk: [850, 520, 190, 30],
                 by_bill: [620, 360, 190, 20],
-                bills_max: 14,
+                bills_max: 18,
+                old: 25,
                 bill_days: 38,
                 written_off: 600,
             },
@@ -63,7 +68,7 @@ impl Terms {
     /// The chance in a thousand that a bill is paid after so many that were not; what is old is hardly ever paid.
     pub(crate) const fn by_bill(&self, purse: Purse, unanswered: u32) -> u32 {
         let chance = Self::by_purse(self.by_bill, purse);
-        if unanswered >= 3 { chance / 5 } else { chance }
+        if unanswered >= 3 { chance / self.old } else { chance }
     }
 }
 

@@ -142,7 +142,7 @@ fn recall(mouth: &Mouth, age: i32, day: Date, draw: &mut Draw) -> Vec<Item> {
     if mouth.toothless() {
         return vec![Item::new("D0120")];
     }
-    if !mouth.too_soon("D0120", day) && draw.chance(985) {
+    if !mouth.too_soon("D0120", day) && draw.chance(995) {
         items.push(Item::new("D0120"));
     }
     if since(mouth.last_full_xrays) >= 1830 && age >= 14 && draw.chance(700) {
@@ -193,9 +193,9 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
     let mut found = Vec::new();
     // A first visit and a sore tooth find more than a check-up.
     let (decay, crown, root, loss) = match reason {
-        Reason::First => (660, 280, 34, 85),
-        Reason::Emergency => (330, 180, 220, 240),
-        _ => (455, 104, 17, 34),
+        Reason::First => (660, 300, 34, 105),
+        Reason::Emergency => (330, 190, 220, 300),
+        _ => (490, 118, 20, 44),
     };
     if draw.chance(if age < 4 { decay / 4 } else { decay }) {
         found.extend(fillings(mouth, age, draw));
@@ -241,7 +241,7 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
         }
         found.push(finding);
     }
-    if age < 12 && draw.chance(14) {
+    if age < 12 && draw.chance(19) {
         let teeth: Vec<Tooth> = (0..3).filter_map(|_| mouth.decaying(draw, age)).collect();
         let mut items: Vec<Item> = Vec::new();
         for tooth in teeth {
@@ -289,11 +289,11 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
 /// Bridges, dentures, and wisdom teeth that have to go.
 fn replacements(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
     let mut found = Vec::new();
-    let denture = |code: &str, arch| Finding {
+    let denture = |code: &str, arch, appeal| Finding {
         items: vec![Item::area(code, arch)],
         diagnosis: Definition::DIAGNOSIS_LOST,
         hygiene: false,
-        appeal: 420,
+        appeal,
         minutes: 60,
     };
     if age >= 25
@@ -314,13 +314,13 @@ fn replacements(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
     }
     for (upper, full, part, arch) in [(true, "D5110", "D5213", "U"), (false, "D5120", "D5214", "L")] {
         let worn = if upper { mouth.upper_denture } else { mouth.lower_denture };
-        if mouth.bare(upper) && draw.chance(if worn { 60 } else { 420 }) {
-            found.push(denture(full, arch));
+        if mouth.bare(upper) && draw.chance(if worn { 60 } else { 600 }) {
+            found.push(denture(full, arch, 650));
         } else if age >= 45 && !worn && !mouth.bare(upper) && mouth.gaps(upper) >= 4 && draw.chance(70) {
-            found.push(denture(part, arch));
+            found.push(denture(part, arch, 420));
         }
     }
-    if (17..30).contains(&age) && draw.chance(56) {
+    if (17..30).contains(&age) && draw.chance(85) {
         let teeth = mouth.wisdom();
         if !teeth.is_empty() {
             let code = draw.weighted(&[("D7230", 45), ("D7240", 55)]);
@@ -354,7 +354,7 @@ fn fillings(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
         items: items.to_vec(),
         diagnosis: Definition::DIAGNOSIS_DECAY,
         hygiene: false,
-        appeal: 660,
+        appeal: 690,
         minutes: 30 + 20 * u32::try_from(items.len()).unwrap_or_default(),
     });
     visits.collect()
@@ -363,9 +363,9 @@ fn fillings(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
 /// How many surfaces a filling covers.
 fn size_of(front: bool, draw: &mut Draw) -> u32 {
     if front {
-        draw.weighted(&[(1, 40), (2, 27), (3, 18), (4, 15)])
+        draw.weighted(&[(1, 40), (2, 22), (3, 21), (4, 17)])
     } else {
-        draw.weighted(&[(1, 37), (2, 41), (3, 18), (4, 4)])
+        draw.weighted(&[(1, 38), (2, 41), (3, 18), (4, 3)])
     }
 }
 
@@ -381,7 +381,7 @@ fn filling(tooth: Tooth, age: i32, size: u32, draw: &mut Draw) -> Item {
             _ => ("D2335", draw.pick(&["MIFL", "DIFL"])),
         }
     } else {
-        let silver = draw.chance(80);
+        let silver = draw.chance(74);
         match size {
             1 => (if silver { "D2140" } else { "D2391" }, draw.pick(&["O", "O", "O", "B", "L"])),
             2 => (if silver { "D2150" } else { "D2392" }, draw.pick(&["MO", "DO", "OB", "OL"])),
@@ -445,7 +445,7 @@ fn deep_cleaning(draw: &mut Draw) -> Finding {
     let quarters: &[&'static str] = if all { &["UR", "LR", "UL", "LL"] } else { &["UR", "LR"] };
     let items: Vec<Item> = quarters.iter().map(|quarter| Item::area(code, quarter)).collect();
     let minutes = if items.len() > 2 { 120 } else { 60 };
-    Finding { items, diagnosis: Definition::DIAGNOSIS_GUM, hygiene: true, appeal: 600, minutes }
+    Finding { items, diagnosis: Definition::DIAGNOSIS_GUM, hygiene: true, appeal: 460, minutes }
 }
 
 #[cfg(test)]

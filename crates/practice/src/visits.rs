@@ -9,7 +9,7 @@ use crate::arena::{Key, PatientKey, ProcedureKey, ProviderKey, VisitKey};
 use crate::calendar::{age, unset_time};
 use crate::codes;
 use crate::definitions::Definition;
-use crate::diary::Slot;
+use crate::diary::{Caller, Slot};
 use crate::draw::Draw;
 use crate::emit::Rows;
 use crate::error::PracticeError;
@@ -20,6 +20,9 @@ use crate::office_life::{Answer, Change, kind_of};
 use crate::people::Waiting;
 use crate::treatment::{self, Item, Reason};
 use crate::world::World;
+
+/// Days after which a new patient is offered somebody else of the office.
+const NEW_WAITS_DAYS: i32 = 8;
 
 /// An appointment.
 #[derive(Debug)]
@@ -146,7 +149,7 @@ impl World<'_> {
         patient: PatientKey,
         wanted: ProviderKey,
         from: Date,
-        (minutes, patience): (u32, i32),
+        (minutes, caller): (u32, Caller),
         draw: &mut Draw,
     ) -> Result<Option<Slot>, PracticeError> {
         let person = self.patients.get(patient)?;
@@ -162,7 +165,7 @@ impl World<'_> {
                 draw.between(2, 6)
             });
         }
-        self.diary.find(&self.office, wanted, (from, self.now), (minutes, patience), &days, draw)
+        self.diary.find(&self.office, wanted, (from, self.now), (minutes, caller), &days, draw)
     }
 
     /// Books a visit whose work follows from its reason.
@@ -181,17 +184,25 @@ impl World<'_> {
         let years = age(person.birth, from);
         let minutes = treatment::minutes(reason, years);
         // A dentist sees many new patients himself.
-        let hygiene = if reason == Reason::First { draw.chance(600) } else { reason.is_hygiene() };
-        let wanted = if hygiene { person.hygienist } else { person.dentist };
+        let mut hygiene = if reason == Reason::First { draw.chance(600) } else { reason.is_hygiene() };
+        let (dentist, hygienist) = (person.dentist, person.hygienist);
+        let wanted = |hygiene: bool| if hygiene { hygienist } else { dentist };
         // Pain does not wait for a particular dentist.
-        let patience = match reason {
-            Reason::Emergency => -1,
-            Reason::First => 2,
-            _ => 10,
+        let caller = match reason {
+            Reason::Emergency => Caller::InPain,
+            Reason::First => Caller::New(2),
+            _ => Caller::Known(10),
         };
-        let Some(slot) = self.find_slot(patient, wanted, from, (minutes, patience), draw)? else {
-            return Ok(());
-        };
+        let mut slot = self.find_slot(patient, wanted(hygiene), from, (minutes, caller), draw)?;
+        // Somebody new is not kept waiting if another of the office has time before.
+        let soon = from.plus_days(NEW_WAITS_DAYS);
+        if reason == Reason::First && slot.is_none_or(|s| s.start.date() > soon) {
+            let other = self.find_slot(patient, wanted(!hygiene), from, (minutes, caller), draw)?;
+            if other.is_some_and(|o| slot.is_none_or(|s| o.start < s.start)) {
+                (slot, hygiene) = (other, !hygiene);
+            }
+        }
+        let Some(slot) = slot else { return Ok(()) };
         let day = slot.start.date();
         let person = self.patients.get(patient)?;
         let items = treatment::routine(reason, &person.mouth, age(person.birth, day), day, draw);
@@ -217,7 +228,7 @@ impl World<'_> {
         let Some(position) = person.waiting.iter().position(|w| w.hygiene == hygiene) else { return Ok(()) };
         let waiting = person.waiting.remove(position);
         let from = self.now.date().plus_days(draw.along(&[2, 7, 12, 18, 30]));
-        match self.find_slot(patient, waiting.provider, from, (waiting.minutes, 10), draw)? {
+        match self.find_slot(patient, waiting.provider, from, (waiting.minutes, Caller::Known(10)), draw)? {
             Some(slot) => {
                 let reason = if hygiene { Reason::Hygiene } else { Reason::Treatment };
                 for procedure in &waiting.procedures {
@@ -351,7 +362,9 @@ impl World<'_> {
         let lapsed = self.patients.get(patient)?.lapsed;
         if !lapsed && draw.chance(260) {
             let from = old.start.date().plus_days(draw.between(2, 25));
-            if let Some(slot) = self.find_slot(patient, old.provider, from, (old.minutes, 10), draw)? {
+            if let Some(slot) =
+                self.find_slot(patient, old.provider, from, (old.minutes, Caller::Known(10)), draw)?
+            {
                 self.diary.mark(old, false)?;
                 self.diary.mark(slot, true)?;
                 let dentist = self.office.dentist_on(slot.start.date(), self.patients.get(patient)?.dentist);

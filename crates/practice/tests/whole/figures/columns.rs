@@ -85,6 +85,7 @@ const WANTED: &[(&str, &[&str])] = &[
     ),
     ("commlog", &["PatNum", "CommDateTime", "Mode_", "SentOrReceived", "UserNum", "Note"]),
     ("fee", &["FeeSched", "CodeNum", "Amount"]),
+    ("histappointment", &["AptNum", "Confirmed"]),
     ("inssub", &["InsSubNum", "PlanNum", "Subscriber", "DateEffective", "DateTerm"]),
     ("insplan", &["PlanNum", "CarrierNum", "PlanType", "FeeSched", "MonthRenew", "GroupNum"]),
     ("patplan", &["PatPlanNum", "PatNum", "Ordinal", "InsSubNum", "Relationship"]),

@@ -98,24 +98,13 @@ pub(crate) fn figures(columns: &Columns) -> Vec<Figure> {
         &[3.0, 7.0, 5.0, 8.0, 13.5, 14.0, 14.5, 17.0, 11.0, 5.5, 1.5],
         0.06,
     ));
-    out.push(Figure::share("P16", active.len(), people.len(), 60.0, 12.0));
-    let called = |names: &[&str]| -> usize {
-        surnames.iter().filter(|(name, _)| names.contains(&columns.text(**name))).map(|(_, n)| n).sum()
-    };
-    let common = [
-        "Smith",
-        "Johnson",
-        "Williams",
-        "Brown",
-        "Jones",
-        "Garcia",
-        "Miller",
-        "Davis",
-        "Rodriguez",
-        "Martinez",
-    ];
-    out.push(Figure::share("P10", called(&common[..1]), people.len(), 0.83, 0.15));
-    out.push(Figure::share("P11", called(&common), people.len(), 4.9, 0.6));
+    // The sheet gives no tolerance: between a long-running practice and a young one.
+    out.push(Figure::value("P16", ratio(active.len(), people.len()) * 100.0, people.len(), 14.0, 75.0));
+    // By how often they are found here, whatever they are.
+    let mut named: Vec<usize> = surnames.values().copied().collect();
+    named.sort_unstable_by(|a, b| b.cmp(a));
+    out.push(Figure::share("P10", named[0], people.len(), 0.83, 0.15));
+    out.push(Figure::share("P11", named.iter().take(10).sum(), people.len(), 4.9, 0.6));
     out.extend(families(&people, &addresses));
     out.extend(attendance(columns, &people, &visits));
     out
@@ -181,15 +170,13 @@ fn attendance(
     let (a, b, c) = (old(65, 75), old(75, 85), old(85, 120));
     let order = usize::from(a.0 < b.0 - 0.03) + usize::from(b.0 < c.0 - 0.05);
     out.push(Figure::value("U4 order wrong", float(order), a.1 + b.1 + c.1, 0.0, 0.0).needing(800));
-    // Check-ups of whoever was on file all the time.
+    // Check-ups of whoever was on file all the time and is an active patient, seen or not.
     let exams = exam_days(columns);
     for (id, child, target) in
         [("U5", false, [52.0, 15.0, 11.0, 21.0]), ("U6", true, [65.0, 20.0, 4.0, 11.0])]
     {
         let mut classes = [0; 4];
-        for (key, person) in
-            people.iter().filter(|(k, p)| visits.contains_key(k) && p.entered < columns.start())
-        {
+        for (key, person) in people.iter().filter(|(_, p)| p.active_status && p.entered < columns.start()) {
             if (age(person.born, end) < 18) != child || (child && age(person.born, columns.start()) < 1) {
                 continue;
             }
@@ -229,13 +216,7 @@ fn attendance(
     out.push(Figure::value("U10", ratio(all, dentist_count), all, 3570.0 * 0.75, 3570.0 * 1.25));
     let months = float(end - columns.start()) / 30.4;
     let new = columns.rows("appointment", ["IsNewPatient", "AptStatus"]).filter(|r| *r == [1, 2]).count();
-    out.push(Figure::value(
-        "U11 per two dentists",
-        float(new) / months / float(dentist_count) * 2.0,
-        new,
-        20.0,
-        45.0,
-    ));
+    out.push(Figure::value("U11", float(new) / months / float(columns.settings.locations), new, 20.0, 45.0));
     let examined =
         three.iter().filter(|k| exams.get(k).is_some_and(|e| e.iter().any(|d| *d >= end - 548))).count();
     out.push(Figure::share("U13", examined, three.len(), 57.0, 10.0));
@@ -253,7 +234,7 @@ fn exam_days(columns: &Columns) -> HashMap<i64, BTreeSet<i64>> {
     for [patient, status, on, code] in
         columns.rows("procedurelog", ["PatNum", "ProcStatus", "ProcDate", "CodeNum"])
     {
-        if status == 2 && on != NONE && matches!(codes[&code], "D0120" | "D0145" | "D0150") {
+        if status == 2 && on != NONE && matches!(codes[&code], "D0120" | "D0145" | "D0150" | "D0180") {
             exams.entry(patient).or_default().insert(on);
         }
     }

@@ -18,6 +18,9 @@ struct Booking {
     why: i64,
 }
 
+/// The definition of an appointment that the patient has confirmed.
+const CONFIRMED: i64 = 21;
+
 /// Ten most used starts of the curve of losses, in seconds of the day, with their share.
 const CURVE: [(i64, f64); 18] = [
     (480, 25.0),
@@ -98,9 +101,7 @@ pub(crate) fn figures(columns: &Columns) -> Vec<Figure> {
     out.extend(odds(columns, &past, &failed));
     out.extend(directions(columns, &past, &failed));
     out.extend(lead_times(columns, &past));
-    // The mark is replaced when the patient comes, so the answers to reminders are counted.
-    let answers = columns.rows("commlog", ["Mode_", "SentOrReceived", "UserNum"]).filter(|r| *r == [5, 2, 0]);
-    out.push(Figure::share("A12", answers.count(), past.len(), 44.0, 15.0));
+    out.push(Figure::share("A12", confirmed(columns), past.len(), 44.0, 15.0));
     let minutes =
         |keep: &dyn Fn(&Booking) -> bool| -> i64 { past.iter().filter(|b| keep(b)).map(|b| b.minutes).sum() };
     let fullness = ratio(minutes(&|b| b.status == 2), minutes(&|_| true)) * 100.0;
@@ -136,6 +137,14 @@ pub(crate) fn figures(columns: &Columns) -> Vec<Figure> {
     let routine = came.iter().filter(|b| matches!(columns.text(b.why), "First exam" | "Check-up")).count();
     out.push(Figure::share("U8", routine, came.len(), 52.0, 8.0));
     out
+}
+
+/// Past appointments that were ever marked as confirmed: the mark is replaced when the patient comes.
+fn confirmed(columns: &Columns) -> usize {
+    let marks = columns.rows("histappointment", ["AptNum", "Confirmed"]);
+    let confirmed: HashSet<i64> = marks.filter(|[_, c]| *c == CONFIRMED).map(|[n, _]| n).collect();
+    let past = |[n, at]: &[i64; 2]| day(*at) < columns.end() && confirmed.contains(n);
+    columns.rows("appointment", ["AptNum", "AptDateTime"]).filter(past).count()
 }
 
 fn date(day: i64) -> bicuspid_model::Date {

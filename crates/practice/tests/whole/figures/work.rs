@@ -104,10 +104,9 @@ pub(crate) fn figures(columns: &Columns) -> Vec<Figure> {
     }
     let front: Vec<usize> =
         ["D2330", "D2331", "D2332", "D2335"].iter().map(|c| count(&|l| l.code == *c)).collect();
-    for (i, target) in [40.0, 28.4, 17.2, 14.4].into_iter().enumerate() {
-        // Sizes as table 4.2 has them; the row's own shares are of public patients.
+    for (i, target) in [40.0, 18.0, 23.0, 19.0].into_iter().enumerate() {
         let whole = front.iter().sum();
-        out.push(Figure::share(format!("R13 size {}", i + 1), front[i], whole, target, 12.0).needing(500));
+        out.push(Figure::share(format!("R13 size {}", i + 1), front[i], whole, target, 8.0).needing(500));
     }
     let roots: Vec<usize> = ["D3310", "D3320", "D3330"].iter().map(|c| count(&|l| l.code == *c)).collect();
     for ((i, target), name) in [23.0, 26.0, 51.0].into_iter().enumerate().zip(["front", "premolar", "molar"])
@@ -121,9 +120,9 @@ pub(crate) fn figures(columns: &Columns) -> Vec<Figure> {
     out.push(crowned_roots(&done, end));
     let (surgical, simple) = (count(&is(&["D7210"])), count(&is(&["D7140"])));
     out.push(Figure::value("R17", ratio(surgical, simple), surgical + simple, 0.45, 0.85).needing(200));
-    let statuses: Vec<usize> =
-        [1, 2, 4, 5].iter().map(|s| lines.iter().filter(|l| l.status == *s).count()).collect();
-    out.push(Figure::distance("R19 planned, done, before", &statuses[..3], &[19.5, 60.2, 0.6], 0.15));
+    // Every status, in the order of its number.
+    let statuses: Vec<usize> = (1..=8).map(|s| lines.iter().filter(|l| l.status == s).count()).collect();
+    out.push(Figure::distance("R19", &statuses, &[19.5, 55.6, 4.6, 0.6, 1.4, 14.4, 3.9, 0.1], 0.15));
     out.push(accepted(columns, &lines, end));
     for (code, share, _) in CODES {
         let n = often.get(code).copied().unwrap_or_default();
