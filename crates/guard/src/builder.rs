@@ -595,16 +595,29 @@ mod tests {
         let fault = |query: &ChunkQuery<'_>| chunk(query).unwrap_err();
         let (none, two): ([Value; 1], [Value; 2]) = ([Value::Null], [Value::Int(1), Value::Int(2)]);
         assert_eq!(fault(&ChunkQuery { limit: 0, ..good }), BuildFault::NoRows.into());
+        assert_eq!(fault(&ChunkQuery { limit: 0, ..good }).code(), "build::no_rows");
         assert_eq!(fault(&ChunkQuery { key: &[], ..good }), BuildFault::NoKey.into());
         assert_eq!(fault(&ChunkQuery { select: &[], ..good }), BuildFault::NoColumn.into());
         assert_eq!(fault(&ChunkQuery { after: Some(&two), ..good }), BuildFault::BoundLength.into());
         assert_eq!(fault(&ChunkQuery { up_to: Some(&none), ..good }), BuildFault::BoundValue.into());
-        let key = [KeyPart { column: &a, cast: KeyCast::Decimal { precision: 66, scale: 0 } }];
         let bound = [Value::Int(1)];
-        assert_eq!(
-            fault(&ChunkQuery { key: &key, after: Some(&bound), ..good }),
-            BuildFault::DecimalType.into()
-        );
+        for (precision, scale, is_type) in [
+            (1, 0, true),
+            (65, 38, true),
+            (38, 38, true),
+            (10, 10, true),
+            (0, 0, false),
+            (66, 0, false),
+            (65, 39, false),
+            (65, 40, false),
+            (10, 11, false),
+            (10, 12, false),
+        ] {
+            let key = [KeyPart { column: &a, cast: KeyCast::Decimal { precision, scale } }];
+            let made = chunk(&ChunkQuery { key: &key, after: Some(&bound), ..good }).map(|_| ());
+            let expected = if is_type { Ok(()) } else { Err(BuildFault::DecimalType.into()) };
+            assert_eq!(made, expected, "{precision}, {scale}");
+        }
     }
 
     #[test]
@@ -613,7 +626,9 @@ mod tests {
         for version in ["5.5.62", "5.6.51", "8.4.0", "10.11.19-MariaDB", "11.8.6-MariaDB"] {
             let flavour = Flavour::parse(version).unwrap();
             assert!(session_facts(flavour).is_ok(), "{version}");
-            assert!(session_fact_names(flavour).contains(&"sql_mode"));
+            let names = session_fact_names(flavour);
+            assert!(names.contains(&"sql_mode"));
+            assert_eq!(names.contains(&"server_uuid"), ["5.6.51", "8.4.0"].contains(&version), "{version}");
         }
         for kind in [Catalog::Tables, Catalog::Columns, Catalog::Statistics] {
             let statement = catalog(kind, &db).unwrap();

@@ -101,3 +101,35 @@ impl Burden {
         if self.joined > JOINED_MAX { Err(Refusal::rule(Rule::TooMany)) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_evaluations_are_the_most() {
+        let mut burden = Burden::default();
+        burden.derived("d", EVALUATIONS_MAX - 1);
+        assert_eq!(burden.column(Some("D")), Ok(()));
+        assert_eq!(burden.evaluate(), Ok(()));
+        assert_eq!(burden.so_far(), EVALUATIONS_MAX);
+        assert_eq!(burden.evaluate(), Err(Refusal::rule(Rule::TooMany)));
+    }
+
+    #[test]
+    fn a_query_leaves_nothing_in_scope() {
+        let mut burden = Burden::default();
+        burden.common("c", 1_000);
+        let outer = burden.mark();
+        burden.common("c", 1);
+        burden.derived("d", 500);
+        assert_eq!(burden.most_since(outer), 500);
+        burden.leave(outer);
+        burden.table("c", "x");
+        assert_eq!(burden.most_since(outer), 1_000, "the outer table of that name, and not the inner one");
+        assert_eq!(burden.column(Some("d")), Ok(()));
+        assert_eq!(burden.so_far(), 1, "nobody's column takes one");
+        assert_eq!(burden.column(None), Ok(()));
+        assert_eq!(burden.so_far(), 1_001);
+    }
+}

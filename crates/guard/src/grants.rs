@@ -450,6 +450,8 @@ mod tests {
                 "GRANT SELECT ON opendental.* TO r@`%`",
                 "GRANT SELECT ON `opendental`.* TO PUBLIC",
             ],
+            vec!["GRANT SELECT ON opendental.* TO _r@`%`"],
+            vec!["GRANT SELECT ON opendental.* TO $r@`%`"],
             vec![
                 "GRANT USAGE ON *.* TO 'r'@'%' REQUIRE SUBJECT '/CN=GRANT ALL' AND ISSUER 'x' AND CIPHER 'y'",
                 "GRANT SELECT ON `opendental`.* TO 'r'@'%'",
@@ -507,6 +509,7 @@ mod tests {
             ("GRANT `SELECT` ON `opendental`.* TO `r`@`%`", "grants::unreadable"),
             ("GRANT SELECT ON `opendental`.* TO `r`@`%", "grants::unreadable"),
             ("GRANT SELECT ON opendental TO `r`@`%`", "grants::unreadable"),
+            ("GRANT boss TO r ON `opendental`.* TO `r`@`%`", "grants::unreadable"),
             // Where the literal ends depends on whether backslashes escape.
             (
                 "GRANT USAGE ON *.* TO 'r'@'%' IDENTIFIED VIA x USING '\\' OR y USING 'z'",
@@ -518,6 +521,14 @@ mod tests {
         ] {
             let found = codes(&[USAGE, line]);
             assert!(found.contains(&code), "{line}: {found:?}");
+        }
+        let padded = |bytes: usize| {
+            let line = "GRANT SELECT ON `opendental`.* TO `r`@`%`";
+            format!("{line}{}", " ".repeat(bytes - line.len()))
+        };
+        assert!(judge(&[&padded(64 * 1024)], "opendental").is_safe());
+        for bytes in [64 * 1024 + 1, 64 * 1024 + 2] {
+            assert!(codes(&[USAGE, &padded(bytes)]).contains(&"grants::unreadable"), "{bytes}");
         }
         assert_eq!(codes(&[]), ["grants::empty"]);
         assert_eq!(codes(&["GRANT SELECT ON `opendental`.* TO PUBLIC"]), ["grants::empty"]);

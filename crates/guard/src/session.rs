@@ -416,6 +416,7 @@ mod tests {
         assert!(compare(&statements, &good[..14]).is_err());
         let sql = read_back(&statements).unwrap();
         assert!(sql.sql().contains("CAST(@@session.tx_read_only AS CHAR) AS tx_read_only"));
+        assert!(sql.sql().contains("CAST(@@session.time_zone = @@global.time_zone AS CHAR) AS time_zone"));
     }
 
     #[test]

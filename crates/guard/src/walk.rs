@@ -492,7 +492,7 @@ fn limit(clause: &LimitClause) -> Step {
 
 #[cfg(test)]
 mod tests {
-    use sqlparser::ast::Statement;
+    use sqlparser::ast::{Expr, FunctionArguments, Statement};
     use sqlparser::dialect::{
         BigQueryDialect, ClickHouseDialect, Dialect, DuckDbDialect, GenericDialect, HiveDialect,
         MsSqlDialect, MySqlDialect, OracleDialect, PostgreSqlDialect, RedshiftSqlDialect, SnowflakeDialect,
@@ -543,9 +543,37 @@ mod tests {
             ("SELECT a FROM t LIMIT 1 BY a", Rule::Clause),
             ("SELECT a FROM t FETCH FIRST 1 ROWS ONLY", Rule::Clause),
             ("SELECT $1", Rule::Literal),
+            ("SELECT BIGINT '1'", Rule::Literal),
+            ("SELECT a + INTERVAL 1 DAY (2) FROM t", Rule::Expression),
+            ("SELECT a + INTERVAL '1' DAY TO HOUR FROM t", Rule::Expression),
+            ("SELECT {fn ABS(1)}", Rule::Clause),
         ] {
             assert_eq!(walk_in(&GenericDialect {}, sql), refuse(rule), "{sql}");
         }
+        assert_eq!(walk_in(&ClickHouseDialect {}, "SELECT SUM(0.5)(a) FROM t"), refuse(Rule::Clause));
+    }
+
+    /// What no parser of today makes of a text.
+    #[test]
+    fn forms_that_only_a_tree_can_have_are_refused() {
+        let judge = |sql: &str, change: fn(&mut Expr)| {
+            let mut expr = Parser::new(&MySqlDialect {}).try_with_sql(sql).unwrap().parse_expr().unwrap();
+            let database = DatabaseName::new("opendental").unwrap();
+            let scope = || Scope { database: Some(&database), catalog: true };
+            assert_eq!(Walk::new(scope()).expression(&expr), Ok(()), "{sql}");
+            change(&mut expr);
+            Walk::new(scope()).expression(&expr)
+        };
+        let styled = judge("CONVERT(a, CHAR)", |expr| {
+            let Expr::Convert { styles, expr, .. } = expr else { panic!() };
+            styles.push(expr.as_ref().clone());
+        });
+        assert_eq!(styled, refuse(Rule::Expression));
+        let bare = judge("SUM(a)", |expr| {
+            let Expr::Function(function) = expr else { panic!() };
+            function.args = FunctionArguments::None;
+        });
+        assert_eq!(bare, refuse(Rule::Function));
     }
 
     /// What no server of ours understands, one clause at a time, each read by a parser that does.

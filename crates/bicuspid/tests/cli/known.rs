@@ -514,7 +514,10 @@ fn something_else_than_postgresql_at_the_targets_place() {
     source.admin(TABLE);
     bench.edit(".env_test", "TEST_TARGET_DB_PORT", &port(&source.endpoint).to_string());
     // The source's own place: one port cannot speak both protocols.
-    assert_eq!(told(&bench.json(&["sync", "--env", "test"])), ("identity::same_server".to_owned(), 3));
+    for command in ["sync", "enroll", "plan", "check", "verify"] {
+        let json = bench.json(&[command, "--env", "test"]);
+        assert_eq!(told(&json), ("identity::same_server".to_owned(), 3), "{command}");
+    }
     bench.edit(".env_test", "TEST_TARGET_DB_HOST", "127.0.0.2");
     assert_eq!(told(&bench.json(&["sync", "--env", "test"])).1, 3, "another name of the same place");
     // The same server behind another port.

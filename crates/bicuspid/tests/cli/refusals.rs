@@ -32,6 +32,14 @@ fn production_asks_and_a_pipe_is_no_answer() {
     assert_eq!(bench.run(&["check", "--env", "clinic"]).code, 0);
     assert_eq!(bench.run(&["sync", "--env", "clinic", "--confirm", target.name()]).code, 0);
     assert!(!is_untouched(&target));
+    // A repair writes too.
+    target.admin("DELETE FROM raw.patient");
+    let repair = ["verify", "--env", "clinic", "--repair"];
+    assert_eq!(bench.json(&repair)["errors"][0]["code"], "consent::unattended");
+    assert!(target.query("SELECT 1 FROM raw.patient").is_empty());
+    let repaired = bench.json(&[&repair[..], &["--confirm", target.name()]].concat());
+    assert_eq!(repaired["errors"].as_array().map_or(0, Vec::len), 0, "{repaired}");
+    assert!(!target.query("SELECT 1 FROM raw.patient").is_empty());
 }
 
 /// `script` gives a program a terminal of its own.

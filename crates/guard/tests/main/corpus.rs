@@ -39,6 +39,7 @@ fn size_depth_and_counts_end_where_they_should() {
         let joins: Vec<String> = (0..n).map(|i| format!(" JOIN t p{i} ON p.a = p{i}.a")).collect();
         format!("SELECT 1 FROM t p{}", joins.concat())
     };
+    let regular = |pattern: &str| format!("SELECT 1 FROM t WHERE a REGEXP '{pattern}'");
     let long = |n: usize| format!("SELECT '{}'", "a".repeat(n - 9));
     for (fits, breaks, rule) in [
         (nested(40, "(", "1", ")"), nested(41, "(", "1", ")"), Rule::TooDeep),
@@ -77,6 +78,10 @@ fn size_depth_and_counts_end_where_they_should() {
         ),
         (joined(12), joined(13), Rule::TooMany),
         (long(64 * 1024), long(64 * 1024 + 1), Rule::TooLong),
+        (regular(&"a".repeat(100)), regular(&"a".repeat(101)), Rule::FunctionArguments),
+        (regular(&"a".repeat(100)), regular(&"a".repeat(102)), Rule::FunctionArguments),
+        (regular("a*b*c*"), regular("a*b*c*d*"), Rule::FunctionArguments),
+        (regular("(a)(b)(c)"), regular("(a)(b)(c)(d)"), Rule::FunctionArguments),
     ] {
         assert_eq!(verdict(&fits), Ok(()), "{fits:.60}");
         assert_eq!(verdict(&breaks).unwrap_err().code(), rule.code(), "{breaks:.60}");

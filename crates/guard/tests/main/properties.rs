@@ -172,7 +172,10 @@ fn assert_harmless(sql: &str) {
         .split(|c: char| !c.is_ascii_alphanumeric() && !"_(".contains(c))
         .filter(|w| !w.is_empty())
         .collect();
-    for word in &words {
+    // The column of a DESCRIBE may have any name; servers take one of their own words there for an error.
+    let described = sql.split_whitespace().count() == 3
+        && matches!(words.first(), Some(&("DESCRIBE" | "DESC" | "EXPLAIN")));
+    for word in words.iter().take(words.len() - usize::from(described)) {
         assert!(!["INTO", "OUTFILE", "UPDATE", "LOCK", "INSERT", "DELETE"].contains(word), "{sql}");
     }
     for pair in words.windows(2) {

@@ -1,6 +1,7 @@
 //! What changes between the check and the write: noticed inside the writing transaction, and nothing is committed.
 
 use bicuspid_guard::SourceServer;
+use bicuspid_guard::identity::Identity;
 use bicuspid_model::{Environment, FingerprintKey};
 use bicuspid_sandbox::testing::{self, PostgresDatabase};
 use bicuspid_target::{Analytics, AuditHead, Publication, RunRecord, TargetError, Writer};
@@ -84,6 +85,29 @@ fn an_identity_that_changes_after_the_check_stops_the_transaction() {
         assert_eq!((trouble.code.as_str(), trouble.class.exit_code()), (code, 3), "{change}");
         assert_eq!(run.runs().unwrap(), "0", "{change}");
     }
+}
+
+#[test]
+fn another_database_gets_neither_a_writer_nor_a_new_source() {
+    let run = proved();
+    run.runtime.block_on(async {
+        let connect = async || Analytics::connect(&run.database.endpoint).await.unwrap();
+        let look = connect().await;
+        let identity = look.enrolled().await.unwrap().unwrap();
+        let other = Identity { oid: identity.oid + 1, ..identity.clone() };
+        let refused = look.accept_source(&other, &clinic()).await.unwrap_err();
+        assert_eq!(refused.trouble().code, "identity::oid");
+        assert_eq!(look.source_server().await.unwrap(), None);
+        look.accept_source(&identity, &clinic()).await.unwrap();
+        assert_eq!(look.source_server().await.unwrap(), Some(clinic()));
+
+        // Before the lock of the run is asked for, which the writer holds.
+        let refused = look.into_writer(other).await.unwrap_err();
+        assert_eq!(refused.trouble().code, "identity::oid");
+        run.database.admin("CREATE TABLE public.heir () INHERITS (bicuspid.run)");
+        let refused = connect().await.into_writer(identity).await.unwrap_err();
+        assert!(matches!(refused, TargetError::Unfit { .. }), "{refused:?}");
+    });
 }
 
 #[test]
