@@ -46,7 +46,7 @@ fn compare(settings: Settings, keep: &str) -> Vec<String> {
     wrong
 }
 
-/// Neither seed is the one that the simulation was tuned with.
+/// The simulation was tuned with seed 1 first, and looked at with these two since.
 #[test]
 fn figures_of_the_field_hold() {
     if !long() {
