@@ -336,18 +336,27 @@ fn every_crate_is_under_the_lints() {
 fn files_stay_readable_and_exceptions_give_reasons() {
     let house = House::read();
     for (_, package) in house.members() {
-        let mut folders = vec![package.manifest.parent().unwrap().join("src")];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "rs") {
-                    examine(&path);
-                }
+        for path in sources(package.manifest.parent().unwrap().join("src")) {
+            examine(&path);
+        }
+    }
+}
+
+/// The Rust files of a folder and the folders in it.
+fn sources(folder: PathBuf) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
             }
         }
     }
+    found
 }
 
 /// Names of test functions in a text: what follows the attribute (of a runtime, too), however many others stand between.
@@ -363,18 +372,13 @@ fn tests_in(text: &str) -> BTreeSet<&str> {
 #[test]
 fn every_accident_names_the_test_that_guards_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut texts = Vec::new();
-    let mut folders = vec![root.join("crates")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                texts.push((path.clone(), std::fs::read_to_string(path).unwrap()));
-            }
-        }
-    }
+    let texts: Vec<(PathBuf, String)> = sources(root.join("crates"))
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            (path, text)
+        })
+        .collect();
     let known: BTreeSet<&str> = texts.iter().flat_map(|(_, text)| tests_in(text)).collect();
     assert!(known.contains("every_accident_names_the_test_that_guards_it"));
     let is_place = |name: &str| {
