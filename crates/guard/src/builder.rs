@@ -325,13 +325,32 @@ impl Catalog {
 
 /// What the catalog knows about a database.
 pub fn catalog(catalog: Catalog, database: &DatabaseName) -> Result<ReadStatement, Refusal> {
+    ask_catalog(catalog, database, None)
+}
+
+/// What it knows about one table. A server that does not tell names apart by case may answer for others too.
+pub fn catalog_of(
+    catalog: Catalog,
+    database: &DatabaseName,
+    table: &TableName,
+) -> Result<ReadStatement, Refusal> {
+    ask_catalog(catalog, database, Some(table))
+}
+
+fn ask_catalog(
+    catalog: Catalog,
+    database: &DatabaseName,
+    table: Option<&TableName>,
+) -> Result<ReadStatement, Refusal> {
     let (view, columns, order) = catalog.parts();
     let items: Vec<String> = columns.iter().map(|c| format!("CAST(c.{c} AS CHAR) AS {c}")).collect();
+    let of_table = if table.is_some() { " AND c.TABLE_NAME = ?" } else { "" };
     let sql = format!(
-        "{SELECT}{} FROM information_schema.{view} AS c WHERE c.TABLE_SCHEMA = ? ORDER BY c.{order}",
+        "{SELECT}{} FROM information_schema.{view} AS c WHERE c.TABLE_SCHEMA = ?{of_table} ORDER BY c.{order}",
         items.join(", ")
     );
-    ReadStatement::seal(sql, vec![Value::text(database.as_str().to_owned())], None)
+    let names = std::iter::once(database.as_str()).chain(table.map(TableName::as_str));
+    ReadStatement::seal(sql, names.map(|name| Value::text(name.to_owned())).collect(), None)
 }
 
 /// The first statement of a session: one row, one text, for [`Flavour::parse`].

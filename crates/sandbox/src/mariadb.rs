@@ -187,7 +187,8 @@ fn argument(name: &str, path: &Path) -> std::ffi::OsString {
     argument
 }
 
-fn init_file(home: &Home) -> PathBuf {
+/// What the server runs at its start.
+pub(crate) fn init_file(home: &Home) -> PathBuf {
     home.path.join("init.sql")
 }
 

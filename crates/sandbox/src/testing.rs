@@ -17,6 +17,7 @@
 mod certificates;
 mod mariadb_server;
 mod postgres_server;
+mod proxy;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -27,6 +28,7 @@ use std::time::Duration;
 pub use certificates::{Authority, ServerCertificate};
 pub use mariadb_server::{MariaDbDatabase, MariaDbServer};
 pub use postgres_server::{PostgresDatabase, PostgresServer};
+pub use proxy::Proxy;
 
 use crate::account::Account;
 use crate::error::SandboxError;

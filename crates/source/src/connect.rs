@@ -12,6 +12,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySql, Row as _, ValueRef as _};
 
 use crate::error::{SourceError, of_driver};
+use crate::extract::SourceOptions;
 use crate::tls;
 
 /// Statements that the driver and the server keep prepared. It is never reached: a statement that is pushed out is
@@ -76,11 +77,11 @@ pub(crate) struct Wire {
     pub(crate) database: DatabaseName,
     /// Hashes of the statements that are prepared on this connection.
     prepared: HashSet<u64>,
-    /// An answer was not read to its end, because whoever waited for it went away. What comes next on the connection
-    /// could be taken for the answer to another question: it must not be used again.
+    /// An answer was not read to its end, because whoever waited for it went away, it did not come, or the connection
+    /// ended. What comes next on the connection could be taken for the answer to another question: it must not be used
+    /// again.
     interrupted: bool,
-    /// Longest wait for an answer to be complete: beyond what the server allows itself, so that a server or network
-    /// that fell silent ends the run instead of hanging it.
+    /// See [`SourceOptions::patience`].
     patience: Duration,
 }
 
@@ -88,10 +89,10 @@ impl Wire {
     /// Connects and prepares the session; every setting is read back and compared.
     pub(crate) async fn open(
         endpoint: &Endpoint,
-        limits: &SessionLimits,
+        options: &SourceOptions,
     ) -> Result<(Self, SourceFacts), SourceError> {
-        let options = options(endpoint)?;
-        let connecting = tokio::time::timeout(CONNECT_MAX, options.connect());
+        let connecting = self::options(endpoint)?;
+        let connecting = tokio::time::timeout(CONNECT_MAX.min(options.patience), connecting.connect());
         let connection = match connecting.await {
             Ok(connected) => connected.map_err(|e| connect_fault(&e, endpoint))?,
             Err(_) => {
@@ -102,7 +103,6 @@ impl Wire {
             }
         };
         // Until the version is known the flavour stands for nothing; the first statement asks for it.
-        let patience = Duration::from_millis(2 * u64::from(limits.statement_ms)) + Duration::from_secs(10);
         let unknown = Flavour { mariadb: false, major: 0, minor: 0, patch: 0 };
         let mut wire = Self {
             connection,
@@ -110,9 +110,9 @@ impl Wire {
             database: endpoint.database.clone(),
             prepared: HashSet::new(),
             interrupted: false,
-            patience,
+            patience: options.patience,
         };
-        let facts = wire.prepare(endpoint, limits).await?;
+        let facts = wire.prepare(endpoint, &options.limits).await?;
         Ok((wire, facts))
     }
 
@@ -205,9 +205,9 @@ impl Wire {
         let done = tokio::time::timeout(self.patience, query.execute(&mut self.connection))
             .await
             .map_err(|_| lost())?;
-        self.interrupted = false;
-        done.map_err(|e| of_driver(&e, "the session"))?;
-        Ok(())
+        let done = done.map_err(|e| of_driver(&e, "the session"));
+        self.interrupted = done.as_ref().is_err_and(SourceError::ends_connection);
+        done.map(|_| ())
     }
 
     /// The connection counts as interrupted until the answer is complete: a future that is dropped meanwhile has no
@@ -254,17 +254,23 @@ impl Wire {
             let mut rows = query.fetch(&mut self.connection);
             let mut outcome = Ok(());
             while let Some(row) = rows.next().await {
-                let row = row.map_err(|e| of_driver(&e, what))?;
+                let row = match row {
+                    Ok(row) => row,
+                    Err(error) => return (Err(of_driver(&error, what)), true),
+                };
                 // After a row that cannot be used the rest is still drained: the table's lock is held until it is.
                 if outcome.is_ok() {
                     outcome = each(&row);
                 }
             }
-            outcome
+            (outcome, false)
         };
-        let answered = tokio::time::timeout(self.patience, drain).await;
-        self.interrupted = answered.is_err();
-        answered.unwrap_or_else(|_| Err(SourceError::Lost { table: what.to_owned() }))
+        let lost = || (Err(SourceError::Lost { table: what.to_owned() }), true);
+        let (answer, is_of_server) =
+            tokio::time::timeout(self.patience, drain).await.unwrap_or_else(|_| lost());
+        // What we could not make sense of came to its end.
+        self.interrupted = is_of_server && answer.as_ref().is_err_and(SourceError::ends_connection);
+        answer
     }
 
     /// Sends a reading statement and collects its rows as texts.
@@ -386,6 +392,10 @@ fn connect_fault(error: &sqlx::Error, endpoint: &Endpoint) -> SourceError {
                 1040 | 1203 | 1226 => SourceError::Busy,
                 1129 | 1130 => {
                     SourceError::Unreachable { host, cause: std::io::ErrorKind::PermissionDenied.into() }
+                }
+                // On its way down, or not up yet.
+                1053 | 1077 | 1079 => {
+                    SourceError::Unreachable { host, cause: std::io::ErrorKind::ConnectionRefused.into() }
                 }
                 code => SourceError::Server { code, table: "the connection".into() },
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bicuspid_guard::{Catalog, KeyCast};
+use bicuspid_guard::{Catalog, KeyCast, builder};
 use bicuspid_model::{ColumnName, SourceType, TableName};
 
 use crate::connect::Wire;
@@ -82,6 +82,15 @@ pub(crate) async fn discover(wire: &mut Wire) -> Result<Discovered, SourceError>
         }
     }
     Ok(found)
+}
+
+/// The columns of one table as they are now.
+pub(crate) async fn columns(wire: &mut Wire, table: &TableName) -> Result<Vec<FoundColumn>, SourceError> {
+    let statement = builder::catalog_of(Catalog::Columns, &wire.database.clone(), table)?;
+    let rows = wire.texts(&statement, "the catalog").await?;
+    let of_table = rows.iter().filter(|row| text(row, 0) == table.as_str());
+    // A column that cannot be described any more is not what it was.
+    Ok(of_table.map_while(|row| column(row).ok()).collect())
 }
 
 type CatalogRow = Vec<Option<String>>;

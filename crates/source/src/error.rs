@@ -71,6 +71,18 @@ pub enum SourceError {
         /// Table, or what was asked for.
         table: String,
     },
+    /// Another session kept the table locked for longer than the session waits.
+    #[error("table {table} stayed locked for longer than Bicuspid waits")]
+    LockWait {
+        /// Table, or what was asked for.
+        table: String,
+    },
+    /// Somebody ended a statement with `KILL QUERY`.
+    #[error("a statement on table {table} was ended by somebody on the server")]
+    Killed {
+        /// Table, or what was asked for.
+        table: String,
+    },
     /// The table was dropped or altered while it was read.
     #[error("table {table} changed its shape while it was read")]
     Drifted {
@@ -111,6 +123,12 @@ pub enum SourceError {
         /// Table, or what was asked for.
         table: String,
     },
+    /// The connection ended, and with it what had been read of a table: in a snapshot, or by a single statement.
+    #[error("the connection to the source ended while {table} was read")]
+    Cut {
+        /// Table.
+        table: String,
+    },
     /// The server reported an error that Bicuspid does not know.
     #[error("the source reported error {code} while {table} was read")]
     Server {
@@ -134,12 +152,36 @@ impl SourceError {
         matches!(
             self,
             Self::TimeLimit { .. }
+                | Self::LockWait { .. }
+                | Self::Killed { .. }
                 | Self::Drifted { .. }
                 | Self::Denied { .. }
                 | Self::Damaged { .. }
                 | Self::Misfit { .. }
                 | Self::Key { .. }
         )
+    }
+
+    /// Whether nothing more can be asked over the connection on which it was met.
+    pub(crate) const fn ends_connection(&self) -> bool {
+        matches!(self, Self::Lost { .. } | Self::Protocol { .. })
+    }
+
+    /// Whether a server that is being started again may answer otherwise soon.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { cause, .. } => cause.kind() != std::io::ErrorKind::PermissionDenied,
+            Self::Busy | Self::Lost { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// The same where the end of the connection took more with it than one statement.
+    pub(crate) fn cut(self) -> Self {
+        match self {
+            Self::Lost { table } => Self::Cut { table },
+            other => other,
+        }
     }
 
     /// The stable code.
@@ -156,12 +198,14 @@ impl SourceError {
             Self::Setting { .. } => "source::setting".into(),
             Self::PasswordFile(_) => "source::password_file".into(),
             Self::TimeLimit { .. } => "source::time_limit".into(),
+            Self::LockWait { .. } => "source::lock_wait".into(),
+            Self::Killed { .. } => "source::killed".into(),
             Self::Drifted { .. } => "source::drifted".into(),
             Self::Denied { .. } => "source::denied".into(),
             Self::Damaged { .. } => "source::damaged".into(),
             Self::Misfit { rule, .. } => format!("validate::{rule}"),
             Self::Key { .. } => "validate::key".into(),
-            Self::Lost { .. } => "source::lost".into(),
+            Self::Lost { .. } | Self::Cut { .. } => "source::lost".into(),
             Self::Server { .. } => "source::server".into(),
             Self::Protocol { .. } => "source::protocol".into(),
         }
@@ -210,6 +254,14 @@ impl SourceError {
                 "the server is busy, or the table is wider than was estimated".into(),
                 "run again in a quiet hour; nothing of the table was loaded",
             ),
+            Self::LockWait { .. } => (
+                "somebody alters, repairs or locks it, or waits to".into(),
+                "run again when they are done; Bicuspid does not queue up where the front desk waits too",
+            ),
+            Self::Killed { .. } => (
+                "KILL QUERY, perhaps by the clinic's administrator; the rest of the run was gentler".into(),
+                "ask who ended it and why, and run again in a quiet hour",
+            ),
             Self::Drifted { .. } => {
                 ("it was altered or dropped by somebody else meanwhile".into(), "run again; the new shape will be planned. If it has a row filter in bicuspid.toml, look at the filter's columns")
             }
@@ -229,8 +281,8 @@ impl SourceError {
                 "a key column holds NULL, a date that does not exist, or characters that had to be replaced".into(),
                 "repair the row in the clinic's program, or exclude the table in bicuspid.toml",
             ),
-            Self::Lost { .. } => (
-                "the server closed the connection or the network failed".into(),
+            Self::Lost { .. } | Self::Cut { .. } => (
+                "the server closed the connection or the network failed, and new connections met the same end".into(),
                 "run again; a run begins where the data says it must",
             ),
             Self::Server { code, .. } => {
@@ -268,12 +320,16 @@ pub(crate) fn of_driver(error: &sqlx::Error, what: &str) -> SourceError {
                 .map_or(0, sqlx::mysql::MySqlDatabaseError::number);
             // Numbers: MySQL 8.0 error reference; 1969 is MariaDB's statement time limit, 4031 MySQL's idle limit.
             match number {
-                1969 | 3024 | 1205 => SourceError::TimeLimit { table },
-                1146 | 1054 | 1412 | 1051 => SourceError::Drifted { table },
+                1969 | 3024 => SourceError::TimeLimit { table },
+                1205 => SourceError::LockWait { table },
+                1317 => SourceError::Killed { table },
+                1146 | 1054 | 1412 | 1051 | 1615 => SourceError::Drifted { table },
                 1142 | 1143 | 1370 => SourceError::Denied { table },
-                1016 | 1017 | 1030 | 1032 | 1034 | 1035 | 1194 | 1195 => SourceError::Damaged { table },
+                1016 | 1017 | 1030 | 1032..=1035 | 1194 | 1195 | 1712 | 1812 | 1814 | 1877 | 1932 => {
+                    SourceError::Damaged { table }
+                }
                 1040 | 1203 | 1226 => SourceError::Busy,
-                1053 | 1317 | 1927 | 4031 => SourceError::Lost { table },
+                1053 | 1927 | 4031 => SourceError::Lost { table },
                 code => SourceError::Server { code, table },
             }
         }

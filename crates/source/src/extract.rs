@@ -14,6 +14,7 @@ use crate::discover::{self, Discovered, Engine, FoundTable, key_cast};
 use crate::error::SourceError;
 use crate::meter::Meter;
 use crate::pace::{Pace, Pacer};
+use crate::renewal::{Renewal, judged};
 
 /// Time between two looks at the server's load.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -33,6 +34,11 @@ pub struct SourceOptions {
     pub lock_aim: Duration,
     /// Which rows of a table are read, by the table's name in small letters; of the others, all are.
     pub filters: BTreeMap<String, Filter>,
+    /// What is done when the connection ends.
+    pub renewal: Renewal,
+    /// Longest wait for an answer to be complete, beyond what the server allows a statement: a server or network that
+    /// fell silent ends the connection instead of hanging the run.
+    pub patience: Duration,
 }
 
 impl Default for SourceOptions {
@@ -42,20 +48,25 @@ impl Default for SourceOptions {
             pace: Pace::Kind,
             lock_aim: Duration::from_millis(10),
             filters: BTreeMap::new(),
+            renewal: Renewal::default(),
+            patience: Duration::from_secs(70),
         }
     }
 }
 
 /// A clinic's server, to be read. It has no method that takes a statement and none that writes.
 pub struct Source {
-    endpoint: Endpoint,
-    wire: Wire,
-    facts: SourceFacts,
-    options: SourceOptions,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) wire: Wire,
+    pub(crate) facts: SourceFacts,
+    pub(crate) options: SourceOptions,
     meter: Meter,
-    snapshot: Option<Instant>,
+    /// When the snapshot was begun that the connection holds, if it holds one.
+    pub(crate) snapshot: Option<Instant>,
     looked_at: Instant,
     locks_waited: Option<u64>,
+    /// How often somebody ended a statement of ours.
+    kills: u32,
 }
 
 impl std::fmt::Debug for Source {
@@ -153,7 +164,7 @@ pub struct Piece {
 impl Source {
     /// Connects as [`Source::connect`] does, and says what was found whatever the account may do; no table is read.
     pub async fn inspect(endpoint: &Endpoint, options: &SourceOptions) -> Result<SourceFacts, SourceError> {
-        let (wire, facts) = Wire::open(endpoint, &options.limits).await?;
+        let (wire, facts) = Wire::open(endpoint, options).await?;
         wire.close().await;
         Ok(facts)
     }
@@ -164,7 +175,7 @@ impl Source {
     /// [`SourceError::Refused`] if the account may do more than read this one database, whoever it is: there is no
     /// way to a `Source` around it.
     pub async fn connect(endpoint: &Endpoint, options: SourceOptions) -> Result<Self, SourceError> {
-        let (wire, facts) = judged(endpoint, &options.limits).await?;
+        let (wire, facts) = judged(endpoint, &options).await?;
         Ok(Self {
             endpoint: endpoint.clone(),
             wire,
@@ -174,6 +185,7 @@ impl Source {
             snapshot: None,
             looked_at: Instant::now(),
             locks_waited: None,
+            kills: 0,
         })
     }
 
@@ -196,7 +208,13 @@ impl Source {
 
     /// Asks the catalog what the database holds.
     pub async fn discover(&mut self) -> Result<Discovered, SourceError> {
-        discover::discover(&mut self.wire).await
+        let mut tries = 0;
+        loop {
+            match discover::discover(&mut self.wire).await {
+                Err(error) => self.recover(error, &mut tries).await?,
+                discovered => return discovered,
+            }
+        }
     }
 
     /// Tables whose rows are filtered, by their names in small letters.
@@ -225,23 +243,60 @@ impl Source {
 
     async fn counted(&mut self, statement: &ReadStatement, table: &TableName) -> Result<u64, SourceError> {
         let unreadable = || SourceError::Protocol { what: "a count" };
-        let mut count = None;
-        self.wire
-            .send(statement, table.as_str(), |row| {
-                let bytes = cell(row, 0)?.ok_or_else(unreadable)?;
-                count = Some(u64::from_le_bytes(bytes.try_into().map_err(|_| unreadable())?));
-                Ok(())
-            })
-            .await?;
-        count.ok_or_else(unreadable)
+        let mut tries = 0;
+        loop {
+            let mut count = None;
+            let counted = self
+                .wire
+                .send(statement, table.as_str(), |row| {
+                    let bytes = cell(row, 0)?.ok_or_else(unreadable)?;
+                    count = Some(u64::from_le_bytes(bytes.try_into().map_err(|_| unreadable())?));
+                    Ok(())
+                })
+                .await;
+            match counted {
+                Ok(()) => return count.ok_or_else(unreadable),
+                Err(error) => {
+                    self.note(&error);
+                    self.recover(error, &mut tries).await?;
+                }
+            }
+        }
+    }
+
+    /// Makes sure that the table still has the columns that it was found with: the bytes of rows that were read after
+    /// somebody altered it may mean something else, and yet make sense.
+    pub async fn must_still_be(&mut self, found: &FoundTable) -> Result<(), SourceError> {
+        let mut tries = 0;
+        loop {
+            match discover::columns(&mut self.wire, &found.name).await {
+                Ok(columns) if columns == found.columns => return Ok(()),
+                Ok(_) => return Err(SourceError::Drifted { table: found.name.to_string() }),
+                Err(error) => self.recover(error, &mut tries).await?,
+            }
+        }
     }
 
     /// Prepares to read a table of this engine, on a new connection if the old one has prepared many statements: InnoDB tables are read in a snapshot, others outside of any
     /// transaction, so that no metadata lock outlives a statement.
     pub async fn enter(&mut self, engine: &Engine) -> Result<(), SourceError> {
-        if self.wire.is_worn() || self.wire.is_interrupted() {
-            self.renew().await?;
+        let mut tries = 0;
+        loop {
+            if self.wire.is_worn() || self.wire.is_interrupted() {
+                self.renew().await?;
+            }
+            match self.prepare(engine).await {
+                Err(error) => {
+                    // No table is open: what the connection took with it is begun anew.
+                    self.snapshot = None;
+                    self.recover(error, &mut tries).await?;
+                }
+                Ok(()) => return Ok(()),
+            }
         }
+    }
+
+    async fn prepare(&mut self, engine: &Engine) -> Result<(), SourceError> {
         let young = self.snapshot.is_some_and(|at| at.elapsed() < SNAPSHOT_AGE_MAX);
         match engine {
             Engine::Snapshot if young => {}
@@ -263,30 +318,16 @@ impl Source {
             return self.renew().await;
         }
         if self.snapshot.is_some() {
-            self.wire.command(&session::rollback_to_savepoint()).await?;
+            match self.wire.command(&session::rollback_to_savepoint()).await {
+                // The rows are in hand, and the locks went with the connection.
+                Err(SourceError::Lost { .. }) => return self.renew().await,
+                left => return left,
+            }
         }
         Ok(())
     }
 
-    /// Exchanges the connection for a new one to the same server, which is looked at as the first one was.
-    async fn renew(&mut self) -> Result<(), SourceError> {
-        if self.wire.is_interrupted() {
-            // Its snapshot ends with the connection.
-            self.snapshot = None;
-        }
-        self.end_snapshot().await?;
-        let (wire, facts) = judged(&self.endpoint, &self.options.limits).await?;
-        self.facts.server.compare(&facts.server)?;
-        if facts.version != self.facts.version {
-            return Err(SourceError::Protocol {
-                what: "a server of another version behind the same address",
-            });
-        }
-        std::mem::replace(&mut self.wire, wire).close().await;
-        Ok(())
-    }
-
-    async fn end_snapshot(&mut self) -> Result<(), SourceError> {
+    pub(crate) async fn end_snapshot(&mut self) -> Result<(), SourceError> {
         if self.snapshot.take().is_some() {
             self.wire.command(&session::end()).await?;
         }
@@ -295,7 +336,8 @@ impl Source {
 
     /// Begins to read a table.
     pub fn reader<'a>(&'a mut self, found: &FoundTable, table: &'a Table, walk: &'a Walk) -> Reader<'a> {
-        let pacer = Pacer::new(self.options.pace, self.options.lock_aim, found.row_bytes_estimate);
+        let pacer =
+            Pacer::new(self.options.pace, self.options.lock_aim, found.row_bytes_estimate).after(self.kills);
         let filter = self.filter(&table.name).cloned();
         Reader {
             source: self,
@@ -317,6 +359,40 @@ impl Source {
         meter
     }
 
+    /// The rows of a statement that stands for itself, and the time it took. Where there is no snapshot to be lost it
+    /// is sent again over a new connection if the old one ended before the last row had come.
+    async fn rows(
+        &mut self,
+        statement: &ReadStatement,
+        table: &Table,
+        conversions: &mut Vec<Conversions>,
+    ) -> Result<(Batch, Duration), SourceError> {
+        let mut tries = 0;
+        loop {
+            let (mut batch, before) = (Batch::new(), conversions.clone());
+            let began = Instant::now();
+            let read = self
+                .wire
+                .send(statement, table.name.as_str(), |row| decode_row(&mut batch, table, row, conversions))
+                .await;
+            match read {
+                Ok(()) => return Ok((batch, began.elapsed())),
+                Err(error) => {
+                    *conversions = before;
+                    self.note(&error);
+                    self.recover(error, &mut tries).await?;
+                }
+            }
+        }
+    }
+
+    /// Remembers that somebody ended a statement of ours: what follows is gentler.
+    fn note(&mut self, error: &SourceError) {
+        if matches!(error, SourceError::Killed { .. }) {
+            self.kills += 1;
+        }
+    }
+
     /// Whether the people who work on the server feel a strain: many threads at work, or somebody waiting for locks.
     async fn strained(&mut self) -> Result<bool, SourceError> {
         let rows = self.wire.texts(&builder::status()?, "the status").await?;
@@ -331,18 +407,6 @@ impl Source {
         Ok(more_waited
             || value("Threads_running").is_some_and(|n| n > THREADS_RUNNING_MAX)
             || value("Innodb_row_lock_current_waits").is_some_and(|n| n > 0))
-    }
-}
-
-/// Opens a connection whose account may do nothing but read.
-async fn judged(endpoint: &Endpoint, limits: &SessionLimits) -> Result<(Wire, SourceFacts), SourceError> {
-    let (wire, facts) = Wire::open(endpoint, limits).await?;
-    match facts.judge(&endpoint.database).into_result() {
-        Ok(()) => Ok((wire, facts)),
-        Err(refusal) => {
-            wire.close().await;
-            Err(refusal.into())
-        }
     }
 }
 
@@ -395,14 +459,7 @@ impl Reader<'_> {
                 &select_of(self.table),
                 builder::chunk,
             )?;
-            let mut batch = Batch::new();
-            let (table, conversions) = (self.table, &mut self.conversions);
-            let began = Instant::now();
-            self.source
-                .wire
-                .send(&statement, table.name.as_str(), |row| decode_row(&mut batch, table, row, conversions))
-                .await?;
-            let elapsed = began.elapsed();
+            let (batch, elapsed) = self.source.rows(&statement, self.table, &mut self.conversions).await?;
             let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
             let looked_at = if end.is_some() { limit } else { rows };
             self.learn(looked_at, batch.bytes().len(), elapsed);
@@ -433,13 +490,8 @@ impl Reader<'_> {
         let key = Table { name: self.table.name.clone(), columns, primary_key: places.clone() };
         let statement = self.statement(positions, limit, up_to, &select_of(&key), builder::chunk_end)?;
         let mut conversions = vec![Conversions::default(); places.len()];
-        let mut batch = Batch::new();
-        let began = Instant::now();
-        self.source
-            .wire
-            .send(&statement, key.name.as_str(), |row| decode_row(&mut batch, &key, row, &mut conversions))
-            .await?;
-        self.rest(began.elapsed()).await?;
+        let (batch, elapsed) = self.source.rows(&statement, &key, &mut conversions).await?;
+        self.rest(elapsed).await?;
         if conversions.iter().any(|c| !c.is_empty()) {
             return Err(self.key_fault());
         }
@@ -484,7 +536,8 @@ impl Reader<'_> {
         let (mut rows, mut bytes, mut wanted) = (0_u64, 0_usize, true);
         let (table, conversions) = (self.table, &mut self.conversions);
         let began = Instant::now();
-        self.source
+        let read = self
+            .source
             .wire
             .send(&statement, table.name.as_str(), |row| {
                 rows += 1;
@@ -497,8 +550,13 @@ impl Reader<'_> {
                 }
                 Ok(())
             })
-            .await?;
+            .await;
         let elapsed = began.elapsed();
+        if let Err(error) = read {
+            self.source.note(&error);
+            // Pieces were handed over already.
+            return Err(error.cut());
+        }
         bytes += batch.bytes().len();
         if wanted && !batch.is_empty() {
             each(batch);
@@ -520,8 +578,11 @@ impl Reader<'_> {
         if let Some(pause) = self.pacer.pause(elapsed) {
             if self.source.looked_at.elapsed() >= LOOK_EVERY {
                 self.source.looked_at = Instant::now();
-                let strained = self.source.strained().await?;
-                self.pacer.feel(strained);
+                match self.source.strained().await {
+                    Ok(strained) => self.pacer.feel(strained),
+                    // The rows are in hand.
+                    Err(error) => self.source.recover(error, &mut 0).await?,
+                }
             }
             tokio::time::sleep(pause).await;
         }

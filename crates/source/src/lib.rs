@@ -46,6 +46,7 @@ mod error;
 mod extract;
 mod meter;
 mod pace;
+mod renewal;
 mod tls;
 
 pub use connect::SourceFacts;
@@ -55,3 +56,4 @@ pub use error::SourceError;
 pub use extract::{Piece, Reader, Source, SourceOptions, Walk};
 pub use meter::Meter;
 pub use pace::Pace;
+pub use renewal::Renewal;

@@ -57,6 +57,23 @@ impl Pacer {
         pacer
     }
 
+    /// The same in a run in which somebody ended so many statements of ours: they felt us, whatever the server's counters
+    /// say. There are pauses from now on, and shorter statements.
+    #[must_use]
+    pub(crate) fn after(mut self, kills: u32) -> Self {
+        if kills > 0 {
+            if self.pace == Pace::Full {
+                self.pace = Pace::Kind;
+                // What this pace aims at is ten times what the other does.
+                self.aim /= 10;
+            }
+            self.aim /= 1 << kills.min(4);
+            self.strain = kills.min(6);
+            self.rows = self.within(self.rows);
+        }
+        self
+    }
+
     /// Rows that the next statement asks for.
     pub(crate) const fn rows(&self) -> u64 {
         self.rows
@@ -133,6 +150,21 @@ mod tests {
         assert!(steady(&mut kind(), 500, 100) <= 10);
         let full = steady(&mut Pacer::new(Pace::Full, Duration::from_millis(10), 100), 5, 100);
         assert!(full >= 8 * rows, "{full}");
+    }
+
+    #[test]
+    fn a_killed_statement_makes_the_next_ones_shorter_and_rarer() {
+        let aim = Duration::from_millis(10);
+        let after = |pace, kills| Pacer::new(pace, aim, 100).after(kills);
+        let took = Duration::from_millis(5);
+        assert_eq!(after(Pace::Full, 0).pause(took), None);
+        for pace in [Pace::Kind, Pace::Full] {
+            assert_eq!(after(pace, 1).pause(took), Some(took * 2), "{pace:?}");
+            assert_eq!(after(pace, 2).pause(took), Some(took * 4), "{pace:?}");
+            let calm = steady(&mut after(Pace::Kind, 0), 5, 100);
+            assert!(steady(&mut after(pace, 1), 5, 100) <= calm / 2 + 64, "{pace:?}");
+            assert!(steady(&mut after(pace, 2), 5, 100) <= calm / 4 + 64, "{pace:?}");
+        }
     }
 
     #[test]

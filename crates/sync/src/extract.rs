@@ -249,6 +249,7 @@ async fn finish(
         Engine::TableLock(_) => count(source, shaped).await?,
     };
     extracted.counted = before.zip(after);
+    source.must_still_be(&shaped.found).await?;
     source.leave().await?;
     Ok(())
 }

@@ -87,9 +87,13 @@ pub async fn sync(
             rows_estimate: planned.shaped.found.rows_estimate,
         });
         let mut outcome = flow.table(planned).await;
-        let mut again = COUNT_RETRIES;
-        while again > 0 && matches!(&outcome, Err(error) if is_moving(planned, error)) {
-            again -= 1;
+        let (mut again, mut cuts) = (COUNT_RETRIES, 0);
+        loop {
+            match &outcome {
+                Err(error) if again > 0 && is_moving(planned, error) => again -= 1,
+                Err(SyncError::Source(error)) if flow.source.may_begin_again(error, cuts) => cuts += 1,
+                _ => break,
+            }
             flow.source.leave().await?;
             flow.writer.abandon().await?;
             outcome = flow.table(planned).await;

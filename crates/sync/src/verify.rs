@@ -62,7 +62,14 @@ pub async fn verify(
             rows_estimate: shaped.found.rows_estimate,
         });
         let is_loaded = planned.mode != Mode::First && planned.added.is_empty();
-        let compared = one_table(&mut source, look, shaped, &key, is_loaded, listener).await;
+        let mut compared = one_table(&mut source, look, shaped, &key, is_loaded, listener).await;
+        let mut cuts = 0;
+        while matches!(&compared, Err(SyncError::Source(e)) if source.may_begin_again(e, cuts)) {
+            cuts += 1;
+            look.end_view().await?;
+            source.leave().await?;
+            compared = one_table(&mut source, look, shaped, &key, is_loaded, listener).await;
+        }
         let compared = match compared {
             Ok(compared) => compared,
             Err(error) => {

@@ -165,8 +165,13 @@ impl MariaDbServer {
         self.process().signal(Signal::Continue);
     }
 
-    /// Starts a killed server again, on the same data and the same port.
+    /// Starts a killed server again, on the same data and the same port, with the accounts that it had.
     pub fn restart(&self) {
+        // Every start removes all accounts but the administrator's, the tests' own among them.
+        let init = mariadb::init_file(&self.home);
+        if init.exists() {
+            std::fs::write(init, "").expect("the file that the server starts with");
+        }
         let mut running = self.running.lock().expect("no test panicked in here");
         let server = running.take().expect("the server was started");
         server.started.abandon();

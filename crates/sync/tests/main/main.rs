@@ -9,6 +9,7 @@
 )]
 
 mod attack;
+mod cuts;
 mod drift;
 mod fault;
 mod flow;

@@ -84,11 +84,24 @@ impl Pair {
     }
 
     pub(crate) fn verify(&self) -> VerifyReport {
+        self.verify_heard(&|_| {})
+    }
+
+    /// The same, with its events told to whoever watches runs.
+    pub(crate) fn verify_watched(&self) -> VerifyReport {
+        self.verify_heard(&|event| {
+            if let Some(watch) = &self.watch {
+                watch(&event);
+            }
+        })
+    }
+
+    fn verify_heard(&self, listener: &(dyn Fn(Event) + Send + Sync)) -> VerifyReport {
         self.runtime
             .block_on(async {
                 let look = Analytics::connect(&self.target.endpoint).await?;
                 let source = Source::connect(&self.clinic.endpoint, self.options.clone()).await?;
-                bicuspid_sync::verify(source, &look, &self.settings, &|_| {}).await
+                bicuspid_sync::verify(source, &look, &self.settings, listener).await
             })
             .unwrap()
     }
