@@ -87,6 +87,11 @@ impl Command {
         }
     }
 
+    /// Whether Ctrl-C is how it is meant to end, so that it sees to that itself.
+    pub(crate) const fn ends_by_interrupt(&self) -> bool {
+        matches!(self, Self::Sandbox(args) if args.ends_by_interrupt())
+    }
+
     /// The environment in JSON.
     pub(crate) fn env(&self) -> Option<&'static str> {
         match self {

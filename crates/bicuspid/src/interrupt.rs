@@ -37,8 +37,9 @@ pub(crate) fn trouble() -> Trouble {
     }
 }
 
+/// Waits until a person interrupts the program, or the system asks it to end.
 #[cfg(unix)]
-async fn interrupted() {
+pub(crate) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     // Services are stopped by SIGTERM; it is the same wish.
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
@@ -50,8 +51,9 @@ async fn interrupted() {
     }
 }
 
+/// Waits until a person interrupts the program.
 #[cfg(not(unix))]
-async fn interrupted() {
+pub(crate) async fn interrupted() {
     ctrl_c().await;
 }
 

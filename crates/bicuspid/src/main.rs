@@ -85,8 +85,14 @@ fn run(cli: Cli, process: ProcessEnvironment) -> ExitCode {
         let Ok(runtime) = runtime else {
             return Err(Stop::from(report::fault("the runtime could not be started")));
         };
-        let ended =
-            runtime.block_on(interrupt::unless_interrupted(printer, commands::run(cli.command, &app)));
+        let ended = runtime.block_on(async {
+            let ends_by_interrupt = cli.command.ends_by_interrupt();
+            let command = Box::pin(commands::run(cli.command, &app));
+            if ends_by_interrupt {
+                return command.await;
+            }
+            interrupt::unless_interrupted(printer, command).await
+        });
         runtime.shutdown_timeout(GOODBYE_MAX);
         ended
     }));

@@ -15,6 +15,8 @@ pub(crate) enum Stream {
     Payer = 3,
     /// A day at the front desk.
     Day = 4,
+    /// Families that come on a day after the as-of date.
+    Arrivals = 5,
     /// The people who work here.
     Staff = 20,
     /// What the program keeps of appointments.
@@ -44,6 +46,7 @@ impl Stream {
             Self::Office => 2,
             Self::Payer => 3,
             Self::Day => 4,
+            Self::Arrivals => 5,
             Self::Staff => 20,
             Self::Book => 21,
             Self::Forms => 22,

@@ -30,7 +30,9 @@ impl World<'_> {
     /// day comes.
     pub(crate) fn settle_families(&mut self, draw: &mut Draw) -> Result<(), PracticeError> {
         let crate::settings::Settings { patients, seed, start_date, end_date, .. } = self.settings;
-        for (stream, arrival) in (1_u64..).zip(people::arrivals(patients, start_date, end_date, draw)) {
+        let mut arrivals = people::arrivals(patients, start_date, self.counted, draw);
+        people::later_arrivals(&mut arrivals, seed, (start_date, self.counted, end_date));
+        for (stream, arrival) in (1_u64..).zip(arrivals) {
             if arrival.before {
                 self.settle_family(stream, arrival)?;
             } else {
@@ -64,8 +66,8 @@ impl World<'_> {
             let mut newcomer = Newcomer { years: *years, female: *female, position };
             // Now and then somebody joins later: a child that is not born yet, or the partner.
             let join = seen.max(self.now.date()).plus_days(draw.between(90, 900));
-            if number > 0 && number == last && join.plus_days(14) < self.settings.end_date && draw.chance(180)
-            {
+            let until = if arrival.day < self.counted { self.counted } else { self.settings.end_date };
+            if number > 0 && number == last && join.plus_days(14) < until && draw.chance(180) {
                 // A child that is yet to come has parents who are young enough.
                 let parents = household.iter().take(parents);
                 if adult || parents.map(|(age, _)| *age).max().is_some_and(|oldest| oldest <= 42) {

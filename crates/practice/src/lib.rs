@@ -63,7 +63,9 @@ mod treatment;
 mod visits;
 mod world;
 
-pub use emit::{TableSummary, row_digest, tables};
+use bicuspid_model::Date;
+
+pub use emit::{TableSummary, living_tables, row_digest, tables};
 pub use error::PracticeError;
 pub use settings::{LOCATIONS_MAX, PATIENTS_MAX, Preset, Receivables, Settings, YEARS_MAX};
 pub use sink::{RowSink, SinkError};
@@ -72,6 +74,8 @@ pub use sink::{RowSink, SinkError};
 #[derive(Debug, Clone, Copy)]
 pub struct Practice {
     settings: Settings,
+    /// Day on which it is shown; the history goes on as settled for the as-of date until then.
+    shown: Date,
 }
 
 /// What a run made.
@@ -96,7 +100,20 @@ impl Practice {
     /// [`PracticeError::Patients`], [`PracticeError::Locations`] and [`PracticeError::Span`] for settings out of bounds.
     pub fn new(settings: Settings) -> Result<Self, PracticeError> {
         settings.check()?;
-        Ok(Self { settings })
+        Ok(Self { settings, shown: settings.end_date })
+    }
+
+    /// The same practice some days later: the history of the settings up to their as-of date, and what happened since.
+    ///
+    /// Rows of one key are about the same thing on both days only in the tables that [`living_tables`] names; in others,
+    /// lists and files that are written up at the end, keys may be given anew.
+    ///
+    /// # Errors
+    /// [`PracticeError::Span`] if the history becomes too long.
+    pub fn days_later(self, days: i32) -> Result<Self, PracticeError> {
+        let shown = self.settings.end_date.plus_days(days.max(0));
+        Settings { end_date: shown, ..self.settings }.check()?;
+        Ok(Self { shown, ..self })
     }
 
     /// Runs the history and hands every row to the sink as soon as it is final.
@@ -104,7 +121,8 @@ impl Practice {
     /// # Errors
     /// [`PracticeError::Sink`] when the sink does not take a row; nothing else in practice.
     pub fn run(self, sink: &mut dyn RowSink) -> Result<Summary, PracticeError> {
-        let mut world = world::World::new(self.settings, sink)?;
+        let settings = Settings { end_date: self.shown, ..self.settings };
+        let mut world = world::World::new(settings, self.settings.end_date, sink)?;
         world.run()?;
         Ok(Summary { tables: world.out.summary() })
     }

@@ -5,7 +5,7 @@ use bicuspid_opendental::enums::{PatientGender, PatientPosition, PatientStatus, 
 
 use crate::arena::{FamilyKey, PatientKey, PlanKey, ProcedureKey, ProviderKey, VisitKey};
 use crate::calendar::{is_open, plus_months};
-use crate::draw::Draw;
+use crate::draw::{Draw, Stream};
 use crate::error::PracticeError;
 use crate::installments::PayPlan;
 use crate::ledger::{Ledger, Open};
@@ -250,7 +250,7 @@ pub(crate) fn arrivals(patients: u32, start: Date, end: Date, draw: &mut Draw) -
     let mut left = patients;
     let mut arrivals = Vec::new();
     while left > 0 {
-        let people = draw.weighted(&[(1, 530), (2, 325), (3, 76), (4, 48), (5, 14), (6, 7)]).min(left);
+        let people = size(draw).min(left);
         left -= people;
         let before = draw.chance(715);
         let day = if before {
@@ -268,6 +268,33 @@ pub(crate) fn arrivals(patients: u32, start: Date, end: Date, draw: &mut Draw) -
     }
     arrivals.sort_by_key(|a| a.day);
     arrivals
+}
+
+/// Families that come from the day `counted` to `end`, each open day as many as before on average.
+pub(crate) fn later_arrivals(
+    arrivals: &mut Vec<Arrival>,
+    seed: u64,
+    (start, counted, end): (Date, Date, Date),
+) {
+    let came = u32::try_from(arrivals.iter().filter(|a| !a.before).count()).unwrap_or(u32::MAX);
+    let days = u32::try_from(counted.days() - start.days()).unwrap_or(1).max(1);
+    let mut day = counted;
+    while day < end {
+        let mut draw = Draw::new(seed, Stream::Arrivals, u64::from(day.days().unsigned_abs()), 0);
+        let calls = (came + draw.below(days)) / days;
+        for _ in 0..calls {
+            let people = size(&mut draw);
+            if is_open(day) {
+                arrivals.push(Arrival { day, before: false, people });
+            }
+        }
+        day = day.plus_days(1);
+    }
+}
+
+/// How many people are on an account.
+fn size(draw: &mut Draw) -> u32 {
+    draw.weighted(&[(1, 530), (2, 325), (3, 76), (4, 48), (5, 14), (6, 7)])
 }
 
 /// Age and sex of the people on an account, and whether the first two are a couple.

@@ -45,6 +45,8 @@ pub(crate) struct Keys {
 /// The practice at a moment.
 pub(crate) struct World<'s> {
     pub(crate) settings: Settings,
+    /// The day until which the families were counted that come; afterwards they come as before.
+    pub(crate) counted: Date,
     pub(crate) now: DateTime,
     pub(crate) out: Emitter<'s>,
     pub(crate) queue: Queue,
@@ -62,8 +64,13 @@ pub(crate) struct World<'s> {
 }
 
 impl<'s> World<'s> {
-    /// The practice on the morning of its first day, with the families that it has brought along.
-    pub(crate) fn new(settings: Settings, sink: &'s mut dyn RowSink) -> Result<Self, PracticeError> {
+    /// The practice on the morning of its first day, with the families that it has brought along. The patients of the
+    /// settings are those who come until the day `counted`.
+    pub(crate) fn new(
+        settings: Settings,
+        counted: Date,
+        sink: &'s mut dyn RowSink,
+    ) -> Result<Self, PracticeError> {
         let Settings { patients, seed, start_date, end_date, .. } = settings;
         let mut draw = Draw::new(seed, Stream::Office, 0, 0);
         let office = Office::new(patients, settings.locations, &mut draw);
@@ -71,6 +78,7 @@ impl<'s> World<'s> {
         let diary = Diary::new(&office, start_date, end_date);
         let mut world = Self {
             settings,
+            counted,
             now: start_date.midnight(),
             out: Emitter::new(sink)?,
             queue: Queue::new(end_date.midnight()),

@@ -73,7 +73,7 @@ pub enum SandboxError {
         /// The folder.
         dir: PathBuf,
     },
-    /// Another `up` or `down` is at work on the folder.
+    /// Another `up`, `down` or `live` is at work on the folder.
     #[error("another `sandbox` command is at work in {}", dir.display())]
     Busy {
         /// The folder.
@@ -90,6 +90,24 @@ pub enum SandboxError {
     NoSandbox {
         /// The folder.
         dir: PathBuf,
+    },
+    /// The sandbox's servers do not run.
+    #[error("the sandbox in {} is not up", dir.display())]
+    NotUp {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The clinic's database was made without rows, so nothing can go on in it.
+    #[error("the clinic of the sandbox in {} has no patients", dir.display())]
+    NoPractice {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Whoever answers on the sandbox's socket is another server.
+    #[error("another server answers on the socket in {}", home.display())]
+    OtherServer {
+        /// Folder of the server.
+        home: PathBuf,
     },
     /// A record that the sandbox keeps in its folder does not read as one.
     #[error("{} is damaged", path.display())]
@@ -197,6 +215,9 @@ impl SandboxError {
             Self::Busy { .. } => ("busy", Side::Local, Class::Locked),
             Self::AlreadyUp { .. } => ("already_up", Side::Local, Class::Usage),
             Self::NoSandbox { .. } => ("no_sandbox", Side::Local, Class::Usage),
+            Self::NotUp { .. } => ("not_up", Side::Local, Class::Usage),
+            Self::NoPractice { .. } => ("no_practice", Side::Local, Class::Usage),
+            Self::OtherServer { .. } => ("other_server", Side::Local, Class::Refused),
             Self::Record { .. } => ("record", Side::Local, Class::Local),
             Self::NotOurs { .. } => ("not_ours", Side::Local, Class::Refused),
             Self::Prepare { server, .. } => ("prepare", server.side(), Class::Failed),
@@ -225,6 +246,12 @@ impl SandboxError {
                 format!("run `bicuspid sandbox down --dir {}` first", dir.display())
             }
             Self::NoSandbox { dir } => format!("`bicuspid sandbox up --dir {}` makes one", dir.display()),
+            Self::NotUp { dir } => format!("`bicuspid sandbox up --dir {}` starts it", dir.display()),
+            Self::NoPractice { dir } => format!(
+                "take it down and make one with patients: `bicuspid sandbox up --dir {} --patients 300`",
+                dir.display()
+            ),
+            Self::OtherServer { home } => format!("see who runs a server in {}", home.display()),
             Self::NotOurs { pid, .. } => format!("look at process {pid}, and end it yourself if it is yours"),
             Self::File { .. } | Self::Spawn { .. } => "see that the folder's disk has room and can be written".into(),
             Self::Prepare { .. } | Self::Ended { .. } | Self::TooSlow { .. } => {

@@ -8,19 +8,24 @@
 //!   .env_clinic  .env_test  .env_demo     0600
 //!   sandbox.json       written last: the sandbox is whole
 //!   servers.json       0600, what was started; written before it is started
+//!   live.json          0600, how far front-desk work has gone on
 //!   sandbox.lock       held while `up` or `down` is at work
+//!   live.lock          held while `live` is at work
 //! ```
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bicuspid_model::Date;
+use bicuspid_practice::Settings;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::error::SandboxError;
 use crate::home::{Home, set_mode};
 use crate::info::EnvFiles;
+use crate::live::Progress;
 use crate::process::{Process, write_private};
 use crate::secret;
 
@@ -45,6 +50,55 @@ pub(crate) struct Folder {
 pub(crate) struct Record {
     pub(crate) mariadb: ServerRecord,
     pub(crate) postgres: ServerRecord,
+    /// What the clinic was filled with, once it is.
+    #[serde(default)]
+    pub(crate) practice: Option<PracticeRecord>,
+}
+
+/// The practice of the clinic's database.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PracticeRecord {
+    patients: u32,
+    seed: u64,
+    as_of: String,
+}
+
+impl PracticeRecord {
+    pub(crate) fn new(patients: u32, seed: u64, as_of: Date) -> Self {
+        Self { patients, seed, as_of: as_of.to_string() }
+    }
+
+    /// The settings of the practice, if there is one.
+    pub(crate) fn settings(&self) -> Option<Settings> {
+        let as_of = Date::parse(&self.as_of).filter(|_| self.patients > 0)?;
+        Some(Settings::new(self.patients, self.seed, as_of))
+    }
+}
+
+/// The folder while somebody plays front-desk work in it. The sandbox itself is not locked: `down` may end it.
+pub(crate) struct Desk {
+    file: PathBuf,
+    _lock: File,
+}
+
+impl Desk {
+    /// How far the work has gone.
+    pub(crate) fn progress(&self) -> Result<Progress, SandboxError> {
+        match std::fs::read_to_string(&self.file) {
+            Ok(text) => {
+                serde_json::from_str(&text).map_err(|_| SandboxError::Record { path: self.file.clone() })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Progress::default()),
+            Err(error) => Err(SandboxError::file("read", &self.file)(error)),
+        }
+    }
+
+    /// Writes down how far it has gone.
+    pub(crate) fn remember(&self, progress: &Progress) -> Result<(), SandboxError> {
+        let text =
+            serde_json::to_string(progress).map_err(|_| SandboxError::Record { path: self.file.clone() })?;
+        write_private(&self.file, &text)
+    }
 }
 
 /// One server of the record.
@@ -79,23 +133,34 @@ impl Folder {
     }
 
     fn lock(path: PathBuf) -> Result<Self, SandboxError> {
-        let file = Self::lock_file(&path);
+        let lock = Self::take(&Self::lock_file(&path), &path)?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Hands the folder on to somebody who works at the clinic's desk.
+    pub(crate) fn into_desk(self) -> Result<Desk, SandboxError> {
+        let lock = Self::take(&Self::desk_lock(&self.path), &self.path)?;
+        Ok(Desk { file: Self::desk_file(&self.path), _lock: lock })
+    }
+
+    /// Takes a lock of the folder at `path`.
+    fn take(file: &Path, path: &Path) -> Result<File, SandboxError> {
         let lock = File::options()
             .write(true)
             .create(true)
             .truncate(false)
-            .open(&file)
-            .map_err(SandboxError::file("open", &file))?;
+            .open(file)
+            .map_err(SandboxError::file("open", file))?;
         for attempt in 1.. {
             match lock.try_lock() {
                 Ok(()) => break,
                 // A program that was killed while it started a server may live on for a moment in that child.
                 Err(TryLockError::WouldBlock) if attempt < LOCK_ATTEMPTS => std::thread::sleep(LOCK_PAUSE),
-                Err(TryLockError::WouldBlock) => return Err(SandboxError::Busy { dir: path }),
+                Err(TryLockError::WouldBlock) => return Err(SandboxError::Busy { dir: path.to_owned() }),
                 Err(TryLockError::Error(error)) => return Err(SandboxError::file("lock", file)(error)),
             }
         }
-        Ok(Self { path, _lock: lock })
+        Ok(lock)
     }
 
     /// Plans the homes of both servers and writes them down, before anything is made.
@@ -112,7 +177,7 @@ impl Folder {
             };
             ServerRecord { home: Home::plan(path, &token, Path::new(SHORT_ROOT)), process: None }
         };
-        let record = Record { mariadb: home("mariadb"), postgres: home("postgres") };
+        let record = Record { mariadb: home("mariadb"), postgres: home("postgres"), practice: None };
         self.write_record(&record)?;
         Ok(record)
     }
@@ -151,6 +216,14 @@ impl Folder {
         path.join("servers.json")
     }
 
+    fn desk_file(path: &Path) -> PathBuf {
+        path.join("live.json")
+    }
+
+    fn desk_lock(path: &Path) -> PathBuf {
+        path.join("live.lock")
+    }
+
     fn lock_file(path: &Path) -> PathBuf {
         path.join("sandbox.lock")
     }
@@ -158,7 +231,8 @@ impl Folder {
     /// Removes the sandbox's own files, the record last, so that an interruption can be picked up again.
     pub(crate) fn clear(&self) -> Result<(), SandboxError> {
         let EnvFiles { clinic, test, demo } = self.env_files();
-        for file in [self.info_file(), clinic, test, demo] {
+        let (desk, desk_lock) = (Self::desk_file(&self.path), Self::desk_lock(&self.path));
+        for file in [self.info_file(), clinic, test, demo, desk, desk_lock] {
             forget(std::fs::remove_file(&file), &file)?;
         }
         forget(std::fs::remove_dir_all(self.state()), &self.state())?;

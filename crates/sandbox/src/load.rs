@@ -18,6 +18,7 @@ use crate::mariadb;
 pub(crate) struct BulkLoad<'a> {
     home: &'a Home,
     account: Account,
+    database: &'a DatabaseName,
     files: BTreeMap<&'static str, TableFile>,
     line: Vec<u8>,
 }
@@ -29,8 +30,8 @@ struct TableFile {
 }
 
 impl<'a> BulkLoad<'a> {
-    pub(crate) fn new(home: &'a Home, account: Account) -> Self {
-        Self { home, account, files: BTreeMap::new(), line: Vec::new() }
+    pub(crate) fn new(home: &'a Home, account: Account, database: &'a DatabaseName) -> Self {
+        Self { home, account, database, files: BTreeMap::new(), line: Vec::new() }
     }
 
     /// Takes one row: a value for each column of the table, in order.
@@ -38,7 +39,7 @@ impl<'a> BulkLoad<'a> {
         let file = match self.files.entry(table) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(TableFile::new(self.home, self.account, table)?)
+                entry.insert(TableFile::new(self.home, self.account, self.database, table)?)
             }
         };
         self.line.clear();
@@ -55,7 +56,7 @@ impl<'a> BulkLoad<'a> {
     }
 
     /// Has the server read the files; returns the number of rows. A row that the server changed or dropped is an error.
-    pub(crate) fn finish(self, database: &DatabaseName) -> Result<u64, SandboxError> {
+    pub(crate) fn finish(self) -> Result<u64, SandboxError> {
         let mut total = 0;
         for (table, mut file) in self.files {
             file.writer.flush().map_err(SandboxError::file("write", &file.path))?;
@@ -64,7 +65,7 @@ impl<'a> BulkLoad<'a> {
                 action: format!("fill the table `{table}`"),
                 code: code.to_owned(),
             };
-            let (place, path) = (database.mysql(), literal(&file.path));
+            let (place, path) = (self.database.mysql(), literal(&file.path));
             let statements = format!(
                 "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = @@GLOBAL.time_zone; \
                  LOAD DATA INFILE {path} INTO TABLE {place}.`{table}` CHARACTER SET binary; \
@@ -85,8 +86,13 @@ impl<'a> BulkLoad<'a> {
 }
 
 impl TableFile {
-    fn new(home: &Home, account: Account, table: &str) -> Result<Self, SandboxError> {
-        let path = home.load().join(table);
+    fn new(
+        home: &Home,
+        account: Account,
+        database: &DatabaseName,
+        table: &str,
+    ) -> Result<Self, SandboxError> {
+        let path = home.load().join(format!("{}.{table}", database.as_str()));
         let file = account.make_file(&path)?;
         Ok(Self { path, writer: BufWriter::with_capacity(1 << 16, file), rows: 0 })
     }

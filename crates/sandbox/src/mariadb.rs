@@ -7,6 +7,7 @@ use std::time::Duration;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 
+use bicuspid_model::DatabaseName;
 use bicuspid_opendental::Engine;
 
 use crate::account::Account;
@@ -278,6 +279,42 @@ async fn raw(connection: &mut MySqlConnection, statements: &str) -> Result<TextR
         .collect()
 }
 
+/// Opens a connection of the administrator to a database, after the server has shown that it is the one that lives here.
+pub(crate) async fn open(home: &Home, database: &DatabaseName) -> Result<MySqlConnection, SandboxError> {
+    let action = "open a database";
+    let mut connection = connect(home).await.map_err(|error| failed(action, &error))?;
+    let answer = raw(&mut connection, "SELECT @@datadir").await.map_err(|error| failed(action, &error))?;
+    let told = answer.into_iter().flatten().flatten().next().unwrap_or_default();
+    if Path::new(&*String::from_utf8_lossy(&told)) != home.data() {
+        return Err(SandboxError::OtherServer { home: home.path.clone() });
+    }
+    let choose = format!("USE {}", database.mysql());
+    raw(&mut connection, &choose).await.map_err(|error| failed(action, &error))?;
+    Ok(connection)
+}
+
+/// Runs one statement and returns the number of rows that it found to change.
+#[expect(clippy::disallowed_methods, reason = "the sandbox writes to servers that it started itself")]
+pub(crate) async fn change(connection: &mut MySqlConnection, statement: &str) -> Result<u64, sqlx::Error> {
+    let done = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(connection).await?;
+    Ok(done.rows_affected())
+}
+
+/// Asks for numbers: the first cell of each row of each result.
+pub(crate) async fn numbers(
+    connection: &mut MySqlConnection,
+    statements: &str,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let rows = raw(connection, statements).await?;
+    let first = rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
+    Ok(first.filter_map(|cell| String::from_utf8(cell).ok()?.parse().ok()).collect())
+}
+
+/// Whether a row of that key is there already.
+pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
+    code(error) == "1062"
+}
+
 /// The number of a server's error, or what else stood in the way. The message itself may quote values.
 pub(crate) fn code(error: &sqlx::Error) -> String {
     match error {
@@ -288,6 +325,6 @@ pub(crate) fn code(error: &sqlx::Error) -> String {
     }
 }
 
-fn failed(action: &str, error: &sqlx::Error) -> SandboxError {
+pub(crate) fn failed(action: &str, error: &sqlx::Error) -> SandboxError {
     SandboxError::Statement { server: Server::MariaDb, action: action.to_owned(), code: code(error) }
 }

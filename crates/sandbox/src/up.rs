@@ -7,12 +7,13 @@ use std::sync::Mutex;
 
 use bicuspid_model::{DatabaseName, Date};
 use bicuspid_opendental::Engine;
+use bicuspid_practice::Settings;
 
 use crate::account::Account;
 use crate::down::end_servers;
 use crate::env_file::{self, Login};
 use crate::error::{SandboxError, Server};
-use crate::folder::{Folder, Record};
+use crate::folder::{Folder, PracticeRecord, Record};
 use crate::home::make_folder;
 use crate::info::{ClinicDatabases, ClinicInfo, PostgresDatabases, PostgresInfo, SandboxInfo};
 use crate::launch::Tether;
@@ -22,7 +23,7 @@ use crate::process::{Process, write_private};
 use crate::{accounts, schema, secret};
 
 /// Database of the clinic.
-const CLINIC: &str = "opendental";
+pub(crate) const CLINIC: &str = "opendental";
 /// Database of the test server.
 const CLINIC_TEST: &str = "test_opendental";
 /// Target of the clinic.
@@ -149,7 +150,7 @@ fn bring_up(
 }
 
 /// Changes the record and writes it down at once.
-fn record_process(
+fn write_down(
     folder: &Folder,
     record: &Mutex<Record>,
     change: impl FnOnce(&mut Record),
@@ -172,7 +173,7 @@ fn clinic(
         MariaDbOptions { engine: options.engine, durable: options.durable, ..MariaDbOptions::default() };
     mariadb::prepare(&home, &settings, account)?;
     let server = mariadb::start(&home, &settings, account, Tether::Free, None, |process| {
-        record_process(folder, record, |record| record.mariadb.process = Some(process.clone()))
+        write_down(folder, record, |record| record.mariadb.process = Some(process.clone()))
     })?;
     progress(Step::Started(Server::MariaDb));
     let sides = [
@@ -183,8 +184,15 @@ fn clinic(
         let name = database_name(database)?;
         let tables = schema::create(&home, &name, options.engine)?;
         progress(Step::Tables { database, tables });
-        let rows = schema::fill(&home, account, &name, options.patients, seed, options.as_of)?;
+        let rows = match options.patients {
+            0 => 0,
+            patients => schema::fill(&home, account, &name, Settings::new(patients, seed, options.as_of))?,
+        };
         progress(Step::Rows { database, rows });
+        if database == CLINIC {
+            let practice = PracticeRecord::new(options.patients, seed, options.as_of);
+            write_down(folder, record, |record| record.practice = Some(practice))?;
+        }
         let statements = accounts::source(&name, user, LOOPBACK, password)?;
         mariadb::run_each(&home, "make a read-only account", &statements)?;
     }
@@ -204,7 +212,7 @@ fn postgres_side(
     let settings = PostgresOptions { durable: options.durable, settings: Vec::new() };
     postgres::prepare(&home, &settings, account)?;
     let server = postgres::start(&home, &settings, account, Tether::Free, None, |process| {
-        record_process(folder, record, |record| record.postgres.process = Some(process.clone()))
+        write_down(folder, record, |record| record.postgres.process = Some(process.clone()))
     })?;
     progress(Step::Started(Server::Postgres));
     let sides = [

@@ -354,7 +354,7 @@ fn a_killed_up_leaves_nothing_that_down_cannot_clean() {
         "postgres/server.pid",
         "mariadb/mysqld.sock",
         "mariadb/data/opendental/patient.frm",
-        "mariadb/load/patient",
+        "mariadb/load/opendental.patient",
         ".env_clinic",
     ]
     .into_iter()

@@ -1,12 +1,15 @@
 //! `bicuspid sandbox`: private, throw-away servers, for trying things out.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bicuspid_model::Date;
 use bicuspid_sandbox::{Engine, Server, Step, UpOptions};
 
 use crate::App;
 use crate::clock;
+use crate::interrupt::interrupted;
 use crate::printer::{Printer, counted, grouped};
 use crate::report::{Ended, Report, Stop, fault};
 
@@ -20,15 +23,25 @@ pub(crate) struct SandboxArgs {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     Up(UpArgs),
+    Live(LiveArgs),
     Down(DownArgs),
 }
+
+/// Statements that front-desk work sends in a second.
+const STATEMENTS_A_SECOND: NonZeroU32 = NonZeroU32::new(50).unwrap();
 
 impl SandboxArgs {
     pub(crate) const fn name(&self) -> &'static str {
         match self.action {
             Action::Up(_) => "sandbox up",
+            Action::Live(_) => "sandbox live",
             Action::Down(_) => "sandbox down",
         }
+    }
+
+    /// Whether Ctrl-C is how it is meant to end.
+    pub(crate) const fn ends_by_interrupt(&self) -> bool {
+        matches!(self.action, Action::Live(_))
     }
 }
 
@@ -47,6 +60,17 @@ struct UpArgs {
     /// Storage engine of the clinic's tables
     #[arg(long, value_enum, default_value_t)]
     engine: EngineArg,
+}
+
+/// Play front-desk work in the clinic's database of a sandbox that is up: its practice lives on
+#[derive(Debug, clap::Args)]
+struct LiveArgs {
+    /// Folder of the sandbox
+    #[arg(long)]
+    dir: PathBuf,
+    /// For so many seconds, instead of until Ctrl-C
+    #[arg(long)]
+    seconds: Option<u64>,
 }
 
 /// Stop both servers and remove what the sandbox made
@@ -70,6 +94,7 @@ enum EngineArg {
 pub(crate) async fn run(args: &SandboxArgs, app: &App) -> Ended {
     match &args.action {
         Action::Up(args) => up(args, app).await,
+        Action::Live(args) => live(args, app).await,
         Action::Down(args) => down(args, app).await,
     }
 }
@@ -100,6 +125,32 @@ async fn up(args: &UpArgs, app: &App) -> Ended {
     printer.data(&format!("try:       cd {dir} && bicuspid sync --env clinic"));
     printer.data(&format!("end it:    bicuspid sandbox down --dir {dir}"));
     Ok(Report::new().with_all(info))
+}
+
+async fn live(args: &LiveArgs, app: &App) -> Ended {
+    let stop = async {
+        match args.seconds {
+            Some(seconds) => tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
+                () = interrupted() => {}
+            },
+            None => interrupted().await,
+        }
+    };
+    let until = if args.seconds.is_some() { "" } else { "; Ctrl-C ends it" };
+    Printer::note(&format!("The clinic in {} is at work{until}", args.dir.display()));
+    let done = bicuspid_sandbox::live(&args.dir, STATEMENTS_A_SECOND, stop).await?;
+    for (count, what) in [
+        (done.inserts, "rows made"),
+        (done.edits_stamped, "rows edited"),
+        (done.edits_unstamped, "rows edited without a stamp"),
+        (done.deletes, "rows deleted"),
+        (done.merges, "patients merged into others"),
+        (done.bulk_edits, "edits of many rows at once"),
+    ] {
+        app.printer.data(&format!("{:>9} {what}", grouped(count)));
+    }
+    Ok(Report::new().with("dir", &args.dir).with_all(done))
 }
 
 async fn down(args: &DownArgs, app: &App) -> Ended {

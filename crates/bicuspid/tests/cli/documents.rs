@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::bench::Bench;
 
 /// Commands, in the order of the help.
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 17] = [
     &["init"],
     &["grants"],
     &["check"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 16] = [
     &["guard"],
     &["sandbox"],
     &["sandbox", "up"],
+    &["sandbox", "live"],
     &["sandbox", "down"],
     &["completions"],
     &["help"],

@@ -27,6 +27,17 @@ fn wrong_usage() {
 }
 
 #[test]
+fn a_folder_without_a_sandbox_does_not_come_to_life() {
+    let bench = Bench::new();
+    bench.write("thesis.txt", "years of work");
+    let json = bench.json(&["sandbox", "live", "--dir", "."]);
+    assert_eq!((&json["exit_code"], &json["errors"][0]["code"]), (&2.into(), &"sandbox::no_sandbox".into()));
+    let json = bench.json(&["sandbox", "live", "--dir", "nowhere", "--seconds", "1"]);
+    assert_eq!((&json["exit_code"], &json["errors"][0]["code"]), (&2.into(), &"sandbox::no_sandbox".into()));
+    assert_eq!(bench.read("thesis.txt"), "years of work");
+}
+
+#[test]
 fn templates_are_written_once() {
     let bench = Bench::new();
     snapshot(&bench, "init", &["init"]);

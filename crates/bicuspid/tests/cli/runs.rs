@@ -149,3 +149,18 @@ fn the_demo_database_shows_what_was_generated_and_nothing_else() {
     let json = bench.json(&["check", "--env", "demo"]);
     assert_eq!((json["outcome"].as_str(), &json["exit_code"]), (Some("refused"), &3.into()), "{json}");
 }
+
+#[test]
+fn a_sandbox_at_work() {
+    let bench = Bench::new();
+    let up = bench.json(&["sandbox", "up", "--dir", "box", "--patients", "20"]);
+    assert_eq!(up["exit_code"], 0, "{up}");
+    let live = bench.json(&["sandbox", "live", "--dir", "box", "--seconds", "3"]);
+    assert_eq!((&live["command"], &live["outcome"]), (&"sandbox live".into(), &"done".into()), "{live}");
+    let kinds = ["inserts", "edits_stamped", "edits_unstamped", "deletes", "merges", "bulk_edits"];
+    let counts: Vec<u64> = kinds.iter().map(|kind| live[kind].as_u64().unwrap()).collect();
+    assert!(counts.iter().sum::<u64>() > 0, "{live}");
+    let down = bench.json(&["sandbox", "down", "--dir", "box"]);
+    assert_eq!(down["exit_code"], 0);
+    assert!(!bench.path("box").exists());
+}

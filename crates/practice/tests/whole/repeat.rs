@@ -1,5 +1,7 @@
 //! The same settings give the same rows.
 
+use std::collections::BTreeMap;
+
 use bicuspid_model::{Date, Value};
 use bicuspid_practice::{Practice, PracticeError, Settings, SinkError};
 
@@ -42,6 +44,51 @@ fn a_seed_repeats_itself_and_another_does_not() {
         let fixed = SAME_FOR_EVERY_SEED.contains(&table.table);
         assert_eq!(changed.digest == table.digest, fixed, "{}", table.table);
     }
+}
+
+#[test]
+fn a_practice_goes_on_as_it_was() {
+    let settings = settings(120, 4);
+    let shown = |days| {
+        let mut made = Made {
+            settings,
+            summary: bicuspid_practice::Summary { tables: Vec::new() },
+            tables: BTreeMap::new(),
+        };
+        let mut sink = |table: &'static str, row: &[Value]| -> Result<(), SinkError> {
+            made.tables.entry(table).or_default().push(row.to_vec());
+            Ok(())
+        };
+        made.summary = Practice::new(settings).unwrap().days_later(days).unwrap().run(&mut sink).unwrap();
+        made
+    };
+    let (today, later) = (shown(0), shown(30));
+    assert_eq!(
+        today.summary,
+        Practice::new(settings).unwrap().run(&mut |_: &'static str, _: &[Value]| Ok(())).unwrap()
+    );
+    let (mut kept, mut new, mut lost) = (0, 0, BTreeMap::new());
+    for table in bicuspid_practice::living_tables() {
+        let facts = bicuspid_opendental::facts().table(table).unwrap();
+        let mine = facts.columns.iter().filter(|c| c.name == "PatNum" && !c.primary_key).collect::<Vec<_>>();
+        let after = later.by_key(table);
+        new += after.len();
+        for (key, row) in today.by_key(table) {
+            new -= 1;
+            let Some(then) = after.get(&key) else {
+                *lost.entry(table).or_insert(0) += 1;
+                continue;
+            };
+            kept += 1;
+            for column in &mine {
+                assert_eq!(row.int(column.name), then.int(column.name), "{table} {key}");
+            }
+        }
+    }
+    assert!(kept > 10_000 && new > 500, "{kept} {new}");
+    // Estimates and coverage end, and with them their rows; nothing else goes.
+    assert!(lost.keys().all(|table| matches!(*table, "claimproc" | "patplan")), "{lost:?}");
+    assert!(matches!(Practice::new(settings).unwrap().days_later(40 * 366), Err(PracticeError::Span { .. })));
 }
 
 /// Digests of a small practice, one table a line. They change with every change of the simulation, and with nothing

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use bicuspid_model::{DatabaseName, Endpoint, Host, Password, Secret, Tls};
+use bicuspid_opendental::Engine;
+use bicuspid_practice::Settings;
 
 #[cfg(feature = "certificates")]
 use super::certificates::{self, ServerCertificate};
@@ -18,9 +20,10 @@ use crate::account::Account;
 use crate::error::{SandboxError, Server};
 use crate::home::Home;
 use crate::launch::Tether;
+use crate::live::{Live, Progress};
 use crate::mariadb::{self, MariaDb, MariaDbOptions, TextRows};
 use crate::process::{Process, Signal};
-use crate::{accounts, blocking, secret};
+use crate::{accounts, blocking, schema, secret};
 
 /// A private MariaDB server that ends when this value is dropped, or with the test program.
 #[derive(Debug)]
@@ -202,6 +205,24 @@ impl MariaDbDatabase {
     #[must_use]
     pub fn query(&self, statements: &str) -> TextRows {
         query(&self.home, &format!("USE {}; {statements}", self.endpoint.database.mysql()))
+    }
+
+    /// Makes Open Dental's tables in the database and fills them with a practice; returns the number of rows.
+    #[expect(clippy::must_use_candidate, reason = "most tests only want the rows")]
+    pub fn fill(&self, engine: Engine, settings: Settings) -> u64 {
+        let database = &self.endpoint.database;
+        Account::of_servers()
+            .and_then(|account| {
+                schema::create_tables(&self.home, database, engine)?;
+                schema::fill(&self.home, account, database, settings)
+            })
+            .expect("the practice in the database")
+    }
+
+    /// Front-desk work in a database that was filled with the practice of these settings.
+    pub async fn live(&self, settings: Settings) -> Live {
+        let live = Live::open(&self.home, &self.endpoint.database, settings, Progress::default()).await;
+        live.expect("front-desk work in the database")
     }
 
     /// The same database and account over the socket. The account is made for this once more, for `localhost`.
