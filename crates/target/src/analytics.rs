@@ -48,6 +48,14 @@ impl Analytics {
         Ok(Self { link, facts })
     }
 
+    /// The same; after this time without an answer, instead of a minute, the server is asked whether it is still at
+    /// work for us.
+    pub async fn connect_with(endpoint: &Endpoint, quiet: Duration) -> Result<Self, TargetError> {
+        let link = Link::connect_with(endpoint, quiet).await?;
+        let facts = identity::facts(&link).await?;
+        Ok(Self { link, facts })
+    }
+
     /// What the server says of itself.
     #[must_use]
     pub const fn facts(&self) -> &ServerFacts {
@@ -265,7 +273,31 @@ pub(crate) async fn take_run_lock(link: &Link) -> Result<(), TargetError> {
             return Ok(());
         }
     }
-    Err(TargetError::Locked)
+    Err(TargetError::Locked { by: holder(link).await? })
+}
+
+/// Who holds the lock of the run, in words; of another role's sessions the server does not tell everything.
+async fn holder(link: &Link) -> Result<Option<String>, TargetError> {
+    let action = "ask who holds the lock of the run";
+    let row = link
+        .client
+        .query_opt(
+            "SELECT concat_ws(', ', 'process ' || l.pid || ' of the server', \
+             '`' || nullif(regexp_replace(a.application_name, '[^ -~]|`', '?', 'g'), '') || '`', \
+             'role ' || a.usename, 'from ' || coalesce(host(a.client_addr), \
+             CASE WHEN a.backend_start IS NOT NULL THEN 'a socket of its machine' END), \
+             'connected since ' || to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', \
+             'last heard of at ' || to_char(greatest(a.state_change, a.query_start) AT TIME ZONE 'UTC', \
+             'YYYY-MM-DD HH24:MI:SS') || ' UTC') \
+             FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid \
+             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+             AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+             AND (l.classid::bigint << 32) | l.objid::bigint = $1",
+            &[&RUN_LOCK],
+        )
+        .await
+        .map_err(|e| of_driver(&e, action))?;
+    row.map(|row| row.try_get(0)).transpose().map_err(|e| of_driver(&e, action))
 }
 
 /// Rows above `after` up to and including `up_to`, by the walk of a table.

@@ -6,10 +6,11 @@ use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER, row_length};
 use bicuspid_model::{Batch, Table};
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio_postgres::{Client, CopyInSink, CopyOutStream, Statement};
+use tokio_postgres::{CopyInSink, CopyOutStream, Statement};
 
 use crate::ddl;
 use crate::error::{TargetError, of_driver};
+use crate::session::{Session, Watch};
 
 /// Bytes of one `CopyData` message: large enough that messages cost nothing, small enough to keep memory flat.
 const MESSAGE_BYTES: usize = 256 * 1024;
@@ -19,12 +20,13 @@ pub(crate) struct CopyIn {
     sink: Pin<Box<CopyInSink<Bytes>>>,
     table: String,
     pending: BytesMut,
+    watch: Watch,
     /// Whether everything was sent, the trailer too.
     sealed: bool,
 }
 
 impl CopyIn {
-    pub(crate) async fn begin(client: &Client, into: &str, table: &Table) -> Result<Self, TargetError> {
+    pub(crate) async fn begin(client: &Session, into: &str, table: &Table) -> Result<Self, TargetError> {
         let fault = |e: tokio_postgres::Error| load_fault(&e, table.name.as_str());
         let statement = client.prepare(&ddl::copy_in(into, table)).await.map_err(fault)?;
         Self::begin_prepared(client, &statement, table).await
@@ -32,14 +34,20 @@ impl CopyIn {
 
     /// The same with a statement that the server knows already.
     pub(crate) async fn begin_prepared(
-        client: &Client,
+        client: &Session,
         statement: &Statement,
         table: &Table,
     ) -> Result<Self, TargetError> {
         let sink = client.copy_in(statement).await.map_err(|e| load_fault(&e, table.name.as_str()))?;
         let mut pending = BytesMut::with_capacity(MESSAGE_BYTES + 4096);
         pending.extend_from_slice(COPY_HEADER);
-        Ok(Self { sink: Box::pin(sink), table: table.name.to_string(), pending, sealed: false })
+        Ok(Self {
+            sink: Box::pin(sink),
+            table: table.name.to_string(),
+            pending,
+            watch: client.watch(),
+            sealed: false,
+        })
     }
 
     /// Sends canonical rows.
@@ -52,7 +60,7 @@ impl CopyIn {
             rest = after;
             if self.pending.len() >= MESSAGE_BYTES {
                 let message = self.pending.split().freeze();
-                self.sink.send(message).await.map_err(|e| load_fault(&e, &self.table))?;
+                self.watch.over(self.sink.send(message)).await.map_err(|e| load_fault(&e, &self.table))?;
                 self.pending.reserve(MESSAGE_BYTES);
             }
         }
@@ -66,7 +74,7 @@ impl CopyIn {
             self.sealed = true;
             self.pending.extend_from_slice(&COPY_TRAILER);
             let message = self.pending.split().freeze();
-            self.sink.send(message).await.map_err(|e| load_fault(&e, &self.table))?;
+            self.watch.over(self.sink.send(message)).await.map_err(|e| load_fault(&e, &self.table))?;
         }
         Ok(())
     }
@@ -74,7 +82,7 @@ impl CopyIn {
     /// Ends the stream; the number of rows that the server took.
     pub(crate) async fn finish(&mut self) -> Result<u64, TargetError> {
         self.seal().await?;
-        self.sink.as_mut().finish().await.map_err(|e| load_fault(&e, &self.table))
+        self.watch.over(self.sink.as_mut().finish()).await.map_err(|e| load_fault(&e, &self.table))
     }
 }
 
@@ -112,6 +120,7 @@ pub(crate) fn table_fault(error: &tokio_postgres::Error, action: &str, table: &s
 pub struct CopyOut {
     stream: Pin<Box<CopyOutStream>>,
     table: String,
+    watch: Watch,
     buffer: BytesMut,
     began: bool,
     ended: bool,
@@ -124,7 +133,7 @@ impl std::fmt::Debug for CopyOut {
 }
 
 impl CopyOut {
-    pub(crate) async fn begin(client: &Client, table: &Table, condition: &str) -> Result<Self, TargetError> {
+    pub(crate) async fn begin(client: &Session, table: &Table, condition: &str) -> Result<Self, TargetError> {
         let stream = client
             .copy_out(&ddl::copy_out(table, condition))
             .await
@@ -132,6 +141,7 @@ impl CopyOut {
         Ok(Self {
             stream: Box::pin(stream),
             table: table.name.to_string(),
+            watch: client.watch(),
             buffer: BytesMut::new(),
             began: false,
             ended: false,
@@ -142,7 +152,7 @@ impl CopyOut {
     pub async fn next(&mut self, bytes_max: usize) -> Result<Option<Batch>, TargetError> {
         let unreadable = || TargetError::Protocol { what: "rows of a COPY" };
         while !self.ended && self.buffer.len() < bytes_max.max(1) {
-            match self.stream.next().await {
+            match self.watch.over(self.stream.next()).await {
                 Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),
                 Some(Err(e)) => return Err(table_fault(&e, "read", &self.table)),
                 None => self.ended = true,
@@ -168,7 +178,7 @@ impl CopyOut {
                 // Only the trailer may be left: a stream cut short must never look like its end.
                 return if self.buffer.as_ref() == COPY_TRAILER { Ok(None) } else { Err(unreadable()) };
             }
-            match self.stream.next().await {
+            match self.watch.over(self.stream.next()).await {
                 Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),
                 Some(Err(e)) => return Err(table_fault(&e, "read", &self.table)),
                 None => self.ended = true,

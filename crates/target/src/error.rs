@@ -70,7 +70,10 @@ pub enum TargetError {
     },
     /// Another run holds the lock of this database.
     #[error("another run holds the lock of this database")]
-    Locked,
+    Locked {
+        /// Who, as far as the server tells.
+        by: Option<String>,
+    },
     /// A rule held a table before it became visible.
     #[error("table {table} was held by {rule}")]
     Held {
@@ -162,7 +165,7 @@ impl TargetError {
             Self::Denied { .. } => "target::denied".into(),
             Self::NotEnrolled { .. } => "identity::not_enrolled".into(),
             Self::StateVersion { .. } => "target::state_version".into(),
-            Self::Locked => "target::locked".into(),
+            Self::Locked { .. } => "target::locked".into(),
             Self::Held { rule, .. } => format!("validate::{rule}"),
             Self::Lost => "target::lost".into(),
             Self::Full => "target::full".into(),
@@ -190,7 +193,7 @@ impl TargetError {
             | Self::StateVersion { .. }
             | Self::Unfit { .. }
             | Self::DemoUnfit { .. } => Class::Refused,
-            Self::Locked => Class::Locked,
+            Self::Locked { .. } => Class::Locked,
             Self::Held { .. } | Self::TableLocked { .. } => Class::Held,
             _ => Class::Failed,
         };
@@ -224,8 +227,11 @@ impl TargetError {
             Self::StateVersion { .. } => {
                 ("another version of Bicuspid wrote it".into(), "use the version that wrote it, or a newer one".into())
             }
-            Self::Locked => (
-                "a run of Bicuspid is at work on it".into(),
+            Self::Locked { by } => (
+                by.as_ref().map_or_else(
+                    || "a run of Bicuspid was at work on it until just now".into(),
+                    |who| format!("a run of Bicuspid is at work on it: {who}"),
+                ),
                 "wait until it is done; `bicuspid status` shows its progress".into(),
             ),
             Self::Held { table, rule: "shrink", detail } => (
@@ -236,7 +242,7 @@ impl TargetError {
                 (detail.clone(), "run again; if it stays, look at the table on the source".into())
             }
             Self::Lost => (
-                "the server closed the connection or the network failed".into(),
+                "the server closed the connection or the network failed or fell silent".into(),
                 "run again; a run begins where the data says it must".into(),
             ),
             Self::Full => ("its disk or memory is full".into(), "make room on the target's server and run again".into()),

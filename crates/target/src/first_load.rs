@@ -2,13 +2,13 @@
 //! they are there as they were read.
 
 use bicuspid_model::{Fingerprint, FingerprintKey, Table};
-use tokio_postgres::Client;
 
 use crate::copy::{CopyIn, CopyOut, table_fault};
 use crate::ddl;
 use crate::error::TargetError;
 use crate::link::Link;
 use crate::row_hash::RowHashes;
+use crate::session::Session;
 
 /// Bytes of rows held while they are read back.
 const READ_BACK_BYTES: usize = 256 * 1024;
@@ -34,7 +34,7 @@ impl std::fmt::Debug for FirstLoad {
 
 impl FirstLoad {
     /// Opens the stream into an empty table.
-    pub(crate) async fn begin(client: &Client, table: &Table) -> Result<Self, TargetError> {
+    pub(crate) async fn begin(client: &Session, table: &Table) -> Result<Self, TargetError> {
         let copy = CopyIn::begin(client, &ddl::raw(table), table).await?;
         Ok(Self { copy, table: table.name.to_string() })
     }
@@ -78,7 +78,7 @@ fn is_of_statement(state: &str) -> bool {
 
 /// The fingerprint of the rows that a condition picks ("" for all), as the server returns them.
 pub(crate) async fn read_back(
-    client: &Client,
+    client: &Session,
     table: &Table,
     condition: &str,
     key: &FingerprintKey,

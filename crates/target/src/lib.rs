@@ -11,6 +11,7 @@ mod first_load;
 mod identity;
 mod link;
 mod row_hash;
+mod session;
 mod state;
 mod surroundings;
 mod tls;

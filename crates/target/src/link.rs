@@ -4,6 +4,7 @@
 //! described by fields, never by a connection string that could smuggle a host or a database in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bicuspid_model::{Endpoint, Host, Password, Tls};
 use tokio::task::JoinHandle;
@@ -13,11 +14,12 @@ use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{TargetError, of_driver};
+use crate::session::{QUIET, Session};
 use crate::state::AuditHead;
 use crate::tls;
 
-/// Seconds until a connection attempt is given up.
-const CONNECT_SECONDS_MAX: u64 = 10;
+/// Time until a connection attempt is given up.
+pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// The session of every connection: values mean the same on every server, nothing resolves through a search path,
 /// and no statement waits for a lock for long (a waiting DDL would stop every later reader). The server's limits for
@@ -39,7 +41,7 @@ const NOTICE: &str = "SELECT set_config(name, '1000', false) FROM pg_settings \
 /// A connection and the task that drives it.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub(crate) client: Arc<Client>,
+    pub(crate) client: Arc<Session>,
     driver: JoinHandle<()>,
     host: String,
     user: String,
@@ -57,32 +59,36 @@ impl Drop for Link {
 impl Link {
     /// Connects and sets the session up.
     pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Self, TargetError> {
-        // The driver's own limit ends with the socket's handshake: a tunnel or pooler may take the connection and
-        // never answer on it.
-        let limit = std::time::Duration::from_secs(CONNECT_SECONDS_MAX);
-        tokio::time::timeout(limit, Self::connect_patiently(endpoint)).await.unwrap_or_else(|_| {
-            Err(TargetError::Unreachable {
-                host: endpoint.host.to_string(),
-                reason: "it took the connection and did not answer on it".into(),
-            })
-        })
+        Self::connect_with(endpoint, QUIET).await
     }
 
-    async fn connect_patiently(endpoint: &Endpoint) -> Result<Self, TargetError> {
-        let host = endpoint.host.to_string();
-        let config = config(endpoint)?;
-        let fault = |e: &tokio_postgres::Error| connect_fault(e, endpoint);
-        let is_tls = endpoint.tls != Tls::Off;
-        let (client, driver) = if is_tls {
-            let connector = MakeRustlsConnect::new(tls::config(endpoint)?);
-            let (client, connection) = config.connect(connector).await.map_err(|e| fault(&e))?;
-            (client, drive(connection))
-        } else {
-            let (client, connection) = config.connect(NoTls).await.map_err(|e| fault(&e))?;
-            (client, drive(connection))
+    /// The same; after this time of silence the server is asked whether it is still at work for us.
+    pub(crate) async fn connect_with(endpoint: &Endpoint, quiet: Duration) -> Result<Self, TargetError> {
+        // The driver's own limit ends with the socket's handshake: a tunnel or pooler may take the connection and
+        // never answer on it.
+        tokio::time::timeout(CONNECT_MAX, Self::connect_patiently(endpoint, quiet)).await.unwrap_or_else(
+            |_| {
+                Err(TargetError::Unreachable {
+                    host: endpoint.host.to_string(),
+                    reason: "it took the connection and did not answer on it".into(),
+                })
+            },
+        )
+    }
+
+    async fn connect_patiently(endpoint: &Endpoint, quiet: Duration) -> Result<Self, TargetError> {
+        let (client, driver) = open(endpoint).await?;
+        let client = Session::new(client, driver.abort_handle(), endpoint, quiet)
+            .await
+            .map_err(|e| of_driver(&e, "set the session up"))?;
+        let link = Self {
+            client: Arc::new(client),
+            driver,
+            host: endpoint.host.to_string(),
+            user: endpoint.user.clone(),
+            tls: endpoint.tls != Tls::Off,
+            anchor: None,
         };
-        let user = endpoint.user.clone();
-        let link = Self { client: Arc::new(client), driver, host, user, tls: is_tls, anchor: None };
         link.run(SESSION, "set the session up").await?;
         // Servers before version 14 have no such setting and those on Windows refuse it; they notice later.
         let _ = link.run(NOTICE, "set the session up").await;
@@ -120,6 +126,20 @@ impl Link {
     }
 }
 
+/// Connects; the session is as the server makes it.
+pub(crate) async fn open(endpoint: &Endpoint) -> Result<(Client, JoinHandle<()>), TargetError> {
+    let config = config(endpoint)?;
+    let fault = |e: &tokio_postgres::Error| connect_fault(e, endpoint);
+    if endpoint.tls == Tls::Off {
+        let (client, connection) = config.connect(NoTls).await.map_err(|e| fault(&e))?;
+        Ok((client, drive(connection)))
+    } else {
+        let connector = MakeRustlsConnect::new(tls::config(endpoint)?);
+        let (client, connection) = config.connect(connector).await.map_err(|e| fault(&e))?;
+        Ok((client, drive(connection)))
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the driver's task; the link keeps its handle and ends it")]
 fn drive<S, T>(connection: tokio_postgres::Connection<S, T>) -> JoinHandle<()>
 where
@@ -154,9 +174,9 @@ fn config(endpoint: &Endpoint) -> Result<Config, TargetError> {
         .dbname(endpoint.database.as_str())
         .user(&endpoint.user)
         .application_name("bicuspid")
-        .connect_timeout(std::time::Duration::from_secs(CONNECT_SECONDS_MAX))
-        .keepalives_idle(std::time::Duration::from_secs(30))
-        .tcp_user_timeout(std::time::Duration::from_mins(1))
+        .connect_timeout(CONNECT_MAX)
+        .keepalives_idle(Duration::from_secs(30))
+        .tcp_user_timeout(Duration::from_mins(1))
         .ssl_mode(if endpoint.tls == Tls::Off { SslMode::Disable } else { SslMode::Require });
     match &endpoint.password {
         Password::None => {}

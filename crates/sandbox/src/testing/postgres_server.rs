@@ -185,6 +185,30 @@ impl PostgresServer {
         *running = Some(again.expect("the server starts again"));
     }
 
+    /// Keeps a copy of the files of a killed server, beside them.
+    #[cfg(unix)]
+    pub fn keep_files(&self) {
+        self.copy_files(&self.home.data(), &self.kept());
+    }
+
+    /// Puts the files of a killed server back to what they were when they were kept.
+    #[cfg(unix)]
+    pub fn put_files_back(&self) {
+        std::fs::remove_dir_all(self.home.data()).expect("the files of the server");
+        self.copy_files(&self.kept(), &self.home.data());
+    }
+
+    #[cfg(unix)]
+    fn kept(&self) -> PathBuf {
+        self.home.path.join("kept")
+    }
+
+    #[cfg(unix)]
+    fn copy_files(&self, from: &std::path::Path, to: &std::path::Path) {
+        let copied = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status();
+        assert!(copied.is_ok_and(|status| status.success()), "the files of {} were not copied", self.port);
+    }
+
     fn process(&self) -> Process {
         let running = self.running.lock().expect("no test panicked in here");
         running.as_ref().expect("the server was started").started.process.clone()

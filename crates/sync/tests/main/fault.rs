@@ -172,7 +172,8 @@ fn complete(pair: &Pair) {
                 assert!(!report.any_held(), "{:?}", report.troubles);
                 return;
             }
-            Err(SyncError::Target(bicuspid_target::TargetError::Locked)) if Instant::now() < deadline => {}
+            Err(SyncError::Target(bicuspid_target::TargetError::Locked { .. }))
+                if Instant::now() < deadline => {}
             Err(error) => panic!("the run after the crash failed: {error:?}"),
         }
     }
@@ -310,7 +311,7 @@ fn a_server_that_dies_leaves_the_old_state() {
             assert!(
                 matches!(
                     error,
-                    SyncError::Source(_) | SyncError::Target(bicuspid_target::TargetError::Locked)
+                    SyncError::Source(_) | SyncError::Target(bicuspid_target::TargetError::Locked { .. })
                 ),
                 "{error:?}"
             );

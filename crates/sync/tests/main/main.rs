@@ -10,6 +10,7 @@
 
 mod attack;
 mod cuts;
+mod cuts_target;
 mod drift;
 mod fault;
 mod flow;

@@ -21,6 +21,8 @@ pub(crate) struct Pair {
     pub(crate) events: Mutex<Vec<Event>>,
     /// Called with every event, from within the run.
     pub(crate) watch: Option<Watch>,
+    /// Silence after which the target is asked whether it is at work, if not the usual one.
+    pub(crate) quiet: Option<std::time::Duration>,
     runtime: tokio::runtime::Runtime,
     _folder: tempfile::TempDir,
     runs: Mutex<u32>,
@@ -42,6 +44,7 @@ impl Pair {
             options: SourceOptions { pace: Pace::Full, ..SourceOptions::default() },
             events: Mutex::default(),
             watch: None,
+            quiet: None,
             runtime: tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
@@ -63,7 +66,10 @@ impl Pair {
             *runs += 1;
             format!("run-{runs}")
         };
-        let look = Analytics::connect(&self.target.endpoint).await?;
+        let look = match self.quiet {
+            Some(quiet) => Analytics::connect_with(&self.target.endpoint, quiet).await?,
+            None => Analytics::connect(&self.target.endpoint).await?,
+        };
         let key = FingerprintKey::new([42; 16]);
         let policy = self.settings.type_policy.name();
         let identity = look.enrol(Environment::Test, key, policy, "0.0.0-test").await?;
