@@ -203,6 +203,28 @@ impl From<PaceArg> for bicuspid_source::Pace {
     }
 }
 
+/// Which tables are proved in a run, beside those that are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ProofArg {
+    /// All of them
+    Full,
+    /// Small ones, those whose last proof is old, and others as long as the budget lasts
+    #[default]
+    Due,
+    /// None that can be looked through by their stamps or their end
+    None,
+}
+
+impl From<ProofArg> for bicuspid_sync::ProofWish {
+    fn from(proof: ProofArg) -> Self {
+        match proof {
+            ProofArg::Full => Self::Full,
+            ProofArg::Due => Self::Due,
+            ProofArg::None => Self::None,
+        }
+    }
+}
+
 /// What comes of reading the command line.
 pub(crate) enum Parsed {
     /// A command.

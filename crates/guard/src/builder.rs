@@ -10,7 +10,7 @@ use crate::refusal::{BuildFault, Refusal};
 use crate::statement::ReadStatement;
 
 /// Begins every statement, so that an administrator who looks at the server's process list sees who asks.
-const SELECT: &str = "SELECT /* bicuspid */ ";
+pub(crate) const SELECT: &str = "SELECT /* bicuspid */ ";
 
 /// One item of a select list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,7 @@ pub mod grants;
 pub mod identity;
 pub mod server;
 pub mod session;
+pub mod stamps;
 
 mod burden;
 mod expression;

@@ -151,6 +151,30 @@ impl DateTime {
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
     }
+
+    /// Whole seconds from `earlier` to this moment, negative if it is the later one.
+    #[must_use]
+    pub const fn seconds_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0) / 1_000_000
+    }
+
+    /// Reads `YYYY-MM-DD HH:MM:SS`, with up to six digits after the second.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (day, clock) = text.split_once(' ')?;
+        let (whole, fraction) = clock.split_once('.').unwrap_or((clock, ""));
+        let mut parts = whole.splitn(3, ':').map(|part| {
+            let digits = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+            digits.then(|| part.parse::<i64>().ok()).flatten()
+        });
+        let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+        if hour > 23 || minute > 59 || second > 59 || fraction.len() > 6 {
+            return None;
+        }
+        let micros: i64 = if fraction.is_empty() { 0 } else { format!("{fraction:0<6}").parse().ok()? };
+        let at = Date::parse(day)?.at_seconds((hour * 60 + minute) * 60 + second);
+        Some(Self(at.0 + micros))
+    }
 }
 
 impl fmt::Display for DateTime {
@@ -168,6 +192,25 @@ impl fmt::Display for DateTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_read_as_they_are_written() {
+        for text in ["2026-03-02 21:14:09", "1999-12-31 23:59:59.000120", "0001-01-01 00:00:00"] {
+            assert_eq!(DateTime::parse(text).unwrap().to_string(), text);
+        }
+        let (early, late) =
+            (DateTime::parse("2026-03-02 21:14:09.5"), DateTime::parse("2026-03-03 00:00:00"));
+        assert_eq!(late.unwrap().seconds_since(early.unwrap()), 9950);
+        for text in [
+            "2026-03-02",
+            "2026-02-30 00:00:00",
+            "2026-03-02 24:00:00",
+            "2026-03-02 1:00:00",
+            "2026-03-02 10:00",
+        ] {
+            assert_eq!(DateTime::parse(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn known_days() {

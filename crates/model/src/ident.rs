@@ -105,6 +105,10 @@ ident! {
     ColumnName
 }
 ident! {
+    /// Name of an index of a table, as its server spells it.
+    IndexName
+}
+ident! {
     /// Name of a PostgreSQL schema.
     SchemaName
 }

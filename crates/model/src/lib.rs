@@ -25,7 +25,7 @@ pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use key::KeyBound;
 pub use row::Batch;
 
-pub use ident::{ColumnName, DatabaseName, IdentError, SchemaName, TableName};
+pub use ident::{ColumnName, DatabaseName, IdentError, IndexName, SchemaName, TableName};
 
 pub use source_type::{Charset, SourceType};
 pub use target_type::TargetType;

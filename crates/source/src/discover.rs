@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bicuspid_guard::{Catalog, KeyCast, builder};
-use bicuspid_model::{ColumnName, SourceType, TableName};
+use bicuspid_model::{ColumnName, IndexName, SourceType, TableName};
 
 use crate::connect::Wire;
 use crate::error::SourceError;
@@ -28,6 +28,17 @@ pub struct FoundColumn {
     pub source: Option<SourceType>,
     /// Whether it may hold NULL.
     pub nullable: bool,
+    /// Whether the server stamps it at every change of the row.
+    pub stamped: bool,
+}
+
+/// An edit stamp that an index begins with, so that asking for recent ones reads little.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// Position of its column.
+    pub column: usize,
+    /// The index.
+    pub index: IndexName,
 }
 
 /// A base table.
@@ -49,6 +60,8 @@ pub struct FoundTable {
     pub primary_key: Vec<usize>,
     /// Positions of the columns of each other unique index without prefixes or NULLs.
     pub unique_keys: Vec<Vec<usize>>,
+    /// Its edit stamp, if it has one that an index begins with.
+    pub stamp: Option<Stamp>,
 }
 
 /// Something in the database that is not copied.
@@ -157,6 +170,11 @@ fn table(
             (false, false) => {}
         }
     }
+    let stamp = statistics.into_iter().flatten().find_map(|row| {
+        let column = position(&text(row, 4))?;
+        let leads = text(row, 3) == "1" && text(row, 5).is_empty() && columns.get(column)?.stamped;
+        leads.then(|| IndexName::new(text(row, 1)).ok().map(|index| Stamp { column, index }))?
+    });
     Ok(FoundTable {
         name,
         engine,
@@ -166,6 +184,7 @@ fn table(
         columns,
         primary_key,
         unique_keys,
+        stamp,
     })
 }
 
@@ -176,6 +195,7 @@ fn column(row: &CatalogRow) -> Result<FoundColumn, String> {
         source: SourceType::parse(&type_text, &text(row, 5)),
         type_text,
         nullable: text(row, 4) != "NO",
+        stamped: text(row, 7).to_ascii_lowercase().contains("on update current_timestamp"),
     })
 }
 

@@ -323,7 +323,7 @@ pub(crate) fn of_driver(error: &sqlx::Error, what: &str) -> SourceError {
                 1969 | 3024 => SourceError::TimeLimit { table },
                 1205 => SourceError::LockWait { table },
                 1317 => SourceError::Killed { table },
-                1146 | 1054 | 1412 | 1051 | 1615 => SourceError::Drifted { table },
+                1146 | 1054 | 1412 | 1051 | 1176 | 1615 => SourceError::Drifted { table },
                 1142 | 1143 | 1370 => SourceError::Denied { table },
                 1016 | 1017 | 1030 | 1032..=1035 | 1194 | 1195 | 1712 | 1812 | 1814 | 1877 | 1932 => {
                     SourceError::Damaged { table }

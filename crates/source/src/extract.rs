@@ -60,7 +60,7 @@ pub struct Source {
     pub(crate) wire: Wire,
     pub(crate) facts: SourceFacts,
     pub(crate) options: SourceOptions,
-    meter: Meter,
+    pub(crate) meter: Meter,
     /// When the snapshot was begun that the connection holds, if it holds one.
     pub(crate) snapshot: Option<Instant>,
     looked_at: Instant,
@@ -646,7 +646,7 @@ fn needs_server(column: &Column) -> bool {
     matches!(&column.source, SourceType::Text(charset) | SourceType::Choice(charset) if charset.needs_server())
 }
 
-fn decode_row(
+pub(crate) fn decode_row(
     batch: &mut Batch,
     table: &Table,
     row: &MySqlRow,

@@ -47,13 +47,15 @@ mod extract;
 mod meter;
 mod pace;
 mod renewal;
+mod stamps;
 mod tls;
 
 pub use connect::SourceFacts;
 pub use decode::Conversions;
-pub use discover::{Discovered, Engine, FoundColumn, FoundTable, Skipped};
+pub use discover::{Discovered, Engine, FoundColumn, FoundTable, Skipped, Stamp};
 pub use error::SourceError;
 pub use extract::{Piece, Reader, Source, SourceOptions, Walk};
 pub use meter::Meter;
 pub use pace::Pace;
 pub use renewal::Renewal;
+pub use stamps::{Edited, SourceClock};

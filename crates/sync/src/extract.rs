@@ -1,5 +1,7 @@
 //! Reading one table: rows to the staging queue, fingerprints of chunks, and what changed.
 
+use std::collections::BTreeSet;
+
 use bicuspid_model::{Batch, Fingerprint, FingerprintKey, KeyBound};
 use bicuspid_source::{Conversions, Engine, Source, SourceError, Walk};
 use bicuspid_target::{ChangedRange, ChunkState, Converted, RowHashes};
@@ -15,6 +17,24 @@ const CHUNK_ROWS: u64 = 8192;
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of a piece of a table that is read by one statement.
 const PIECE_BYTES: usize = 512 * 1024;
+
+/// Which of the recorded chunks are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Selection {
+    /// All of them, which proves the table.
+    All,
+    /// Those at these places; the others are taken to be as they were.
+    Some(BTreeSet<usize>),
+}
+
+impl Selection {
+    fn takes(&self, place: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(places) => places.contains(&place),
+        }
+    }
+}
 
 /// What was read of a table.
 #[derive(Debug, Default)]
@@ -168,23 +188,33 @@ pub(crate) async fn everything(
     Ok(extracted)
 }
 
-/// Reads every chunk and compares it with its fingerprint; the rows of those that differ go to staging, if there is one.
+/// Reads chunks and compares them with their fingerprints; the rows of those that differ go to staging, if there is one.
 pub(crate) async fn differences(
     source: &mut Source,
     shaped: &Shaped,
     key: &FingerprintKey,
     recorded: &[ChunkState],
+    selection: &Selection,
     staging: Option<&Staging>,
     listener: Listener<'_>,
 ) -> Result<Extracted, SyncError> {
     source.enter(&shaped.found.engine).await?;
-    let before = count(source, shaped).await?;
+    // Counting an InnoDB table reads an index to its end, which is what reading a part is to save.
+    let before = match (selection, &shaped.found.engine) {
+        (Selection::Some(_), Engine::Snapshot) => None,
+        _ => count(source, shaped).await?,
+    };
     let mut extracted = Extracted::default();
     let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk);
     let mut lower: Option<KeyBound> = None;
     for (i, chunk) in recorded.iter().enumerate() {
         // The last recorded chunk is open: what was added behind it belongs to it and is cut anew.
         let upper = if i + 1 == recorded.len() { None } else { chunk.upper.clone() };
+        if !selection.takes(i) {
+            extracted.chunks.push(chunk.clone());
+            lower = upper;
+            continue;
+        }
         reader.seek(lower.clone());
         let mut cutter = Cutter::new(key, shaped.walk.positions());
         let mut now = Fingerprint::default();
@@ -244,9 +274,9 @@ async fn finish(
     extracted: &mut Extracted,
 ) -> Result<(), SyncError> {
     // In a snapshot the count cannot have moved, and counting reads an index to its end.
-    let after = match shaped.found.engine {
-        Engine::Snapshot => before,
-        Engine::TableLock(_) => count(source, shaped).await?,
+    let after = match (&shaped.found.engine, before) {
+        (Engine::TableLock(_), Some(_)) => count(source, shaped).await?,
+        _ => before,
     };
     extracted.counted = before.zip(after);
     source.must_still_be(&shaped.found).await?;

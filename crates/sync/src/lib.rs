@@ -9,6 +9,7 @@ mod planner;
 mod pump;
 mod report;
 mod runner;
+mod schedule;
 mod settings;
 mod shape;
 mod staging;
@@ -21,5 +22,5 @@ pub use report::{
     TableOutcome, TableReport, VerifiedTable, VerifyReport,
 };
 pub use runner::{RunInfo, plan, sync};
-pub use settings::SyncSettings;
+pub use settings::{ProofWish, SyncSettings};
 pub use verify::verify;

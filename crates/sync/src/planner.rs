@@ -2,20 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bicuspid_model::{ColumnName, TableName, fingerprint};
+use bicuspid_model::{ColumnName, DateTime, TableName, fingerprint};
 use bicuspid_opendental as opendental;
-use bicuspid_source::{Discovered, Engine, Pace, Source};
+use bicuspid_source::{Discovered, Engine, Pace, Source, SourceClock};
 use bicuspid_target::{Analytics, HeldState, TableState};
 
 use crate::error::SyncError;
 use crate::report::{HeldReport, Mode, PlanReport, PlannedReport, SkippedReport};
+use crate::schedule;
 use crate::settings::{SyncSettings, names};
 use crate::shape::{Shaped, shape};
-
-/// Bytes of a table that are read in a second, for estimates: measured on two cores, kind pace pauses as long as it
-/// reads.
-const BYTES_PER_SECOND_KIND: f64 = 25e6;
-const BYTES_PER_SECOND_FULL: f64 = 60e6;
 
 /// A table that will be read.
 #[derive(Debug, Clone)]
@@ -23,6 +19,8 @@ pub(crate) struct Planned {
     pub(crate) shaped: Shaped,
     pub(crate) mode: Mode,
     pub(crate) why: String,
+    /// The stamp from which edited rows are asked for, in [`Mode::Stamp`].
+    pub(crate) since: Option<DateTime>,
     /// Columns that the target lacks.
     pub(crate) added: Vec<ColumnName>,
     /// Columns of the target that must learn to hold NULL.
@@ -32,8 +30,10 @@ pub(crate) struct Planned {
 }
 
 /// Everything that a run will do.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Plan {
+    /// The source's clock from before anything was read.
+    pub(crate) clock: SourceClock,
     pub(crate) tables: Vec<Planned>,
     pub(crate) skipped: Vec<SkippedReport>,
     pub(crate) held: Vec<PlannedHeld>,
@@ -60,6 +60,7 @@ impl Plan {
         if is_enrolled && let Some(known) = look.source_server().await? {
             source.must_be(&known)?;
         }
+        let clock = source.clock().await?;
         let discovered = source.discover().await?;
         let named = settings.tables.iter().flatten().map(String::as_str);
         check_names(&discovered, named.chain(source.filtered()))?;
@@ -81,7 +82,7 @@ impl Plan {
         } else {
             BTreeMap::new()
         };
-        let mut plan = Self::default();
+        let mut plan = Self { clock, tables: Vec::new(), skipped: Vec::new(), held: Vec::new() };
         let gone = gone(&discovered, &states, look, settings).await?;
         plan.skipped
             .extend(discovered.skipped.into_iter().map(|s| SkippedReport { name: s.name, why: s.why }));
@@ -118,6 +119,8 @@ impl Plan {
             }
         }
         plan.held.extend(gone);
+        let left_out = schedule::choose(&mut plan.tables, clock, settings);
+        plan.skipped.extend(left_out.into_iter().map(|(name, why)| SkippedReport { name, why }));
         // InnoDB tables share a snapshot; beside that small tables first, so that much is there soon.
         plan.tables.sort_by_key(|p| {
             (
@@ -130,14 +133,6 @@ impl Plan {
     }
 
     pub(crate) fn report(&self, pace: Pace) -> PlanReport {
-        let speed = match pace {
-            Pace::Kind => BYTES_PER_SECOND_KIND,
-            Pace::Full => BYTES_PER_SECOND_FULL,
-        };
-        let seconds = |bytes: u64| {
-            let mega = f64::from(u32::try_from(bytes / 1024).unwrap_or(u32::MAX)) * 1024.0;
-            (mega / speed * 100.0).ceil() / 100.0 + 0.01
-        };
         PlanReport {
             tables: self
                 .tables
@@ -147,7 +142,7 @@ impl Plan {
                     mode: p.mode,
                     why: p.why.clone(),
                     rows_estimate: p.shaped.found.rows_estimate,
-                    seconds_estimate: seconds(p.shaped.found.bytes_estimate),
+                    seconds_estimate: schedule::seconds(p, pace),
                     withheld: p.shaped.withheld.iter().map(|(c, why)| format!("{c} ({why})")).collect(),
                 })
                 .collect(),
@@ -259,6 +254,7 @@ async fn against_target(
         shaped,
         mode: Mode::First,
         why: why.to_owned(),
+        since: None,
         added: Vec::new(),
         relaxed: Vec::new(),
         state: None,
@@ -327,7 +323,7 @@ async fn against_target(
     } else {
         (Mode::Proof, format!("every chunk is compared with its fingerprint of {}", state.proved_at))
     };
-    Ok(Ok(Planned { shaped, mode, why, added, relaxed, state: Some(state) }))
+    Ok(Ok(Planned { shaped, mode, why, since: None, added, relaxed, state: Some(state) }))
 }
 
 #[cfg(test)]

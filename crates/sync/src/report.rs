@@ -11,6 +11,10 @@ use serde::Serialize;
 pub enum Mode {
     /// It is not in the target yet.
     First,
+    /// Only its last chunk is read, where new keys come.
+    Tail,
+    /// Only chunks of rows whose stamp moved are read, and the last one.
+    Stamp,
     /// Every chunk is read and compared with its fingerprint.
     Proof,
     /// Every row is read and compared with the target's.
@@ -23,6 +27,8 @@ impl Mode {
     pub const fn name(self) -> &'static str {
         match self {
             Self::First => "first",
+            Self::Tail => "tail",
+            Self::Stamp => "stamp",
             Self::Proof => "proof",
             Self::Full => "full",
         }

@@ -1,12 +1,14 @@
 //! One run: plan, first loads table by table, differences of the others, and one transaction that makes them visible.
 
+mod compare;
+
 use std::time::Instant;
 
-use bicuspid_model::{Fingerprint, FingerprintKey, TableName};
-use bicuspid_source::{Engine, Pace, Source, Walk};
+use bicuspid_model::{DateTime, FingerprintKey, TableName};
+use bicuspid_source::{Engine, Pace, Source, SourceClock};
 use bicuspid_target::{
-    Applied, Change, ChunkState, HeldBack, HeldState, Publication, RowHashes, RunRecord, Scope, Staged,
-    TableRecord, TableState, TargetError, Writer,
+    Applied, Change, HeldBack, HeldState, PassRecord, Publication, RowHashes, RunRecord, Scope, Staged,
+    TableRecord, TableState, TargetError, Unchanged, Writer,
 };
 
 use crate::error::SyncError;
@@ -15,6 +17,7 @@ use crate::extract::{self, Extracted};
 use crate::planner::{Plan, Planned, PlannedHeld};
 use crate::pump::Pump;
 use crate::report::{Mode, PlanReport, SourceReport, SyncReport, TableOutcome, TableReport};
+use crate::schedule;
 use crate::settings::{SyncSettings, names};
 use crate::staging::{self, Staging};
 
@@ -74,8 +77,17 @@ pub async fn sync(
     let mut tables: Vec<Planned> = plan.tables;
     // What nobody has yet comes first: it is visible as soon as it is loaded.
     tables.sort_by_key(|p| p.mode != Mode::First);
-    let mut flow =
-        Flow { source, writer, settings, key, run, listener, reports: Vec::new(), troubles: Vec::new() };
+    let mut flow = Flow {
+        source,
+        writer,
+        settings,
+        key,
+        clock: plan.clock,
+        run,
+        listener,
+        reports: Vec::new(),
+        troubles: Vec::new(),
+    };
     flow.writer.set_atomic(settings.atomic);
     let mut prepared = Vec::new();
     let mut unchanged = Vec::new();
@@ -104,8 +116,8 @@ pub async fn sync(
                 prepared.push(change);
                 TableOutcome::Published
             }
-            Ok(Done::Unchanged) => {
-                unchanged.push(planned.shaped.table.name.clone());
+            Ok(Done::Unchanged(pass)) => {
+                unchanged.push(Unchanged { table: planned.shaped.table.name.clone(), pass });
                 TableOutcome::Unchanged
             }
             Ok(Done::Published) => TableOutcome::Published,
@@ -131,7 +143,7 @@ pub async fn sync(
 /// What became of a table before the run is published.
 enum Done<'a> {
     Published,
-    Unchanged,
+    Unchanged(PassRecord),
     Prepared(Box<Prepared<'a>>),
 }
 
@@ -148,6 +160,8 @@ struct Flow<'s> {
     writer: Writer,
     settings: &'s SyncSettings,
     key: FingerprintKey,
+    /// The source's clock from before anything was read.
+    clock: SourceClock,
     run: &'s RunInfo,
     listener: Listener<'s>,
     reports: Vec<TableReport>,
@@ -166,7 +180,7 @@ impl Flow<'_> {
     async fn table<'p>(&mut self, planned: &'p Planned) -> Result<Done<'p>, SyncError> {
         match planned.mode {
             Mode::First => self.first_load(planned).await,
-            Mode::Proof | Mode::Full => self.compare(planned).await,
+            Mode::Tail | Mode::Stamp | Mode::Proof | Mode::Full => self.compare(planned).await,
         }
     }
 
@@ -181,6 +195,9 @@ impl Flow<'_> {
         (self.listener)(Event::Border(Border::LoadBegun));
         let mut pump = Pump::start(&staging, load);
         let mut hashes = RowHashes::of(&shaped.table, &self.key);
+        let began = Instant::now();
+        self.source.enter(&shaped.found.engine).await?;
+        let latest = self.source.latest_stamp(&shaped.found).await?;
         let reading = async {
             let (source, hashes) = (&mut self.source, hashes.as_mut());
             let extracted =
@@ -191,123 +208,14 @@ impl Flow<'_> {
         let (extracted, load) = tokio::try_join!(reading, pump.end())?;
         let filled = self.writer.filled(load, &shaped.table).await?;
         (self.listener)(Event::Border(Border::LoadFilled));
-        let record = record(planned, &extracted);
+        let pass = passed(self.clock, planned, Mode::First, began, latest);
+        let record = record(planned, &extracted, pass);
         check(planned, &extracted, self.settings)?;
         let proved = filled.prove(extracted.fingerprint(), hashes.as_ref(), &self.key).await?;
         let applied = proved.publish(&record, &self.run.run_id).await?;
         (self.listener)(Event::Border(Border::LoadPublished));
-        self.reports.push(report(planned, &extracted, &applied));
+        self.reports.push(report(planned, Mode::First, &extracted, &applied));
         Ok(Done::Published)
-    }
-
-    /// Reads a table that was loaded before, and stages what differs.
-    async fn compare<'p>(&mut self, planned: &'p Planned) -> Result<Done<'p>, SyncError> {
-        let shaped = &planned.shaped;
-        // Nothing may lie in an open transaction for as long as a comparison can take.
-        self.writer.settle().await?;
-        let before = planned.state.as_ref().map(|s| s.fingerprint).unwrap_or_default();
-        let chunks = self.writer.look().chunks(&shaped.table.name).await?;
-        // Chunks that do not make up the table prove nothing.
-        let is_provable = planned.mode == Mode::Proof && !chunks.is_empty() && sum(&chunks) == before;
-        let (extracted, staged, scope) = match &shaped.walk {
-            Walk::Keyset(positions) if is_provable && shaped.goes_by_ranges() => {
-                let (extracted, staged) = self.stage_differences(planned, &chunks).await?;
-                let scope = Scope::Ranges { walk: positions.clone(), ranges: extracted.changed.clone() };
-                (extracted, staged, scope)
-            }
-            walk if is_provable => {
-                // A changed range cannot be asked of the target by this key: if anything changed, all of it travels.
-                let (source, key, listener) = (&mut self.source, &self.key, self.listener);
-                let extracted = match walk {
-                    Walk::Keyset(_) => {
-                        extract::differences(source, shaped, key, &chunks, None, listener).await?
-                    }
-                    Walk::Whole => extract::everything(source, shaped, key, None, None, listener).await?,
-                };
-                if before == extracted.fingerprint() {
-                    (extracted, None, Scope::Whole)
-                } else {
-                    let (mut again, staged) = self.stage_everything(planned).await?;
-                    again.rows_read += extracted.rows_read;
-                    (again, Some(staged), Scope::Whole)
-                }
-            }
-            _ => {
-                let (extracted, staged) = self.stage_everything(planned).await?;
-                (extracted, Some(staged), Scope::Whole)
-            }
-        };
-        check(planned, &extracted, self.settings)?;
-        if let Some(staged) = staged {
-            let record = record(planned, &extracted);
-            // Filled in when the run is published.
-            let applied = nothing(&shaped.table.name);
-            self.reports.push(report(planned, &extracted, &applied));
-            Ok(Done::Prepared(Box::new(Prepared { planned, staged, scope, record })))
-        } else {
-            let mut unchanged = report(planned, &extracted, &nothing(&shaped.table.name));
-            unchanged.outcome = TableOutcome::Unchanged;
-            self.reports.push(unchanged);
-            Ok(Done::Unchanged)
-        }
-    }
-
-    async fn stage_everything(&mut self, planned: &Planned) -> Result<(Extracted, Staged), SyncError> {
-        let shaped = &planned.shaped;
-        let staging = self.staging()?;
-        let mut pump = Pump::start(&staging, self.writer.stage(&shaped.table).await?);
-        let reading = async {
-            let extracted =
-                extract::everything(&mut self.source, shaped, &self.key, Some(&staging), None, self.listener)
-                    .await;
-            staging.close();
-            extracted
-        };
-        let (extracted, target) = tokio::try_join!(reading, pump.end())?;
-        let staged = self.writer.staged(target, &shaped.table).await?;
-        Ok((extracted, staged))
-    }
-
-    /// Opens a staging table on the target only when the first changed row comes: most tables have none.
-    async fn stage_differences(
-        &mut self,
-        planned: &Planned,
-        chunks: &[ChunkState],
-    ) -> Result<(Extracted, Option<Staged>), SyncError> {
-        let shaped = &planned.shaped;
-        let staging = self.staging()?;
-        let writer = &mut self.writer;
-        let reading = async {
-            let extracted = extract::differences(
-                &mut self.source,
-                shaped,
-                &self.key,
-                chunks,
-                Some(&staging),
-                self.listener,
-            )
-            .await;
-            staging.close();
-            extracted
-        };
-        let writing = async {
-            if !staging.arrives().await {
-                return Ok(None);
-            }
-            let target = Pump::start(&staging, writer.stage(&shaped.table).await?).end().await?;
-            Ok::<_, SyncError>(Some(target))
-        };
-        let (extracted, target) = tokio::try_join!(reading, writing)?;
-        let staged = match target {
-            Some(target) => Some(self.writer.staged(target, &shaped.table).await?),
-            // Rows were deleted and none came: there is something to do, with nothing staged.
-            None if !extracted.changed.is_empty() => {
-                let target = self.writer.stage(&shaped.table).await?;
-                Some(self.writer.staged(target, &shaped.table).await?)
-            }
-            None => None,
-        };
-        Ok((extracted, staged))
     }
 
     /// Keeps a table back, or ends the run if the trouble is not of the table alone.
@@ -339,7 +247,7 @@ impl Flow<'_> {
     async fn publish(
         &mut self,
         prepared: Vec<Box<Prepared<'_>>>,
-        unchanged: Vec<TableName>,
+        unchanged: Vec<Unchanged>,
         held: &[PlannedHeld],
     ) -> Result<(), SyncError> {
         for one in held {
@@ -361,6 +269,7 @@ impl Flow<'_> {
                     scope: p.scope,
                     added: p.planned.added.clone(),
                     relaxed: p.planned.relaxed.clone(),
+                    stamp: schedule::stamp_name(&p.planned.shaped).cloned(),
                     record: p.record,
                 })
                 .collect(),
@@ -404,16 +313,8 @@ impl Flow<'_> {
     }
 }
 
-fn sum(chunks: &[ChunkState]) -> Fingerprint {
-    let mut all = Fingerprint::default();
-    for chunk in chunks {
-        all.merge(chunk.fingerprint);
-    }
-    all
-}
-
 fn nothing(table: &TableName) -> Applied {
-    Applied { table: table.clone(), inserted: 0, updated: 0, deleted: 0, held: None }
+    Applied { table: table.clone(), inserted: 0, updated: 0, deleted: 0, unstamped: 0, held: None }
 }
 
 /// Puts what became of the changed tables into their reports.
@@ -431,13 +332,34 @@ fn fill_in(reports: &mut [TableReport], applied: &[Applied]) {
     }
 }
 
-fn record(planned: &Planned, extracted: &Extracted) -> TableRecord {
+/// What is remembered of a pass that ends now.
+fn passed(
+    clock: SourceClock,
+    planned: &Planned,
+    mode: Mode,
+    began: Instant,
+    latest: Option<DateTime>,
+) -> PassRecord {
+    PassRecord {
+        whole: !matches!(mode, Mode::Tail | Mode::Stamp),
+        took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        // Behind a pass that did not look for edits there may be some that were stamped before it.
+        stamp: if mode == Mode::Tail { None } else { schedule::mark(&planned.shaped, latest, clock) },
+    }
+}
+
+fn record(planned: &Planned, extracted: &Extracted, pass: PassRecord) -> TableRecord {
     TableRecord {
         source_name: planned.shaped.found.name.clone(),
         shape: planned.shaped.signature(),
         walk: planned.shaped.walk_names(),
         chunks: extracted.chunks.clone(),
-        converted: extracted.converted.clone(),
+        converted: match &planned.state {
+            // A part of the table says nothing of the values replaced in the rest.
+            Some(state) if !pass.whole => state.converted.clone(),
+            _ => extracted.converted.clone(),
+        },
+        pass,
     }
 }
 
@@ -478,11 +400,11 @@ fn check(planned: &Planned, extracted: &Extracted, settings: &SyncSettings) -> R
     Ok(())
 }
 
-fn report(planned: &Planned, extracted: &Extracted, applied: &Applied) -> TableReport {
+fn report(planned: &Planned, mode: Mode, extracted: &Extracted, applied: &Applied) -> TableReport {
     let rows = extracted.fingerprint().rows;
     TableReport {
         name: planned.shaped.found.name.to_string(),
-        mode: planned.mode,
+        mode,
         outcome: TableOutcome::Published,
         rows_source: rows,
         rows_target: rows,

@@ -8,6 +8,18 @@ use bicuspid_model::{Environment, TargetType};
 use bicuspid_opendental::TypePolicy;
 use bicuspid_source::Pace;
 
+/// Which tables a run proves, beside those that it loads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProofWish {
+    /// All of them.
+    Full,
+    /// Small ones, those whose last proof is old, and others as long as the budget lasts.
+    #[default]
+    Due,
+    /// None that can be looked through in any other way.
+    None,
+}
+
 /// Settings of `plan`, `sync` and `verify`.
 #[derive(Debug, Clone)]
 pub struct SyncSettings {
@@ -27,6 +39,12 @@ pub struct SyncSettings {
     pub type_policy: TypePolicy,
     /// Compare every row with the target instead of chunk fingerprints.
     pub full: bool,
+    /// Which tables are proved.
+    pub proof: ProofWish,
+    /// Time that one run may spend on proofs that are not overdue.
+    pub proof_budget: Duration,
+    /// Age of a proof at which it is made anew whatever it costs.
+    pub proof_age_max: Duration,
     /// Publish all first loads in one transaction.
     pub atomic: bool,
     /// Share of its rows that a table may lose before it is held, from 0 to 1.
@@ -62,6 +80,10 @@ impl SyncSettings {
             secrets_included: BTreeSet::new(),
             type_policy: TypePolicy::Dbt,
             full: false,
+            proof: ProofWish::Due,
+            proof_budget: Duration::from_mins(2),
+            // A little less than a day: a run that begins at the same minute every day proves everything.
+            proof_age_max: Duration::from_hours(23),
             atomic: false,
             shrink_share: 0.1,
             accept_shrink: BTreeSet::new(),

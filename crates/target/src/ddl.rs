@@ -60,6 +60,19 @@ CREATE TABLE IF NOT EXISTS bicuspid.run (
 REVOKE ALL ON SCHEMA bicuspid FROM PUBLIC;
 ";
 
+/// What is known of the passes over each table. Apart from the others, because it was added to them later.
+pub(crate) const TABLE_PASS: &str = "
+CREATE TABLE IF NOT EXISTS bicuspid.table_pass (
+    table_name text PRIMARY KEY REFERENCES bicuspid.table_state ON DELETE CASCADE,
+    proof_ms bigint,
+    stamp_column text,
+    stamp_seen timestamp,
+    clock_here timestamp,
+    clock_utc timestamp,
+    edits bigint NOT NULL DEFAULT 0,
+    edits_unstamped bigint NOT NULL DEFAULT 0
+)";
+
 /// The server that the copy is made from. Apart from the others, because it was added to them later.
 pub(crate) const SOURCE_SERVER: &str = "
 CREATE TABLE IF NOT EXISTS bicuspid.source_server (

@@ -10,6 +10,7 @@ mod error;
 mod first_load;
 mod identity;
 mod link;
+mod passes;
 mod row_hash;
 mod session;
 mod state;
@@ -26,11 +27,12 @@ pub use demo::{
 pub use error::TargetError;
 pub use first_load::{FirstLoad, Intake};
 pub use identity::{Identity, ServerFacts};
+pub use passes::{PassRecord, PassState, StampMark};
 pub use row_hash::RowHashes;
 pub use state::{
     AuditHead, ChunkState, Converted, HeldState, ProofSettings, RunRecord, TableRecord, TableState,
 };
 pub use writer::{
     Applied, Change, ChangedRange, FilledLoad, HeldBack, Proof, ProvedLoad, Publication, Scope, Staged,
-    Staging, Writer,
+    Staging, Unchanged, Writer,
 };

@@ -8,6 +8,8 @@ use crate::ddl;
 use crate::error::{TargetError, of_driver};
 use crate::identity::has_state_table;
 use crate::link::Link;
+use crate::passes::{self, Noted, PassRecord, PassState};
+use crate::writer::Unchanged;
 
 /// A chunk as it was published: the rows above the chunk before, up to and including `upper`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +59,10 @@ pub struct TableState {
     pub last_changed_at: String,
     /// When all of it was last proved equal to the source, RFC 3339 UTC.
     pub proved_at: String,
+    /// Seconds since then, by the target's clock.
+    pub proof_age_seconds: i64,
+    /// What is known of the passes over it.
+    pub pass: PassState,
     /// Values that were replaced.
     pub converted: Vec<Converted>,
     /// Why it is held, if it is.
@@ -76,6 +82,8 @@ pub struct TableRecord {
     pub chunks: Vec<ChunkState>,
     /// Values that were replaced.
     pub converted: Vec<Converted>,
+    /// The pass that found all this.
+    pub pass: PassRecord,
 }
 
 impl TableRecord {
@@ -169,11 +177,13 @@ pub(crate) async fn tables(link: &Link) -> Result<Vec<TableState>, TargetError> 
         "SELECT table_name, shape, walk, row_count, row_sum, \
          to_char(last_checked_at AT TIME ZONE 'UTC', {RFC3339}), \
          to_char(last_changed_at AT TIME ZONE 'UTC', {RFC3339}), \
-         to_char(proved_at AT TIME ZONE 'UTC', {RFC3339}), converted::text, held::text \
+         to_char(proved_at AT TIME ZONE 'UTC', {RFC3339}), converted::text, held::text, \
+         extract(epoch FROM now() - proved_at)::bigint \
          FROM bicuspid.table_state ORDER BY table_name"
     );
     let rows =
         link.client.query(&sql, &[]).await.map_err(|e| of_driver(&e, "read the state of the tables"))?;
+    let mut passes = passes::read(link).await?;
     rows.iter()
         .map(|row| {
             let text = |i: usize| row.try_get::<_, String>(i).map_err(|_| unreadable());
@@ -189,6 +199,8 @@ pub(crate) async fn tables(link: &Link) -> Result<Vec<TableState>, TargetError> 
                 last_checked_at: text(5)?,
                 last_changed_at: text(6)?,
                 proved_at: text(7)?,
+                proof_age_seconds: row.try_get(10).map_err(|_| unreadable())?,
+                pass: passes.remove(&text(0)?).unwrap_or_default(),
                 converted: serde_json::from_str(&text(8)?).map_err(|_| unreadable())?,
                 held: held.map(|h| serde_json::from_str(&h)).transpose().map_err(|_| unreadable())?,
             })
@@ -242,7 +254,8 @@ pub(crate) async fn record_table(
              VALUES ($1, $2, $3, $4, $5, $6, now(), now(), now(), $7, $8::text::jsonb, NULL) \
              ON CONFLICT (table_name) DO UPDATE SET source_name = excluded.source_name, shape = excluded.shape, \
              walk = excluded.walk, row_count = excluded.row_count, row_sum = excluded.row_sum, \
-             last_checked_at = now(), proved_at = now(), run_id = excluded.run_id, \
+             last_checked_at = now(), proved_at = CASE WHEN $10 THEN now() ELSE t.proved_at END, \
+             run_id = excluded.run_id, \
              last_changed_at = CASE WHEN $9 THEN now() ELSE t.last_changed_at END, \
              converted = excluded.converted, held = NULL",
             &[
@@ -255,6 +268,7 @@ pub(crate) async fn record_table(
                 &run_id,
                 &converted,
                 &changed,
+                &record.pass.whole,
             ],
         )
         .await
@@ -278,22 +292,29 @@ pub(crate) async fn record_table(
     Ok(())
 }
 
-/// Remembers that tables were compared and found unchanged. No row of them is touched.
+/// Remembers that tables were compared, in whole or in part, and found unchanged. No row of them is touched.
 pub(crate) async fn record_unchanged(
     link: &Link,
-    tables: &[TableName],
+    tables: &[Unchanged],
     run_id: &str,
 ) -> Result<(), TargetError> {
     let fault = |e: tokio_postgres::Error| of_state(&e, "write the state of unchanged tables");
-    let names: Vec<String> = tables.iter().map(|t| t.in_target().to_string()).collect();
+    let names: Vec<String> = tables.iter().map(|t| t.table.in_target().to_string()).collect();
+    let whole: Vec<bool> = tables.iter().map(|t| t.pass.whole).collect();
     link.client
         .execute(
-            "UPDATE bicuspid.table_state SET last_checked_at = now(), proved_at = now(), run_id = $2, held = NULL \
-             WHERE table_name = ANY ($1)",
-            &[&names, &run_id],
+            "UPDATE bicuspid.table_state AS t SET last_checked_at = now(), \
+             proved_at = CASE WHEN u.whole THEN now() ELSE t.proved_at END, run_id = $3, held = NULL \
+             FROM unnest($1::text[], $2::boolean[]) AS u (name, whole) WHERE t.table_name = u.name",
+            &[&names, &whole, &run_id],
         )
         .await
         .map_err(fault)?;
+    let noted: Vec<Noted<'_>> = tables
+        .iter()
+        .map(|t| Noted { table: &t.table, pass: &t.pass, edits: 0, edits_unstamped: 0 })
+        .collect();
+    passes::record(link, &noted).await?;
     link.client
         .execute(
             "UPDATE raw.etl_load_status SET load_status = 'success', _loaded_at = now() AT TIME ZONE 'UTC' \

@@ -10,6 +10,7 @@ use crate::error::{TargetError, of_driver};
 use crate::first_load::{FirstLoad, Intake, agrees, read_back};
 use crate::identity::{self, Identity};
 use crate::link::Link;
+use crate::passes::{self, Noted, PassRecord};
 use crate::row_hash::RowHashes;
 use crate::state::{self, HeldState, RunRecord, TableRecord};
 use crate::surroundings;
@@ -21,6 +22,7 @@ const GROUP_ROWS: u64 = 100_000;
 
 /// The writer of one run. It holds the database's advisory lock until it is dropped.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts of one session")]
 pub struct Writer {
     analytics: Analytics,
     identity: Identity,
@@ -33,6 +35,8 @@ pub struct Writer {
     /// Tables and rows of the first loads in the open transaction.
     pending: (u32, u64),
     stages: u32,
+    /// The state has every table that this version keeps.
+    prepared: bool,
 }
 
 /// Rows of a changed table, staged in the session where nobody else can see them.
@@ -108,8 +112,19 @@ pub struct Change<'a> {
     pub added: Vec<ColumnName>,
     /// Columns that may hold NULL from now on: the source lets them, or has lost them.
     pub relaxed: Vec<ColumnName>,
+    /// Its edit stamp, if it has one: edits that did not move it are counted.
+    pub stamp: Option<ColumnName>,
     /// What is remembered afterwards; its fingerprint is what the whole table must have.
     pub record: TableRecord,
+}
+
+/// A table that was compared, in whole or in part, and found unchanged.
+#[derive(Debug)]
+pub struct Unchanged {
+    /// Name on the source.
+    pub table: TableName,
+    /// The pass that found it so.
+    pub pass: PassRecord,
 }
 
 /// A table that a rule kept back.
@@ -126,8 +141,8 @@ pub struct HeldBack<'a> {
 pub struct Publication<'a> {
     /// Tables with differences.
     pub changes: Vec<Change<'a>>,
-    /// Names on the source of the tables that were compared and found unchanged.
-    pub unchanged: Vec<TableName>,
+    /// Tables without differences.
+    pub unchanged: Vec<Unchanged>,
     /// Tables kept back.
     pub held: Vec<HeldBack<'a>>,
     /// The server that all of it was read from. It is remembered if none is yet.
@@ -145,13 +160,24 @@ pub struct Applied {
     pub updated: u64,
     /// Rows deleted.
     pub deleted: u64,
+    /// Of the rows updated, those whose edit stamp had not moved forward; none in a table without one.
+    pub unstamped: u64,
     /// Why it was held after all: its rows on the target were not what was read from the source.
     pub held: Option<HeldState>,
 }
 
 impl Writer {
     pub(crate) fn new(analytics: Analytics, identity: Identity) -> Self {
-        Self { analytics, identity, open: false, atomic: false, marked: false, pending: (0, 0), stages: 0 }
+        Self {
+            analytics,
+            identity,
+            open: false,
+            atomic: false,
+            marked: false,
+            pending: (0, 0),
+            stages: 0,
+            prepared: false,
+        }
     }
 
     /// The same database, for looking.
@@ -180,7 +206,12 @@ impl Writer {
             self.open = true;
             self.link().run("BEGIN", "begin to write").await?;
         }
-        identity::prove(self.link(), &self.identity).await
+        identity::prove(self.link(), &self.identity).await?;
+        if !self.prepared {
+            passes::prepare(self.link()).await?;
+            self.prepared = true;
+        }
+        Ok(())
     }
 
     async fn commit(&mut self) -> Result<(), TargetError> {
@@ -313,6 +344,7 @@ impl Writer {
                         inserted: 0,
                         updated: 0,
                         deleted: 0,
+                        unstamped: 0,
                         held: Some(held),
                     }
                 }
@@ -323,6 +355,10 @@ impl Writer {
                     outcome.inserted + outcome.updated + outcome.deleted > 0 || !change.added.is_empty();
                 state::record_table(self.link(), &change.table.name, &change.record, &run.run_id, changed)
                     .await?;
+                let edits = if change.stamp.is_some() { outcome.updated } else { 0 };
+                let (table, pass) = (&change.table.name, &change.record.pass);
+                let noted = Noted { table, pass, edits, edits_unstamped: outcome.unstamped };
+                passes::record(self.link(), &[noted]).await?;
                 if !changed {
                     // The rows were what they should be; only the cut of the chunks is new.
                     state::record_chunks(self.link(), &change.table.name, &change.record).await?;
@@ -365,8 +401,14 @@ impl Writer {
                 format!("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", ddl::raw(table), name.postgres());
             self.table_statement(&sql, table).await?;
         }
-        let mut applied =
-            Applied { table: table.name.clone(), inserted: 0, updated: 0, deleted: 0, held: None };
+        let mut applied = Applied {
+            table: table.name.clone(),
+            inserted: 0,
+            updated: 0,
+            deleted: 0,
+            unstamped: 0,
+            held: None,
+        };
         match &change.scope {
             Scope::Whole => {
                 self.merge(change, "true", "true", &mut applied).await?;
@@ -425,6 +467,18 @@ impl Writer {
             ddl::columns(table, "t."),
             ddl::columns(table, "s."),
         );
+        if let Some(stamp) = &change.stamp {
+            let count = format!(
+                "SELECT count(*) FROM {raw} AS t JOIN {staged} AS s ON {same_key} WHERE {of_staged} \
+                 AND record_image_ne(ROW({}), ROW({})) AND NOT coalesce(s.{stamp} > t.{stamp}, false)",
+                ddl::columns(table, "t."),
+                ddl::columns(table, "s."),
+                stamp = stamp.postgres(),
+            );
+            let counted = self.link().client.query_one(&count, &[]).await.and_then(|row| row.try_get(0));
+            let counted: i64 = counted.map_err(|e| load_fault(&e, table.name.as_str()))?;
+            applied.unstamped += u64::try_from(counted).unwrap_or_default();
+        }
         applied.updated += self.table_statement(&update, table).await?;
         let insert = format!(
             "INSERT INTO {raw} ({columns}) SELECT {columns} FROM {staged} AS s WHERE {of_staged} \
@@ -575,12 +629,15 @@ impl ProvedLoad<'_> {
         let FilledLoad { writer, table, .. } = self.load;
         expect(table, self.expected, record.fingerprint())?;
         state::record_table(writer.link(), &table.name, record, run_id, true).await?;
+        let noted = Noted { table: &table.name, pass: &record.pass, edits: 0, edits_unstamped: 0 };
+        passes::record(writer.link(), &[noted]).await?;
         writer.end_table(self.expected.rows).await?;
         Ok(Applied {
             table: table.name.clone(),
             inserted: self.expected.rows,
             updated: 0,
             deleted: 0,
+            unstamped: 0,
             held: None,
         })
     }

@@ -61,6 +61,12 @@ pub(crate) fn sync_settings(settings: &Settings, tables: Option<&[String]>, pace
     if let Some(share) = config.shrink_share {
         told.shrink_share = share;
     }
+    if let Some(seconds) = config.proof_budget_seconds {
+        told.proof_budget = Duration::from_secs(seconds.into());
+    }
+    if let Some(hours) = config.proof_hours {
+        told.proof_age_max = Duration::from_hours(hours.into());
+    }
     if let Some(bytes) = config.keyless_bytes_max {
         told.keyless_bytes_max = bytes;
     }

@@ -10,7 +10,7 @@ use bicuspid_target::Analytics;
 use super::ends;
 use crate::App;
 use crate::banner;
-use crate::cli::{Copied, PaceArg};
+use crate::cli::{Copied, PaceArg, ProofArg};
 use crate::known::KnownDatabases;
 use crate::printer::{Align, Printer, Table, counted, grouped, plain, seconds};
 use crate::report::{Ended, Report};
@@ -28,6 +28,9 @@ pub(crate) struct PlanArgs {
     /// Plan for comparing every row with the target's
     #[arg(long)]
     pub(crate) full: bool,
+    /// Which tables are proved whole; the others are looked through where something new is likely
+    #[arg(long, value_enum, default_value_t, conflicts_with = "full")]
+    pub(crate) proof: ProofArg,
     /// Pace that the estimates are for
     #[arg(long, value_enum, default_value_t)]
     pub(crate) pace: PaceArg,
@@ -50,6 +53,7 @@ async fn plan(args: &PlanArgs, app: &App, settings: &Settings) -> Ended {
     banner::source(source.facts());
     let mut told = ends::sync_settings(settings, args.tables.as_deref(), args.pace.into());
     told.full = args.full;
+    told.proof = args.proof.into();
     let plan = bicuspid_sync::plan(&mut source, &look, &told).await?;
     source.close().await;
     show(app.printer, &plan, &settings.config.row_filters);

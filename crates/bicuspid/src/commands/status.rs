@@ -9,13 +9,13 @@ use super::ends;
 use crate::App;
 use crate::cli::OneOrAll;
 use crate::known::KnownDatabases;
-use crate::printer::{Align, Printer, Table, counted, grouped};
+use crate::printer::{Align, Printer, Table, counted, grouped, plain};
 use crate::report::{Ended, Report, Stop};
 use crate::settings::Settings;
 use crate::{banner, clock};
 
-/// How long a table counts as fresh after it was compared with the source.
-const FRESH_FOR: Duration = Duration::DAY;
+/// How long a table counts as fresh after it was proved, where the settings do not say it.
+const FRESH_FOR: Duration = Duration::hours(23);
 
 /// Show per table when it was last checked and changed, how many rows it has, and what is due; reads only
 #[derive(Debug, clap::Args)]
@@ -42,9 +42,13 @@ struct Shown {
     last_checked_at: String,
     last_changed_at: String,
     proved_at: String,
+    /// When its next proof is due at the latest; a run may make it sooner.
     next_due_at: Option<String>,
-    /// Nothing rests on stamps: every pass reads every chunk.
-    stamp_trust: &'static str,
+    /// The share of edits that moved the edit stamp forward, as seen so far; null before the first edit, and in a table
+    /// without a stamp that an index leads to.
+    stamp_trust: Option<f64>,
+    edits: u64,
+    edits_unstamped: u64,
     state: State,
     held: Option<HeldState>,
 }
@@ -95,7 +99,9 @@ async fn tables(settings: &Settings) -> Result<Vec<Shown>, Stop> {
         return Ok(Vec::new());
     }
     let now = clock::now();
-    Ok(look.tables().await?.into_iter().map(|table| shown(settings.environment, table, now)).collect())
+    let fresh_for = settings.config.proof_hours.map_or(FRESH_FOR, |hours| Duration::hours(hours.into()));
+    let tables = look.tables().await?.into_iter();
+    Ok(tables.map(|table| shown(settings.environment, table, now, fresh_for)).collect())
 }
 
 /// The demo's tables: what the last generation wrote, counted now.
@@ -120,15 +126,17 @@ async fn demo_tables(settings: &Settings) -> Result<Vec<Shown>, Stop> {
         proved_at: at.clone(),
         // There is no source that could move on.
         next_due_at: None,
-        stamp_trust: "unused",
+        stamp_trust: None,
+        edits: 0,
+        edits_unstamped: 0,
         state: State::Fresh,
         held: None,
     };
     Ok(state.tables.into_iter().map(shown).collect())
 }
 
-fn shown(environment: Environment, table: TableState, now: OffsetDateTime) -> Shown {
-    let due = OffsetDateTime::parse(&table.last_checked_at, &Rfc3339).ok().map(|checked| checked + FRESH_FOR);
+fn shown(environment: Environment, table: TableState, now: OffsetDateTime, fresh_for: Duration) -> Shown {
+    let due = OffsetDateTime::parse(&table.proved_at, &Rfc3339).ok().map(|proved| proved + fresh_for);
     let state = match (&table.held, due) {
         (Some(_), _) => State::Held,
         (None, Some(due)) if due > now => State::Fresh,
@@ -142,10 +150,18 @@ fn shown(environment: Environment, table: TableState, now: OffsetDateTime) -> Sh
         last_changed_at: table.last_changed_at,
         proved_at: table.proved_at,
         next_due_at: due.map(clock::rfc3339),
-        stamp_trust: "unused",
+        stamp_trust: trust(table.pass.edits, table.pass.edits_unstamped),
+        edits: table.pass.edits,
+        edits_unstamped: table.pass.edits_unstamped,
         state,
         held: table.held,
     }
+}
+
+/// The share of edits that moved their stamp forward.
+fn trust(edits: u64, unstamped: u64) -> Option<f64> {
+    let number = |n: u64| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    (edits > 0).then(|| 1.0 - number(unstamped) / number(edits))
 }
 
 fn show(printer: Printer, environment: Environment, tables: &[Shown]) {
@@ -154,6 +170,7 @@ fn show(printer: Printer, environment: Environment, tables: &[Shown]) {
         ("rows", Align::Right),
         ("checked (UTC)", Align::Left),
         ("changed (UTC)", Align::Left),
+        ("proved (UTC)", Align::Left),
         ("state", Align::Left),
     ];
     let mut table = Table::new(&columns);
@@ -168,11 +185,20 @@ fn show(printer: Printer, environment: Environment, tables: &[Shown]) {
             grouped(row.rows),
             minute(&row.last_checked_at),
             minute(&row.last_changed_at),
+            minute(&row.proved_at),
             state,
         ]);
     }
     if !table.is_empty() {
         printer.data(&table.to_string());
+    }
+    for row in tables.iter().filter(|row| row.edits_unstamped > 0) {
+        printer.data(&format!(
+            "stamps of {}: {} of {} did not move it",
+            plain(&row.name),
+            grouped(row.edits_unstamped),
+            counted(row.edits, "edit")
+        ));
     }
     let rows = tables.iter().map(|row| row.rows).sum();
     let count = u64::try_from(tables.len()).unwrap_or(u64::MAX);
@@ -188,6 +214,7 @@ fn minute(time: &str) -> String {
 mod tests {
     use super::*;
     use bicuspid_model::Fingerprint;
+    use bicuspid_target::PassState;
     use time::macros::datetime;
 
     fn table(checked: &str, held: Option<HeldState>) -> TableState {
@@ -199,23 +226,25 @@ mod tests {
             last_checked_at: checked.into(),
             last_changed_at: checked.into(),
             proved_at: checked.into(),
+            proof_age_seconds: 0,
+            pass: PassState { edits: 8, edits_unstamped: 2, ..PassState::default() },
             converted: Vec::new(),
             held,
         }
     }
 
     #[test]
-    fn a_table_is_due_a_day_after_it_was_checked() {
+    fn a_table_is_due_when_its_proof_is_old() {
         let now = datetime!(2026-03-03 12:00 UTC);
-        let state = |checked, held| shown(Environment::Clinic, table(checked, held), now).state;
+        let of = |proved, held| shown(Environment::Clinic, table(proved, held), now, Duration::DAY);
+        let state = |proved, held| of(proved, held).state;
         assert_eq!(state("2026-03-02T12:00:01Z", None), State::Fresh);
         assert_eq!(state("2026-03-02T12:00:00Z", None), State::Due);
         assert_eq!(state("not a time", None), State::Due);
         let held = HeldState { rule: "r".into(), detail: String::new(), remedy: String::new() };
         assert_eq!(state("2026-03-03T11:00:00Z", Some(held)), State::Held);
-        assert_eq!(
-            shown(Environment::Clinic, table("2026-03-02T12:00:01.5Z", None), now).next_due_at.as_deref(),
-            Some("2026-03-03T12:00:01Z")
-        );
+        assert_eq!(of("2026-03-02T12:00:01.5Z", None).next_due_at.as_deref(), Some("2026-03-03T12:00:01Z"));
+        assert_eq!(of("2026-03-02T12:00:01Z", None).stamp_trust, Some(0.75));
+        assert_eq!(trust(0, 0), None);
     }
 }

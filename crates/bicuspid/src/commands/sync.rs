@@ -8,7 +8,7 @@ use bicuspid_sync::{RunInfo, SyncReport, TableOutcome, TableReport};
 use super::pair::Pair;
 use super::{ends, enroll};
 use crate::App;
-use crate::cli::{Copied, PaceArg};
+use crate::cli::{Copied, PaceArg, ProofArg};
 use crate::journal::Journal;
 use crate::printer::{Align, Printer, Table, bytes, counted, grouped, plain, seconds};
 use crate::progress::{Act, Progress};
@@ -31,6 +31,9 @@ pub(crate) struct SyncArgs {
     /// Compare every row with the target's instead of chunk fingerprints
     #[arg(long)]
     pub(crate) full: bool,
+    /// Which tables are proved whole; the others are looked through where something new is likely
+    #[arg(long, value_enum, default_value_t, conflicts_with = "full")]
+    pub(crate) proof: ProofArg,
     /// How fast the source is read
     #[arg(long, value_enum, default_value_t)]
     pub(crate) pace: PaceArg,
@@ -63,6 +66,7 @@ async fn sync(args: &SyncArgs, app: &App, settings: &Settings, run: &RunId, jour
     banner::source(source.facts());
     let mut told = ends::sync_settings(settings, args.tables.as_deref(), args.pace.into());
     told.full = args.full;
+    told.proof = args.proof.into();
     told.atomic = args.atomic;
     told.accept_shrink = args.accept_shrink.iter().cloned().collect();
     look.anchor(journal.intend()?);

@@ -17,7 +17,7 @@ use super::nearest;
 pub(crate) const FILE: &str = "bicuspid.toml";
 
 /// Every key, in the order of the documentation.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 16] = [
     "tables_included",
     "tables_excluded",
     "columns_excluded",
@@ -29,6 +29,8 @@ const KEYS: [&str; 14] = [
     "lock_aim_ms",
     "keyless_bytes_max",
     "shrink_share",
+    "proof_budget_seconds",
+    "proof_hours",
     "staging_memory_mb",
     "staging_dir",
     "reader_role",
@@ -49,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) lock_aim_ms: Option<u32>,
     pub(crate) keyless_bytes_max: Option<u64>,
     pub(crate) shrink_share: Option<f64>,
+    pub(crate) proof_budget_seconds: Option<u32>,
+    pub(crate) proof_hours: Option<u32>,
     pub(crate) staging_memory_mb: Option<u32>,
     pub(crate) staging_dir: Option<PathBuf>,
     pub(crate) reader_role: Option<String>,
@@ -104,6 +108,10 @@ impl Config {
             "lock_aim_ms" => self.lock_aim_ms = Some(entry.number(value, 1, 1000)?),
             "keyless_bytes_max" => self.keyless_bytes_max = Some(entry.number(value, 0, 1 << 40)?),
             "shrink_share" => self.shrink_share = Some(entry.share(value)?),
+            "proof_budget_seconds" => {
+                self.proof_budget_seconds = Some(entry.number(value, 0, 86_400)?);
+            }
+            "proof_hours" => self.proof_hours = Some(entry.number(value, 1, 8760)?),
             "staging_memory_mb" => self.staging_memory_mb = Some(entry.number(value, 1, 65_536)?),
             "staging_dir" => {
                 let dir = entry.text(value)?;
@@ -319,6 +327,8 @@ mod tests {
             lock_aim_ms = 5
             keyless_bytes_max = 100_000_000
             shrink_share = 0.25
+            proof_budget_seconds = 600
+            proof_hours = 12
             staging_memory_mb = 128
             staging_dir = "/var/tmp/bicuspid"
             reader_role = "dbt"
@@ -332,6 +342,7 @@ mod tests {
         assert_eq!(config.type_policy, TypePolicy::Numeric);
         assert_eq!(config.lock_aim_ms, Some(5));
         assert_eq!(config.shrink_share, Some(0.25));
+        assert_eq!((config.proof_budget_seconds, config.proof_hours), (Some(600), Some(12)));
         assert_eq!(config.column_types["patient.Gender"], TargetType::Int4);
         assert_eq!(config.column_types["x.y"], TargetType::Numeric { precision: 12, scale: 2 });
         assert_eq!(config.staging_dir.unwrap(), Path::new("/var/tmp/bicuspid"));

@@ -15,6 +15,7 @@ mod drift;
 mod fault;
 mod flow;
 mod pair;
+mod passes;
 mod random;
 mod render;
 mod review;

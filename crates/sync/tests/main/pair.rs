@@ -7,7 +7,7 @@ use bicuspid_model::{Environment, FingerprintKey};
 use bicuspid_sandbox::testing::{self, MariaDbDatabase, PostgresDatabase};
 use bicuspid_source::{Pace, Source, SourceOptions};
 use bicuspid_sync::{
-    Event, RunInfo, SyncError, SyncReport, SyncSettings, TableReport, VerifiedTable, VerifyReport,
+    Event, PlanReport, RunInfo, SyncError, SyncReport, SyncSettings, TableReport, VerifiedTable, VerifyReport,
 };
 use bicuspid_target::Analytics;
 
@@ -87,6 +87,16 @@ impl Pair {
 
     pub(crate) fn sync(&self) -> SyncReport {
         self.try_sync().unwrap()
+    }
+
+    pub(crate) fn plan(&self) -> PlanReport {
+        self.runtime
+            .block_on(async {
+                let look = Analytics::connect(&self.target.endpoint).await?;
+                let mut source = Source::connect(&self.clinic.endpoint, self.options.clone()).await?;
+                bicuspid_sync::plan(&mut source, &look, &self.settings).await
+            })
+            .unwrap()
     }
 
     pub(crate) fn verify(&self) -> VerifyReport {

@@ -6,7 +6,7 @@ use bicuspid_model::{
 };
 use bicuspid_sandbox::testing::{self, PostgresDatabase};
 use bicuspid_target::{
-    Analytics, ChunkState, Intake as _, Proof, RowHashes, TableRecord, TargetError, Writer,
+    Analytics, ChunkState, Intake as _, PassRecord, Proof, RowHashes, TableRecord, TargetError, Writer,
 };
 
 const KEY: FingerprintKey = FingerprintKey::new([3; 16]);
@@ -63,6 +63,7 @@ impl Run {
                 walk: Vec::new(),
                 chunks: vec![ChunkState { upper: None, fingerprint: expected }],
                 converted: Vec::new(),
+                pass: PassRecord { whole: true, ..PassRecord::default() },
             };
             proved.publish(&record, "r-1").await?;
             Ok(proof)
