@@ -11,8 +11,6 @@ use crate::event::{Event, Listener};
 use crate::shape::Shaped;
 use crate::staging::Staging;
 
-/// Rows of a chunk at which it is cut.
-const CHUNK_ROWS: u64 = 8192;
 /// Bytes of a chunk at which it is cut.
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of a piece of a table that is read by one statement.
@@ -77,14 +75,15 @@ impl Extracted {
 struct Cutter<'a> {
     key: &'a FingerprintKey,
     walk: &'a [usize],
+    rows_max: u64,
     open: Fingerprint,
     open_bytes: usize,
     done: Vec<ChunkState>,
 }
 
 impl<'a> Cutter<'a> {
-    fn new(key: &'a FingerprintKey, walk: &'a [usize]) -> Self {
-        Self { key, walk, open: Fingerprint::default(), open_bytes: 0, done: Vec::new() }
+    fn new(key: &'a FingerprintKey, walk: &'a [usize], rows_max: u64) -> Self {
+        Self { key, walk, rows_max, open: Fingerprint::default(), open_bytes: 0, done: Vec::new() }
     }
 
     fn add(&mut self, batch: &Batch) -> Result<Fingerprint, SyncError> {
@@ -94,7 +93,7 @@ impl<'a> Cutter<'a> {
             piece.add(hash);
             self.open.add(hash);
             self.open_bytes += row.len();
-            if !self.walk.is_empty() && (self.open.rows >= CHUNK_ROWS || self.open_bytes >= CHUNK_BYTES) {
+            if !self.walk.is_empty() && (self.open.rows >= self.rows_max || self.open_bytes >= CHUNK_BYTES) {
                 let upper =
                     KeyBound::of_row(row, self.walk).ok_or(SourceError::Protocol { what: "a key" })?;
                 self.cut(Some(upper));
@@ -141,7 +140,7 @@ pub(crate) async fn everything(
     source.enter(&shaped.found.engine).await?;
     let before = count(source, shaped).await?;
     let mut extracted = Extracted::default();
-    let mut cutter = Cutter::new(key, shaped.walk.positions());
+    let mut cutter = Cutter::new(key, shaped.walk.positions(), shaped.chunk_rows);
     let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk);
     let mut take = |cutter: &mut Cutter<'_>, rows_read: &mut u64, batch: Batch| -> Result<(), SyncError> {
         let piece = cutter.add(&batch)?;
@@ -216,7 +215,7 @@ pub(crate) async fn differences(
             continue;
         }
         reader.seek(lower.clone());
-        let mut cutter = Cutter::new(key, shaped.walk.positions());
+        let mut cutter = Cutter::new(key, shaped.walk.positions(), shaped.chunk_rows);
         let mut now = Fingerprint::default();
         let mut waiting: Vec<Vec<u8>> = Vec::new();
         let mut differs = false;
@@ -315,7 +314,7 @@ mod tests {
 
     #[test]
     fn chunks_are_cut_by_rows_and_cover_everything() {
-        let mut cutter = Cutter::new(&KEY, &[0]);
+        let mut cutter = Cutter::new(&KEY, &[0], 8192);
         let all = rows(0..20_000);
         let total = cutter.add(&all).unwrap();
         let chunks = cutter.end(None);
@@ -332,7 +331,7 @@ mod tests {
 
     #[test]
     fn rows_of_one_chunk_never_go_past_a_cut() {
-        let mut cutter = Cutter::new(&KEY, &[0]);
+        let mut cutter = Cutter::new(&KEY, &[0], 8192);
         cutter.add(&rows(0..8192)).unwrap();
         assert!(!cutter.is_past_a_cut(), "a chunk that is just full is one chunk");
         cutter.add(&rows(8192..8193)).unwrap();
@@ -344,8 +343,8 @@ mod tests {
     #[test]
     fn an_empty_range_leaves_no_chunk_but_the_last() {
         let upper = KeyBound::of_row(rows(7..8).last().unwrap(), &[0]);
-        assert!(Cutter::new(&KEY, &[0]).end(upper).is_empty());
-        assert_eq!(Cutter::new(&KEY, &[0]).end(None).len(), 1);
+        assert!(Cutter::new(&KEY, &[0], 8192).end(upper).is_empty());
+        assert_eq!(Cutter::new(&KEY, &[0], 8192).end(None).len(), 1);
     }
 
     #[test]

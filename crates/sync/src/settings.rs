@@ -65,6 +65,8 @@ pub struct SyncSettings {
     pub pace: Pace,
     /// Time that one statement on the source should take at most.
     pub lock_aim: Duration,
+    /// Rows at which a chunk is cut.
+    pub chunk_rows: u64,
 }
 
 impl SyncSettings {
@@ -94,6 +96,7 @@ impl SyncSettings {
             tool_version: tool_version.to_owned(),
             pace: Pace::Kind,
             lock_aim: Duration::from_millis(10),
+            chunk_rows: 8192,
         }
     }
 }

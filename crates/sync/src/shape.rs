@@ -20,6 +20,8 @@ pub(crate) struct Shaped {
     pub(crate) found: FoundTable,
     pub(crate) table: Table,
     pub(crate) walk: Walk,
+    /// Rows at which a chunk is cut.
+    pub(crate) chunk_rows: u64,
     /// Columns that are not copied, with the reason.
     pub(crate) withheld: Vec<(String, &'static str)>,
 }
@@ -135,7 +137,7 @@ pub(crate) fn shape(found: FoundTable, settings: &SyncSettings) -> Result<Shaped
             "give it a key, exclude it, or raise keyless_bytes_max in bicuspid.toml",
         ));
     }
-    Ok(Shaped { found, table, walk, withheld })
+    Ok(Shaped { found, table, walk, chunk_rows: settings.chunk_rows, withheld })
 }
 
 fn column(

@@ -17,7 +17,7 @@ use crate::error::SyncError;
 use crate::event::{Event, Listener};
 use crate::planner::Plan;
 use crate::report::{Mode, SourceReport, TableOutcome, VerifiedTable, VerifyReport};
-use crate::settings::SyncSettings;
+use crate::settings::{ProofWish, SyncSettings};
 use crate::shape::Shaped;
 
 /// Rows of a range that are compared at once.
@@ -45,6 +45,8 @@ pub async fn verify(
     listener: Listener<'_>,
 ) -> Result<VerifyReport, SyncError> {
     let began = Instant::now();
+    // Every table is compared whole, whatever a run would read of it.
+    let settings = &SyncSettings { proof: ProofWish::Full, ..settings.clone() };
     let plan = Plan::make(&mut source, look, settings).await?;
     let key = look.proof_settings().await?.key;
     listener(Event::Planned {

@@ -14,6 +14,7 @@ mod cuts_target;
 mod drift;
 mod fault;
 mod flow;
+mod mutate;
 mod pair;
 mod passes;
 mod random;
