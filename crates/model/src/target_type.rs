@@ -99,6 +99,81 @@ impl TargetType {
         }
     }
 
+    /// Reads a type as PostgreSQL or a person writes it, such as `integer` or `numeric(10, 2)`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().to_ascii_lowercase();
+        let (name, arguments) = match text.strip_suffix(')').and_then(|text| text.split_once('(')) {
+            Some((name, arguments)) => {
+                let numbers: Result<Vec<u16>, _> =
+                    arguments.split(',').map(|argument| argument.trim().parse()).collect();
+                (name.trim().to_owned(), numbers.ok()?)
+            }
+            None => (text, Vec::new()),
+        };
+        let plain = match name.as_str() {
+            "boolean" | "bool" => Self::Bool,
+            "smallint" => Self::Int2,
+            "integer" | "int" => Self::Int4,
+            "bigint" => Self::Int8,
+            "real" => Self::Float4,
+            "double precision" => Self::Float8,
+            "date" => Self::Date,
+            "timestamp" | "timestamp without time zone" => Self::Timestamp,
+            "interval" => Self::Interval,
+            "time" | "time without time zone" => Self::Time,
+            "text" => Self::Text,
+            "bytea" => Self::Bytea,
+            "json" => Self::Json,
+            "numeric" => {
+                return match *arguments.as_slice() {
+                    [precision @ 1..=1000, scale] if scale <= precision => {
+                        Some(Self::Numeric { precision, scale })
+                    }
+                    [precision @ 1..=1000] => Some(Self::Numeric { precision, scale: 0 }),
+                    _ => None,
+                };
+            }
+            "bit varying" => {
+                return match *arguments.as_slice() {
+                    [width @ 2..=64] => u8::try_from(width).ok().map(|width| Self::VarBit { width }),
+                    _ => None,
+                };
+            }
+            _ => return None,
+        };
+        arguments.is_empty().then_some(plain)
+    }
+
+    /// Whether a column that the target shows as `there` holds this type's values exactly: it is the type itself, or a
+    /// text or number whose limits are the server's affair, as other tools make them.
+    #[must_use]
+    pub fn is_held_by(self, there: &str) -> bool {
+        there == self.to_string()
+            || match self {
+                Self::Text => there == "character varying" || there.starts_with("character varying("),
+                Self::Numeric { .. } => there == "numeric",
+                _ => false,
+            }
+    }
+
+    /// Whether every value of the other type is a value of this one, so that a column can be widened where it stands.
+    #[must_use]
+    pub fn widens(self, from: Self) -> bool {
+        match (from, self) {
+            (Self::Int2, Self::Int4 | Self::Int8)
+            | (Self::Int4, Self::Int8)
+            | (Self::Float4, Self::Float8)
+            | (Self::Date, Self::Timestamp) => true,
+            (Self::Int2 | Self::Int4 | Self::Int8, Self::Numeric { precision, scale: 0 }) => precision >= 19,
+            (Self::Numeric { precision: p, scale: s }, Self::Numeric { precision, scale }) => {
+                scale >= s && precision.saturating_sub(scale) >= p.saturating_sub(s)
+            }
+            (Self::VarBit { width: narrow }, Self::VarBit { width }) => width >= narrow,
+            _ => false,
+        }
+    }
+
     /// Whether a value of the source type can become this type: the general rule, or one of the choices that a
     /// policy may make.
     #[must_use]
@@ -120,6 +195,27 @@ impl TargetType {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wider_types_hold_every_value() {
+        let numeric = |precision, scale| TargetType::Numeric { precision, scale };
+        for (from, to, wider) in [
+            (TargetType::Int2, TargetType::Int8, true),
+            (TargetType::Int8, TargetType::Int4, false),
+            (TargetType::Int8, numeric(20, 0), true),
+            (TargetType::Int8, numeric(20, 2), false),
+            (numeric(10, 2), numeric(12, 4), true),
+            (numeric(10, 2), numeric(10, 4), false),
+            (TargetType::Int4, TargetType::Text, false),
+            (TargetType::Bool, TargetType::Int2, false),
+        ] {
+            assert_eq!(to.widens(from), wider, "{from} to {to}");
+        }
+        assert!(
+            TargetType::Text.is_held_by("character varying(255)") && numeric(10, 2).is_held_by("numeric")
+        );
+        assert!(!TargetType::Text.is_held_by("character(3)") && !TargetType::Int4.is_held_by("bigint"));
+    }
 
     #[test]
     fn unsigned_goes_to_the_next_wider() {

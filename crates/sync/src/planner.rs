@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bicuspid_model::{ColumnName, DateTime, TableName, fingerprint};
+use bicuspid_model::{ColumnName, DateTime, TableName, TargetType, fingerprint};
 use bicuspid_opendental as opendental;
 use bicuspid_source::{Discovered, Engine, Pace, Source, SourceClock};
-use bicuspid_target::{Analytics, HeldState, TableState};
+use bicuspid_target::{Adoption, Analytics, HeldState, TableState};
 
+use crate::adopt;
 use crate::error::SyncError;
 use crate::report::{HeldReport, Mode, PlanReport, PlannedReport, SkippedReport};
 use crate::schedule;
@@ -25,6 +26,10 @@ pub(crate) struct Planned {
     pub(crate) added: Vec<ColumnName>,
     /// Columns of the target that must learn to hold NULL.
     pub(crate) relaxed: Vec<ColumnName>,
+    /// Columns of the target whose type must hold more.
+    pub(crate) widened: Vec<ColumnName>,
+    /// What a table lacks that is taken over, and the rows that it has.
+    pub(crate) adoption: Option<(Adoption, u64)>,
     /// The table as it was last published.
     pub(crate) state: Option<TableState>,
 }
@@ -82,6 +87,7 @@ impl Plan {
         } else {
             BTreeMap::new()
         };
+        let settings = &with_kept_types(settings, look).await?;
         let mut plan = Self { clock, tables: Vec::new(), skipped: Vec::new(), held: Vec::new() };
         let gone = gone(&discovered, &states, look, settings).await?;
         plan.skipped
@@ -195,6 +201,17 @@ async fn gone(
     Ok(gone)
 }
 
+/// The settings with the types of columns that were kept when their tables were taken over.
+async fn with_kept_types(settings: &SyncSettings, look: &Analytics) -> Result<SyncSettings, SyncError> {
+    let mut settings = settings.clone();
+    for (name, kept) in look.kept_types().await? {
+        if !settings.column_types.keys().any(|chosen| chosen.eq_ignore_ascii_case(&name)) {
+            settings.column_types.insert(name, kept);
+        }
+    }
+    Ok(settings)
+}
+
 fn check_names<'a>(discovered: &Discovered, wanted: impl Iterator<Item = &'a str>) -> Result<(), SyncError> {
     for wanted in wanted {
         let exists = discovered.tables.iter().any(|t| t.name.as_str().eq_ignore_ascii_case(wanted));
@@ -257,26 +274,45 @@ async fn against_target(
         since: None,
         added: Vec::new(),
         relaxed: Vec::new(),
+        widened: Vec::new(),
+        adoption: None,
         state: None,
     };
     let (columns, state) = match (columns, state) {
         (None, None) => return Ok(Ok(first(shaped, "the target does not have it yet"))),
         (None, Some(_)) => return Ok(Ok(first(shaped, "it is gone from the target"))),
+        (Some(columns), None) if settings.adopt => {
+            return adopt::take_over(shaped, &columns, look, settings).await;
+        }
         (Some(_), None) => {
             return held(
                 "plan::not_ours",
                 format!("`raw.{}` exists and was not made by Bicuspid", shaped.table.name.in_target()),
-                "rename or drop it on the target, or exclude the table",
+                "take it over with --adopt, rename or drop it on the target, or exclude the table",
             );
         }
         (Some(columns), Some(state)) => (columns, state),
     };
     let mut added = Vec::new();
     let mut relaxed = Vec::new();
+    let mut widened = Vec::new();
     for column in &shaped.table.columns {
         match columns.iter().find(|c| c.name == column.name) {
             None => added.push(column.name.clone()),
-            Some(there) if there.type_text != column.target.to_string() => {
+            Some(there) if column.target.is_held_by(&there.type_text) => {
+                // A date of the key may be NULL by its type alone, but not by its key.
+                let in_key = shaped.table.key_columns().any(|key| key.name == column.name);
+                if there.not_null && column.nullable && !in_key {
+                    relaxed.push(column.name.clone());
+                }
+            }
+            Some(there)
+                if TargetType::parse(&there.type_text).is_some_and(|old| column.target.widens(old))
+                    && !there.viewed =>
+            {
+                widened.push(column.name.clone());
+            }
+            Some(there) => {
                 return held(
                     "drift::type",
                     format!(
@@ -285,13 +321,6 @@ async fn against_target(
                     ),
                     "choose its old type in bicuspid.toml, or change the column on the target together with the views on it",
                 );
-            }
-            Some(there) => {
-                // A date of the key may be NULL by its type alone, but not by its key.
-                let in_key = shaped.table.key_columns().any(|key| key.name == column.name);
-                if there.not_null && column.nullable && !in_key {
-                    relaxed.push(column.name.clone());
-                }
             }
         }
     }
@@ -323,7 +352,17 @@ async fn against_target(
     } else {
         (Mode::Proof, format!("every chunk is compared with its fingerprint of {}", state.proved_at))
     };
-    Ok(Ok(Planned { shaped, mode, why, since: None, added, relaxed, state: Some(state) }))
+    Ok(Ok(Planned {
+        shaped,
+        mode,
+        why,
+        since: None,
+        added,
+        relaxed,
+        widened,
+        adoption: None,
+        state: Some(state),
+    }))
 }
 
 #[cfg(test)]

@@ -269,6 +269,8 @@ impl Flow<'_> {
                     scope: p.scope,
                     added: p.planned.added.clone(),
                     relaxed: p.planned.relaxed.clone(),
+                    widened: p.planned.widened.clone(),
+                    adoption: p.planned.adoption.clone().map(|(adoption, _)| adoption),
                     stamp: schedule::stamp_name(&p.planned.shaped).cloned(),
                     record: p.record,
                 })
@@ -383,8 +385,8 @@ fn check(planned: &Planned, extracted: &Extracted, settings: &SyncSettings) -> R
         }
         .into());
     }
-    if let Some(state) = &planned.state {
-        let before = state.fingerprint.rows;
+    let adopted = planned.adoption.as_ref().map(|(_, rows)| *rows);
+    if let Some(before) = planned.state.as_ref().map(|s| s.fingerprint.rows).or(adopted) {
         let lost = before.saturating_sub(rows);
         let share = |n: u64| f64::from(u32::try_from(n.min(u64::from(u32::MAX))).unwrap_or(u32::MAX));
         let accepted = names(&settings.accept_shrink, planned.shaped.found.name.as_str());

@@ -45,6 +45,8 @@ pub struct SyncSettings {
     pub proof_budget: Duration,
     /// Age of a proof at which it is made anew whatever it costs.
     pub proof_age_max: Duration,
+    /// Take over tables of the target that another tool made.
+    pub adopt: bool,
     /// Publish all first loads in one transaction.
     pub atomic: bool,
     /// Share of its rows that a table may lose before it is held, from 0 to 1.
@@ -86,6 +88,7 @@ impl SyncSettings {
             proof_budget: Duration::from_mins(2),
             // A little less than a day: a run that begins at the same minute every day proves everything.
             proof_age_max: Duration::from_hours(23),
+            adopt: false,
             atomic: false,
             shrink_share: 0.1,
             accept_shrink: BTreeSet::new(),

@@ -63,7 +63,7 @@ pub async fn verify(
             mode: planned.mode,
             rows_estimate: shaped.found.rows_estimate,
         });
-        let is_loaded = planned.mode != Mode::First && planned.added.is_empty();
+        let is_loaded = planned.mode != Mode::First && planned.added.is_empty() && planned.widened.is_empty();
         let mut compared = one_table(&mut source, look, shaped, &key, is_loaded, listener).await;
         let mut cuts = 0;
         while matches!(&compared, Err(SyncError::Source(e)) if source.may_begin_again(e, cuts)) {

@@ -1,11 +1,13 @@
 //! The analytics database: what may be asked of it, and the one way to write it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bicuspid_guard::SourceServer;
 use bicuspid_guard::identity::Reported;
-use bicuspid_model::{ColumnName, Endpoint, Environment, FingerprintKey, Table, TableName};
+use bicuspid_model::{ColumnName, Endpoint, Environment, FingerprintKey, Table, TableName, TargetType};
 
+use crate::adoption;
 use crate::copy::CopyOut;
 use crate::ddl;
 use crate::error::{TargetError, of_driver};
@@ -38,6 +40,21 @@ pub struct TargetColumn {
     pub type_text: String,
     /// Whether it is NOT NULL.
     pub not_null: bool,
+    /// Whether a view hangs on it, which forbids to change its type.
+    pub viewed: bool,
+}
+
+/// A table of `raw` that another tool made, as far as taking it over needs to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignTable {
+    /// Whether it says when a row was written, in a column of our name.
+    pub has_loaded_at: bool,
+    /// Names of the primary key's columns, in key order; empty if there is none.
+    pub primary_key: Vec<String>,
+    /// Rows that it holds; 0 if it is not ours to alter.
+    pub rows: u64,
+    /// Whether our account owns it, which altering it needs.
+    pub is_owned: bool,
 }
 
 impl Analytics {
@@ -194,6 +211,47 @@ impl Analytics {
         columns(&self.link, table).await
     }
 
+    /// What taking over `raw.table` needs to know of it.
+    pub async fn foreign_table(&self, table: &TableName) -> Result<ForeignTable, TargetError> {
+        let fault = |e: tokio_postgres::Error| of_driver(&e, "look at a table that is to be taken over");
+        let name = table.in_target();
+        let row = self
+            .link
+            .client
+            .query_one(
+                "SELECT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = $2 \
+                 AND NOT a.attisdropped), \
+                 ARRAY(SELECT a.attname::text FROM pg_constraint k \
+                 CROSS JOIN unnest(k.conkey) WITH ORDINALITY AS u (num, nth) \
+                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.num \
+                 WHERE k.conrelid = c.oid AND k.contype = 'p' ORDER BY u.nth), \
+                 pg_has_role(c.relowner, 'USAGE') \
+                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = 'raw' AND c.relname = $1",
+                &[&name.as_str(), &ddl::LOADED_AT],
+            )
+            .await
+            .map_err(fault)?;
+        let is_owned: bool = row.try_get(2).map_err(fault)?;
+        let mut rows: i64 = 0;
+        if is_owned {
+            let count = format!("SELECT count(*) FROM raw.{}", name.postgres());
+            let counted = self.link.client.query_one(&count, &[]).await;
+            rows = counted.and_then(|row| row.try_get(0)).map_err(fault)?;
+        }
+        Ok(ForeignTable {
+            is_owned,
+            has_loaded_at: row.try_get(0).map_err(fault)?,
+            primary_key: row.try_get(1).map_err(fault)?,
+            rows: u64::try_from(rows).unwrap_or_default(),
+        })
+    }
+
+    /// Types of columns that were kept when their tables were taken over, by `table.column`.
+    pub async fn kept_types(&self) -> Result<BTreeMap<String, TargetType>, TargetError> {
+        adoption::kept_types(&self.link).await
+    }
+
     /// Whether `raw.table` holds a row. One that is locked by somebody else is taken to hold some.
     pub async fn has_rows(&self, table: &TableName) -> Result<bool, TargetError> {
         let sql = format!("SELECT EXISTS (SELECT 1 FROM raw.{})", table.in_target().postgres());
@@ -325,7 +383,9 @@ pub(crate) async fn columns(
     let rows = link
         .client
         .query(
-            "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull \
+            "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull, \
+             EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_rewrite'::regclass \
+             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum) \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
              WHERE n.nspname = 'raw' AND c.relname = $1 ORDER BY a.attnum",
@@ -347,6 +407,7 @@ pub(crate) async fn columns(
             name: ColumnName::new(name).map_err(|_| unreadable())?,
             type_text: row.try_get(1).map_err(|_| unreadable())?,
             not_null: row.try_get(2).map_err(|_| unreadable())?,
+            viewed: row.try_get(3).map_err(|_| unreadable())?,
         });
     }
     Ok(Some(columns))

@@ -73,6 +73,15 @@ CREATE TABLE IF NOT EXISTS bicuspid.table_pass (
     edits_unstamped bigint NOT NULL DEFAULT 0
 )";
 
+/// Types of columns that were kept when their table was taken over.
+pub(crate) const KEPT_TYPE: &str = "
+CREATE TABLE IF NOT EXISTS bicuspid.kept_type (
+    table_name text NOT NULL,
+    column_name text NOT NULL,
+    type text NOT NULL,
+    PRIMARY KEY (table_name, column_name)
+)";
+
 /// The server that the copy is made from. Apart from the others, because it was added to them later.
 pub(crate) const SOURCE_SERVER: &str = "
 CREATE TABLE IF NOT EXISTS bicuspid.source_server (
@@ -122,6 +131,16 @@ pub(crate) fn columns(table: &Table, prefix: &str) -> String {
         let _ = write!(list, "{}{prefix}{}", if i == 0 { "" } else { ", " }, column.name.postgres());
     }
     list
+}
+
+/// The same as expressions that can be compared by image with columns of the copy's own types: a text that another tool
+/// made has another type.
+pub(crate) fn images(table: &Table, prefix: &str) -> String {
+    let item = |column: &Column| {
+        let cast = if column.target == TargetType::Text { "::text" } else { "" };
+        format!("{prefix}{}{cast}", column.name.postgres())
+    };
+    table.columns.iter().map(item).collect::<Vec<_>>().join(", ")
 }
 
 fn column(column: &Column, in_key: bool) -> String {

@@ -2,6 +2,7 @@
 //!
 //! No public method takes SQL text. Every text is made in [`ddl`](self) from identifiers, types and key literals.
 
+mod adoption;
 mod analytics;
 mod copy;
 mod ddl;
@@ -18,7 +19,8 @@ mod surroundings;
 mod tls;
 mod writer;
 
-pub use analytics::{Analytics, KeyRange, TargetColumn};
+pub use adoption::Adoption;
+pub use analytics::{Analytics, ForeignTable, KeyRange, TargetColumn};
 pub use copy::CopyOut;
 pub use demo::{
     Asked, Demo, DemoEndpoint, DemoState, DemoWriter, GeneratedTable, Generation, Life, LifeEvent, Measured,

@@ -3,6 +3,7 @@
 use bicuspid_guard::SourceServer;
 use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, Table, TableName};
 
+use crate::adoption::{self, Adoption};
 use crate::analytics::{Analytics, KeyRange};
 use crate::copy::{CopyIn, load_fault};
 use crate::ddl;
@@ -112,6 +113,10 @@ pub struct Change<'a> {
     pub added: Vec<ColumnName>,
     /// Columns that may hold NULL from now on: the source lets them, or has lost them.
     pub relaxed: Vec<ColumnName>,
+    /// Columns whose type the source has widened.
+    pub widened: Vec<ColumnName>,
+    /// What it lacks, if another tool made it and it is taken over.
+    pub adoption: Option<Adoption>,
     /// Its edit stamp, if it has one: edits that did not move it are counted.
     pub stamp: Option<ColumnName>,
     /// What is remembered afterwards; its fingerprint is what the whole table must have.
@@ -351,8 +356,10 @@ impl Writer {
                 Err(error) => return Err(error),
             };
             if outcome.held.is_none() {
-                let changed =
-                    outcome.inserted + outcome.updated + outcome.deleted > 0 || !change.added.is_empty();
+                let changed = outcome.inserted + outcome.updated + outcome.deleted > 0
+                    || !change.added.is_empty()
+                    || !change.widened.is_empty()
+                    || change.adoption.is_some();
                 state::record_table(self.link(), &change.table.name, &change.record, &run.run_id, changed)
                     .await?;
                 let edits = if change.stamp.is_some() { outcome.updated } else { 0 };
@@ -385,6 +392,16 @@ impl Writer {
 
     async fn apply(&self, change: &Change<'_>, key: &FingerprintKey) -> Result<Applied, TargetError> {
         let table = change.table;
+        if let Some(sql) = change.adoption.as_ref().and_then(|a| adoption::before(table, a)) {
+            self.table_statement(&sql, table).await?;
+        }
+        for name in &change.widened {
+            if let Some(column) = table.columns.iter().find(|c| c.name == *name) {
+                let (raw, target) = (ddl::raw(table), column.target);
+                let sql = format!("ALTER TABLE {raw} ALTER COLUMN {} TYPE {target}", name.postgres());
+                self.table_statement(&sql, table).await?;
+            }
+        }
         for name in &change.added {
             if let Some(column) = table.columns.iter().find(|c| c.name == *name) {
                 let sql = format!(
@@ -431,6 +448,12 @@ impl Writer {
                 }
             }
         }
+        if let Some(adopted) = &change.adoption {
+            if let Some(sql) = adoption::after(table, adopted) {
+                self.table_statement(&sql, table).await?;
+            }
+            adoption::record(self.link(), table, adopted).await?;
+        }
         Ok(applied)
     }
 
@@ -464,15 +487,15 @@ impl Writer {
              AND record_image_ne(ROW({}), ROW({}))",
             set.join(", "),
             ddl::LOADED_AT,
-            ddl::columns(table, "t."),
-            ddl::columns(table, "s."),
+            ddl::images(table, "t."),
+            ddl::images(table, "s."),
         );
         if let Some(stamp) = &change.stamp {
             let count = format!(
                 "SELECT count(*) FROM {raw} AS t JOIN {staged} AS s ON {same_key} WHERE {of_staged} \
                  AND record_image_ne(ROW({}), ROW({})) AND NOT coalesce(s.{stamp} > t.{stamp}, false)",
-                ddl::columns(table, "t."),
-                ddl::columns(table, "s."),
+                ddl::images(table, "t."),
+                ddl::images(table, "s."),
                 stamp = stamp.postgres(),
             );
             let counted = self.link().client.query_one(&count, &[]).await.and_then(|row| row.try_get(0));
@@ -499,7 +522,7 @@ impl Writer {
     ) -> Result<(), TargetError> {
         let table = change.table;
         let (raw, staged) = (ddl::raw(table), format!("pg_temp.{}", change.staged.name));
-        let image = |prefix: &str| format!("record_send(ROW({}))", ddl::columns(table, prefix));
+        let image = |prefix: &str| format!("record_send(ROW({}))", ddl::images(table, prefix));
         let numbered = |from: &str, name: &str, condition: &str| {
             let image = image(&format!("{name}."));
             format!(

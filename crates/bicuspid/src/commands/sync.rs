@@ -37,6 +37,9 @@ pub(crate) struct SyncArgs {
     /// How fast the source is read
     #[arg(long, value_enum, default_value_t)]
     pub(crate) pace: PaceArg,
+    /// Take over tables of `raw` that another tool made, keeping the types of their columns
+    #[arg(long)]
+    pub(crate) adopt: bool,
     /// Publish all first loads in one transaction instead of table by table
     #[arg(long)]
     pub(crate) atomic: bool,
@@ -67,6 +70,7 @@ async fn sync(args: &SyncArgs, app: &App, settings: &Settings, run: &RunId, jour
     let mut told = ends::sync_settings(settings, args.tables.as_deref(), args.pace.into());
     told.full = args.full;
     told.proof = args.proof.into();
+    told.adopt = args.adopt;
     told.atomic = args.atomic;
     told.accept_shrink = args.accept_shrink.iter().cloned().collect();
     look.anchor(journal.intend()?);
@@ -96,6 +100,9 @@ fn actions(args: &SyncArgs, standing: Standing) -> Vec<Action> {
     }
     if args.full {
         actions.push(Action::FullReload);
+    }
+    if args.adopt {
+        actions.push(Action::Adoption);
     }
     if !args.accept_shrink.is_empty() {
         actions.push(Action::Shrink);

@@ -215,7 +215,7 @@ impl Entry<'_> {
                 return Err(entry.not_a_column());
             }
             let text = entry.text(value)?;
-            let target = parse_type(&text).ok_or_else(|| {
+            let target = TargetType::parse(&text).ok_or_else(|| {
                 entry.wrong(
                     "write one of: boolean, smallint, integer, bigint, numeric(p,s), real, double precision, date, \
                      timestamp, interval, time, text, bytea, json, bit varying(n)",
@@ -259,51 +259,6 @@ fn is_column(name: &str) -> bool {
 
 fn line_of(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
-}
-
-/// A type as PostgreSQL's manual spells it.
-fn parse_type(text: &str) -> Option<TargetType> {
-    let text = text.trim().to_ascii_lowercase();
-    let (name, arguments) = match text.strip_suffix(')').and_then(|text| text.split_once('(')) {
-        Some((name, arguments)) => {
-            let numbers: Result<Vec<u16>, _> =
-                arguments.split(',').map(|argument| argument.trim().parse()).collect();
-            (name.trim().to_owned(), numbers.ok()?)
-        }
-        None => (text, Vec::new()),
-    };
-    let plain = match name.as_str() {
-        "boolean" | "bool" => TargetType::Bool,
-        "smallint" => TargetType::Int2,
-        "integer" | "int" => TargetType::Int4,
-        "bigint" => TargetType::Int8,
-        "real" => TargetType::Float4,
-        "double precision" => TargetType::Float8,
-        "date" => TargetType::Date,
-        "timestamp" | "timestamp without time zone" => TargetType::Timestamp,
-        "interval" => TargetType::Interval,
-        "time" | "time without time zone" => TargetType::Time,
-        "text" => TargetType::Text,
-        "bytea" => TargetType::Bytea,
-        "json" => TargetType::Json,
-        "numeric" => {
-            return match *arguments.as_slice() {
-                [precision @ 1..=1000, scale] if scale <= precision => {
-                    Some(TargetType::Numeric { precision, scale })
-                }
-                [precision @ 1..=1000] => Some(TargetType::Numeric { precision, scale: 0 }),
-                _ => None,
-            };
-        }
-        "bit varying" => {
-            return match *arguments.as_slice() {
-                [width @ 2..=64] => u8::try_from(width).ok().map(|width| TargetType::VarBit { width }),
-                _ => None,
-            };
-        }
-        _ => return None,
-    };
-    arguments.is_empty().then_some(plain)
 }
 
 #[cfg(test)]
@@ -386,8 +341,8 @@ mod tests {
             TargetType::Json,
             TargetType::VarBit { width: 8 },
         ] {
-            assert_eq!(parse_type(&target.to_string()), Some(target));
+            assert_eq!(TargetType::parse(&target.to_string()), Some(target));
         }
-        assert_eq!(parse_type("text(5)"), None);
+        assert_eq!(TargetType::parse("text(5)"), None);
     }
 }

@@ -8,6 +8,7 @@
     reason = "helpers of tests, where a panic is a failed test"
 )]
 
+mod adopt;
 mod attack;
 mod cuts;
 mod cuts_target;

@@ -127,7 +127,6 @@ impl Office {
                 let rows = 1 + self.dice.below(4);
                 self.insert(&name, kind, rows)
             }
-            3 | 4 => format!("UPDATE {name} SET LName = {word} WHERE {some};"),
             5 if stamped => {
                 format!("UPDATE {name} SET LName = {word}, DateTStamp = DateTStamp WHERE {some};")
             }
@@ -145,7 +144,7 @@ impl Office {
                      SET timestamp = DEFAULT;"
                 )
             }
-            5..=7 => format!("UPDATE {name} SET LName = {word} WHERE {some};"),
+            3..=7 => format!("UPDATE {name} SET LName = {word} WHERE {some};"),
             8 | 9 => format!("DELETE FROM {name} WHERE {some};"),
             // Somebody moves a row to another key.
             10 => match KINDS[kind].2 {
@@ -253,7 +252,7 @@ fn whatever_the_office_does_the_copy_is_exact() {
         let mut behind = 0;
         for round in 0..rounds {
             let context = format!("seed {seed}, round {round}");
-            let changes: String = (0..1 + office.dice.below(10)).map(|_| office.change()).collect();
+            let changes: String = (0..=office.dice.below(10)).map(|_| office.change()).collect();
             pair.clinic.admin(&changes);
             if office.dice.below(2) == 0 {
                 pair.settings.proof = ProofWish::None;
