@@ -24,14 +24,17 @@ pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// The session of every connection: values mean the same on every server, nothing resolves through a search path,
 /// and no statement waits for a lock for long (a waiting DDL would stop every later reader). The server's limits for
 /// idle sessions do not hold: a session is idle for as long as the source is read (not every version knows each limit).
-/// No statement of ours runs long enough to be worth compiling.
+/// No statement of ours runs long enough to be worth compiling. A key is sorted in memory up to a size that a server of
+/// this decade can spare; where it may use more, that stays.
 const SESSION: &str = "SET search_path = pg_catalog; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; \
      SET IntervalStyle = 'postgres'; SET standard_conforming_strings = on; SET lock_timeout = '5s'; \
      SET statement_timeout = 0; SET row_security = off; SET default_transaction_isolation = 'read committed'; \
      SET client_min_messages = 'error'; SET synchronous_commit = on; \
      SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_in_transaction_session_timeout', \
      'idle_session_timeout', 'transaction_timeout'); \
-     SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'jit'";
+     SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'jit'; \
+     SELECT set_config(name, '256MB', false) FROM pg_settings \
+     WHERE name = 'maintenance_work_mem' AND setting::bigint < 262144";
 
 /// Makes the server look once a second whether we are still there while it works on a long statement: it must not go
 /// on for a run that was stopped, with its locks and the lock of the run in hand.
