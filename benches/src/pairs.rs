@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER, row_length};
-use bicuspid_model::{Column, Endpoint, Environment, Fingerprint, FingerprintKey, Table, TargetType};
+use bicuspid_model::{Batch, Column, Endpoint, Environment, Fingerprint, FingerprintKey, Table, TargetType};
 use bicuspid_source::{FoundTable, Pace, Source, SourceOptions, Walk};
 use bicuspid_sync::{RunInfo, SyncReport, SyncSettings};
 use bicuspid_target::{Analytics, Intake as _, Proof, RowHashes};
@@ -53,13 +53,13 @@ pub(crate) async fn load(
     while rows.by_ref().take(1 << 20).read_to_end(&mut piece)? > 0 {
         let mut whole = 0;
         while let Some(length) = piece.get(whole..).and_then(row_length) {
-            let row = piece.get(whole..whole + length).unwrap_or_default();
-            hashes.add(row);
-            expected.add(key.hash(row));
             whole += length;
         }
-        load.send(piece.get(..whole).unwrap_or_default()).await?;
-        piece.drain(..whole);
+        let after = piece.split_off(whole);
+        let batch = Batch::from_bytes(std::mem::replace(&mut piece, after)).ok_or("not rows")?;
+        hashes.add(&batch);
+        batch.rows().for_each(|row| expected.add(key.hash(row)));
+        load.send(batch.bytes()).await?;
     }
     let proved = writer.filled(load, &table).await?.prove(expected, Some(&hashes), &key).await?;
     if proved.proof() != Proof::RowHashes {

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use bicuspid_model::{Batch, Fingerprint, FingerprintKey, KeyBound};
 use bicuspid_source::{Conversions, Engine, Source, SourceError, Walk};
 use bicuspid_target::{ChangedRange, ChunkState, Converted, RowHashes};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::error::SyncError;
 use crate::event::{Event, Listener};
@@ -47,6 +49,8 @@ pub(crate) struct Extracted {
     pub(crate) converted: Vec<Converted>,
     /// Rows that the source counted before and after, where it could.
     pub(crate) counted: Option<(u64, u64)>,
+    /// Hashes of the rows that went to a first load.
+    pub(crate) hashes: Option<RowHashes>,
 }
 
 impl Extracted {
@@ -72,18 +76,19 @@ impl Extracted {
 
 /// Cuts rows into chunks as they come.
 #[derive(Debug)]
-struct Cutter<'a> {
-    key: &'a FingerprintKey,
-    walk: &'a [usize],
+struct Cutter {
+    key: FingerprintKey,
+    walk: Vec<usize>,
     rows_max: u64,
     open: Fingerprint,
     open_bytes: usize,
     done: Vec<ChunkState>,
 }
 
-impl<'a> Cutter<'a> {
-    fn new(key: &'a FingerprintKey, walk: &'a [usize], rows_max: u64) -> Self {
-        Self { key, walk, rows_max, open: Fingerprint::default(), open_bytes: 0, done: Vec::new() }
+impl Cutter {
+    fn new(key: &FingerprintKey, walk: &[usize], rows_max: u64) -> Self {
+        let walk = walk.to_vec();
+        Self { key: *key, walk, rows_max, open: Fingerprint::default(), open_bytes: 0, done: Vec::new() }
     }
 
     fn add(&mut self, batch: &Batch) -> Result<Fingerprint, SyncError> {
@@ -95,7 +100,7 @@ impl<'a> Cutter<'a> {
             self.open_bytes += row.len();
             if !self.walk.is_empty() && (self.open.rows >= self.rows_max || self.open_bytes >= CHUNK_BYTES) {
                 let upper =
-                    KeyBound::of_row(row, self.walk).ok_or(SourceError::Protocol { what: "a key" })?;
+                    KeyBound::of_row(row, &self.walk).ok_or(SourceError::Protocol { what: "a key" })?;
                 self.cut(Some(upper));
             }
         }
@@ -128,52 +133,108 @@ async fn count(source: &mut Source, shaped: &Shaped) -> Result<Option<u64>, Sync
     Ok(source.count(&shaped.table.name).await?)
 }
 
-/// Reads all rows, adds them to `hashes` as they arrive, and sends them to staging.
+/// Where all rows of a table pass on their way to staging.
+#[derive(Debug)]
+struct Tally {
+    cutter: Cutter,
+    hashes: Option<RowHashes>,
+    staging: Option<Staging>,
+}
+
+impl Tally {
+    fn add(&mut self, batch: Batch) -> Result<(), SyncError> {
+        self.cutter.add(&batch)?;
+        if let Some(hashes) = &mut self.hashes {
+            hashes.add(&batch);
+        }
+        self.staging.as_ref().map_or(Ok(()), |staging| staging.push(batch.into_bytes()))
+    }
+}
+
+/// A tally on a thread of its own: the next rows are read and decoded beside it. Dropping it ends the thread.
+#[derive(Debug)]
+struct Tallier {
+    rows: mpsc::Sender<Batch>,
+    thread: JoinSet<Result<Tally, SyncError>>,
+}
+
+impl Tallier {
+    fn start(mut tally: Tally) -> Self {
+        // One piece waits while another is hashed: there is no more memory in it than in the queue behind.
+        let (rows, mut arriving) = mpsc::channel(1);
+        let mut thread = JoinSet::new();
+        thread.spawn_blocking(move || {
+            while let Some(batch) = arriving.blocking_recv() {
+                tally.add(batch)?;
+            }
+            Ok(tally)
+        });
+        Self { rows, thread }
+    }
+
+    /// Hands rows over, between two statements; `false` if they are not taken any more, which [`Self::end`] explains.
+    async fn add(&self, batch: Batch) -> bool {
+        self.rows.send(batch).await.is_ok()
+    }
+
+    async fn end(self) -> Result<Tally, SyncError> {
+        let Self { rows, mut thread } = self;
+        drop(rows);
+        match thread.join_next().await {
+            Some(Ok(outcome)) => outcome,
+            // Nobody ends the thread but the drop of its queue, and it does not panic.
+            Some(Err(_)) | None => Err(SyncError::Pump),
+        }
+    }
+}
+
+/// Reads all rows, adds them to `hashes` as they arrive, sends them to staging, and closes it after the last one.
 pub(crate) async fn everything(
     source: &mut Source,
     shaped: &Shaped,
     key: &FingerprintKey,
     staging: Option<&Staging>,
-    mut hashes: Option<&mut RowHashes>,
+    hashes: Option<RowHashes>,
     listener: Listener<'_>,
 ) -> Result<Extracted, SyncError> {
     source.enter(&shaped.found.engine).await?;
-    let before = count(source, shaped).await?;
+    let before = match shaped.found.engine {
+        // The snapshot stays as it is: its rows are counted while the target is busy with the last ones.
+        Engine::Snapshot => None,
+        Engine::TableLock(_) => count(source, shaped).await?,
+    };
     let mut extracted = Extracted::default();
-    let mut cutter = Cutter::new(key, shaped.walk.positions(), shaped.chunk_rows);
+    let cutter = Cutter::new(key, shaped.walk.positions(), shaped.chunk_rows);
+    let mut tally = Tally { cutter, hashes, staging: staging.cloned() };
     let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk);
-    let mut take = |cutter: &mut Cutter<'_>, rows_read: &mut u64, batch: Batch| -> Result<(), SyncError> {
-        let piece = cutter.add(&batch)?;
-        if let Some(hashes) = hashes.as_deref_mut() {
-            batch.rows().for_each(|row| hashes.add(row));
-        }
-        *rows_read += piece.rows;
-        listener(Event::Rows {
-            rows: piece.rows,
-            bytes: u64::try_from(batch.bytes().len()).unwrap_or(u64::MAX),
-        });
-        staging.map_or(Ok(()), |staging| staging.push(batch.into_bytes()))
+    let mut tell = |batch: &Batch| {
+        let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        extracted.rows_read += rows;
+        listener(Event::Rows { rows, bytes: u64::try_from(batch.bytes().len()).unwrap_or(u64::MAX) });
     };
     match &shaped.walk {
-        Walk::Keyset(_) => loop {
-            let piece = reader.next(None).await?;
-            take(&mut cutter, &mut extracted.rows_read, piece.batch)?;
-            if piece.is_last {
-                break;
+        Walk::Keyset(_) => {
+            let tallier = Tallier::start(tally);
+            loop {
+                let piece = reader.next(None).await?;
+                tell(&piece.batch);
+                if !tallier.add(piece.batch).await || piece.is_last {
+                    break;
+                }
+                if let Some(staging) = staging {
+                    staging.room().await;
+                }
             }
-            if let Some(staging) = staging {
-                staging.room().await;
-            }
-        },
+            tally = tallier.end().await?;
+        }
+        // The rows are those of one statement, which must not wait for anything.
         Walk::Whole => {
             let mut fault = None;
             reader
-                .whole(PIECE_BYTES, |batch| match take(&mut cutter, &mut extracted.rows_read, batch) {
-                    Ok(()) => true,
-                    Err(error) => {
-                        fault = Some(error);
-                        false
-                    }
+                .whole(PIECE_BYTES, |batch| {
+                    tell(&batch);
+                    fault = tally.add(batch).err();
+                    fault.is_none()
                 })
                 .await?;
             if let Some(error) = fault {
@@ -181,8 +242,16 @@ pub(crate) async fn everything(
             }
         }
     }
+    if let Some(staging) = staging {
+        staging.close();
+    }
     extracted.converted = converted(shaped, reader.conversions());
-    extracted.chunks = cutter.end(None);
+    extracted.chunks = tally.cutter.end(None);
+    extracted.hashes = tally.hashes;
+    let before = match shaped.found.engine {
+        Engine::Snapshot => count(source, shaped).await?,
+        Engine::TableLock(_) => before,
+    };
     finish(source, shaped, before, &mut extracted).await?;
     Ok(extracted)
 }

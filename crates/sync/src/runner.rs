@@ -194,24 +194,24 @@ impl Flow<'_> {
         let load = self.writer.first_load(&shaped.table).await?;
         (self.listener)(Event::Border(Border::LoadBegun));
         let mut pump = Pump::start(&staging, load);
-        let mut hashes = RowHashes::of(&shaped.table, &self.key);
+        let hashes = RowHashes::of(&shaped.table, &self.key);
         let began = Instant::now();
         self.source.enter(&shaped.found.engine).await?;
         let latest = self.source.latest_stamp(&shaped.found).await?;
-        let reading = async {
-            let (source, hashes) = (&mut self.source, hashes.as_mut());
-            let extracted =
-                extract::everything(source, shaped, &self.key, Some(&staging), hashes, self.listener).await;
-            staging.close();
-            extracted
+        let (source, writer, listener) = (&mut self.source, &mut self.writer, self.listener);
+        let reading = extract::everything(source, shaped, &self.key, Some(&staging), hashes, listener);
+        // The key is built while the source counts what was read.
+        let writing = async {
+            let filled = writer.filled(pump.end().await?, &shaped.table).await?;
+            listener(Event::Border(Border::LoadFilled));
+            Ok(filled)
         };
-        let (extracted, load) = tokio::try_join!(reading, pump.end())?;
-        let filled = self.writer.filled(load, &shaped.table).await?;
-        (self.listener)(Event::Border(Border::LoadFilled));
+        let (extracted, filled) = tokio::try_join!(reading, writing)?;
         let pass = passed(self.clock, planned, Mode::First, began, latest);
         let record = record(planned, &extracted, pass);
         check(planned, &extracted, self.settings)?;
-        let proved = filled.prove(extracted.fingerprint(), hashes.as_ref(), &self.key).await?;
+        let hashes = extracted.hashes.as_ref();
+        let proved = filled.prove(extracted.fingerprint(), hashes, &self.key).await?;
         let applied = proved.publish(&record, &self.run.run_id).await?;
         (self.listener)(Event::Border(Border::LoadPublished));
         self.reports.push(report(planned, Mode::First, &extracted, &applied));

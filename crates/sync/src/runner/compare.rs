@@ -133,13 +133,8 @@ impl Flow<'_> {
         let shaped = &planned.shaped;
         let staging = self.staging()?;
         let mut pump = Pump::start(&staging, self.writer.stage(&shaped.table).await?);
-        let reading = async {
-            let extracted =
-                extract::everything(&mut self.source, shaped, &self.key, Some(&staging), None, self.listener)
-                    .await;
-            staging.close();
-            extracted
-        };
+        let (source, listener) = (&mut self.source, self.listener);
+        let reading = extract::everything(source, shaped, &self.key, Some(&staging), None, listener);
         let (extracted, target) = tokio::try_join!(reading, pump.end())?;
         let staged = self.writer.staged(target, &shaped.table).await?;
         Ok((extracted, staged))

@@ -160,7 +160,7 @@ impl DemoWriter {
             sent.add(self.key.hash(row));
         }
         if let Some(hashes) = hashes {
-            rows.rows().for_each(|row| hashes.add(row));
+            hashes.add(rows);
         }
         self.open = Some(Open { copy, position, rows: rows.len() });
         Ok(())

@@ -47,7 +47,7 @@ impl Run {
     ) -> Result<Proof, TargetError> {
         let mut hashes = RowHashes::of(table, &KEY);
         if let Some(hashes) = &mut hashes {
-            summed.rows().for_each(|row| hashes.add(row));
+            hashes.add(summed);
         }
         let mut expected = Fingerprint::default();
         read.rows().for_each(|row| expected.add(KEY.hash(row)));
