@@ -30,12 +30,23 @@ fn run(arguments: &[String]) -> Result<(), Fault> {
     {
         return memory::child(clinic, target, table);
     }
-    let long = arguments.iter().any(|a| a == "--long");
-    let named: Vec<&str> = arguments.iter().map(String::as_str).filter(|a| *a != "--long").collect();
+    let mut only = rates::Only::default();
+    let mut long = false;
+    let mut named: Vec<&str> = Vec::new();
+    let mut rest = arguments.iter().map(String::as_str);
+    while let Some(argument) = rest.next() {
+        let mut value = || rest.next().map(str::to_owned).ok_or(format!("{argument} takes a value"));
+        match argument {
+            "--long" => long = true,
+            "--table" => only.table = Some(value()?),
+            "--engine" => only.engine = Some(value()?),
+            name => named.push(name),
+        }
+    }
     let all = ["rates", "locks", "memory", "generate"];
     for name in if named.is_empty() { &all[..] } else { &named } {
         match *name {
-            "rates" => rates::measure(long)?,
+            "rates" => rates::measure(long, &only)?,
             "locks" => locks::measure(long)?,
             "memory" => memory::measure(long)?,
             "generate" => generate::measure(long)?,

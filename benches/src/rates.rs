@@ -4,6 +4,7 @@ use std::fs::File;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use bicuspid_model::Endpoint;
 use bicuspid_sandbox::PostgresOptions;
 use bicuspid_sandbox::testing::{self, MariaDbDatabase, MariaDbServer, PostgresDatabase, PostgresServer};
 use bicuspid_source::Pace;
@@ -14,34 +15,57 @@ use crate::pairs::{self, Fault};
 struct Bench {
     mariadb: MariaDbServer,
     clinic: MariaDbDatabase,
+    /// Both servers are reached by their sockets, as the limits are: what a network costs is in neither.
+    from: Endpoint,
+    to: Endpoint,
     postgres: PostgresServer,
     target: PostgresDatabase,
     folder: tempfile::TempDir,
     runtime: tokio::runtime::Runtime,
 }
 
-pub(crate) fn measure(long: bool) -> Result<(), Fault> {
+/// What is measured of the tables and engines, if not all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Only {
+    pub(crate) table: Option<String>,
+    pub(crate) engine: Option<String>,
+}
+
+impl Only {
+    fn wants(only: Option<&String>, name: &str) -> bool {
+        only.is_none_or(|only| only.eq_ignore_ascii_case(name))
+    }
+}
+
+pub(crate) fn measure(long: bool, only: &Only) -> Result<(), Fault> {
     let mariadb = MariaDbServer::start(testing::test_options());
     let postgres = PostgresServer::start(PostgresOptions { durable: true, settings: Vec::new() });
+    let (clinic, target) = (mariadb.database("bench"), postgres.database("bench"));
     let bench = Bench {
-        clinic: mariadb.database("bench"),
-        target: postgres.database("bench"),
+        from: clinic.socket_endpoint(),
+        to: target.socket_endpoint(),
+        clinic,
+        target,
         mariadb,
         postgres,
         folder: tempfile::tempdir()?,
         runtime: tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?,
     };
     let (wide, narrow) = if long { (1_000_000, 5_000_000) } else { (200_000, 1_000_000) };
-    for engine in ["InnoDB", "MyISAM"] {
+    for engine in ["InnoDB", "MyISAM"].into_iter().filter(|name| Only::wants(only.engine.as_ref(), name)) {
         println!("rates, pace full, {engine}, PostgreSQL durable; medians of 3");
         println!(
             "{:<8} {:<26} {:>9} {:>12} {:>8} {:>7}",
             "table", "what", "seconds", "rows/s", "MB/s", "ratio"
         );
-        data::wide(&bench.clinic, wide, engine);
-        bench.table("wide", wide)?;
-        data::narrow(&bench.clinic, narrow, engine);
-        bench.table("narrow", narrow)?;
+        if Only::wants(only.table.as_ref(), "wide") {
+            data::wide(&bench.clinic, wide, engine);
+            bench.table("wide", wide)?;
+        }
+        if Only::wants(only.table.as_ref(), "narrow") {
+            data::narrow(&bench.clinic, narrow, engine);
+            bench.table("narrow", narrow)?;
+        }
     }
     println!("ratio: of the slower limit; MB: of the canonical rows");
     Ok(())
@@ -63,9 +87,9 @@ impl Bench {
         for _ in 0..3 {
             drains.push(self.drain(table)?);
             copies.push(self.copy_in(table, &file)?);
-            extracts.push(self.runtime.block_on(pairs::extract(&self.clinic.endpoint, table, Pace::Full))?.2);
+            extracts.push(self.runtime.block_on(pairs::extract(&self.from, table, Pace::Full))?.2);
             self.target.admin(&format!("DROP TABLE IF EXISTS raw.{table}"));
-            let load = pairs::load(&self.clinic.endpoint, &self.target.endpoint, table, &file);
+            let load = pairs::load(&self.from, &self.to, table, &file);
             loads.push(self.runtime.block_on(load)?);
             syncs.push(self.sync(table)?);
         }
@@ -141,13 +165,7 @@ impl Bench {
     fn sync(&self, table: &str) -> Result<Duration, Fault> {
         self.target.admin(&format!("DROP TABLE IF EXISTS raw.{table}"));
         let began = Instant::now();
-        self.runtime.block_on(pairs::sync(
-            &self.clinic.endpoint,
-            &self.target.endpoint,
-            &[table],
-            Pace::Full,
-            self.folder.path(),
-        ))?;
+        self.runtime.block_on(pairs::sync(&self.from, &self.to, &[table], Pace::Full, self.folder.path()))?;
         Ok(began.elapsed())
     }
 }
