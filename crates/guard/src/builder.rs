@@ -265,7 +265,8 @@ fn bound_condition(
 /// What the catalog is asked for. Every column comes back as text, so that decoding is the same on every server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Catalog {
-    /// `TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, AVG_ROW_LENGTH, DATA_LENGTH, TABLE_COLLATION`
+    /// `TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, AVG_ROW_LENGTH, DATA_LENGTH, TABLE_COLLATION,
+    /// AUTO_INCREMENT`
     Tables,
     /// `TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, COLUMN_TYPE, IS_NULLABLE, CHARACTER_SET_NAME, COLLATION_NAME,
     /// EXTRA, COLUMN_KEY`, in the order of tables and columns
@@ -288,6 +289,7 @@ impl Catalog {
                     "AVG_ROW_LENGTH",
                     "DATA_LENGTH",
                     "TABLE_COLLATION",
+                    "AUTO_INCREMENT",
                 ],
                 "TABLE_NAME",
             ),

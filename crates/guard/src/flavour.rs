@@ -79,6 +79,12 @@ impl Flavour {
     pub(crate) fn has_query_cache(self) -> bool {
         self.mariadb || !self.at_least(8, 0, 0)
     }
+
+    /// Whether the catalog may answer with numbers of tables that are up to a day old: MySQL from 8.0.3.
+    #[must_use]
+    pub(crate) fn has_old_numbers(self) -> bool {
+        !self.mariadb && self.at_least(8, 0, 3)
+    }
 }
 
 impl fmt::Display for Flavour {

@@ -7,6 +7,7 @@ use bicuspid_model::{Class, Side, Trouble};
 use crate::consent::NoConsent;
 use crate::grants::GrantVerdict;
 use crate::identity::{DEMO_DATABASE, Mismatch};
+use crate::numbers::WentBack;
 use crate::server::OtherServer;
 
 /// The rule that a statement broke. Each has a stable code; the sentence never repeats text of the statement.
@@ -296,6 +297,9 @@ pub enum Refusal {
     /// The source is another server than the one that is known.
     #[error("{}: the source is not the server that the copy was made from", OtherServer::CODE)]
     SourceServer(OtherServer),
+    /// The source shows an older state than the copy was made from.
+    #[error("{}: the source shows an older state than the copy was made from", WentBack::CODE)]
+    WentBack(WentBack),
     /// Another database than the demo was named for synthetic data.
     #[error("identity::demo_name: synthetic data goes to {DEMO_DATABASE} alone")]
     DemoName,
@@ -332,6 +336,7 @@ impl Refusal {
             Self::Grants(verdict) => verdict.code(),
             Self::Identity(mismatch) => mismatch.code(),
             Self::SourceServer(_) => OtherServer::CODE,
+            Self::WentBack(_) => WentBack::CODE,
             Self::DemoName => "identity::demo_name",
             Self::SameServer => "identity::same_server",
             Self::Consent(reason) => reason.code(),
@@ -345,6 +350,7 @@ impl Refusal {
             Self::Grants(verdict) => return verdict.trouble(),
             Self::Identity(mismatch) => return mismatch.trouble(),
             Self::SourceServer(other) => return other.trouble(),
+            Self::WentBack(went) => return went.trouble(),
             Self::Consent(reason) => return reason.trouble(),
             Self::DemoName => (
                 "synthetic data was not written".to_owned(),

@@ -269,6 +269,16 @@ pub fn session_statements(flavour: Flavour, limits: &SessionLimits) -> Vec<Sessi
             )
         });
     }
+    if flavour.has_old_numbers() {
+        // Rows, sizes and next numbers of tables as they are, not as they were yesterday.
+        list.push(SessionStatement {
+            optional: true,
+            ..SessionStatement::new(
+                "SET SESSION information_schema_stats_expiry = 0",
+                vec![Expect::new("information_schema_stats_expiry", Expected::Number(0))],
+            )
+        });
+    }
     list.push(match &limits.time_zone {
         None => SessionStatement::new(
             "SET SESSION time_zone = DEFAULT",
@@ -362,6 +372,8 @@ mod tests {
         let mysql = texts("8.0.36", &limits);
         assert!(mysql.contains(&"SET SESSION max_execution_time = 1500".to_owned()));
         assert!(!mysql.iter().any(|s| s.contains("query_cache")));
+        assert!(mysql.contains(&"SET SESSION information_schema_stats_expiry = 0".to_owned()));
+        assert!(!maria.iter().any(|s| s.contains("stats_expiry")));
         let old = texts("5.5.62", &limits);
         assert!(!old.iter().any(|s| s.contains("READ ONLY") || s.contains("_time =")));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bicuspid_guard::{Catalog, KeyCast, builder};
+use bicuspid_guard::{Catalog, KeyCast, NextNumbers, builder};
 use bicuspid_model::{ColumnName, IndexName, SourceType, TableName};
 
 use crate::connect::Wire;
@@ -58,6 +58,8 @@ pub struct FoundTable {
     pub columns: Vec<FoundColumn>,
     /// Positions of the primary key's columns, in key order; empty if there is none.
     pub primary_key: Vec<usize>,
+    /// The number that the next new row takes, if the table gives numbers out and the server tells.
+    pub next_number: Option<u64>,
     /// Positions of the columns of each other unique index without prefixes or NULLs.
     pub unique_keys: Vec<Vec<usize>>,
     /// Its edit stamp, if it has one that an index begins with.
@@ -80,6 +82,14 @@ pub struct Discovered {
     pub tables: Vec<FoundTable>,
     /// Everything else.
     pub skipped: Vec<Skipped>,
+}
+
+impl Discovered {
+    /// The next number of each table that gives numbers out.
+    #[must_use]
+    pub fn next_numbers(&self) -> NextNumbers {
+        self.tables.iter().filter_map(|t| Some((t.name.to_string(), t.next_number?))).collect()
+    }
 }
 
 pub(crate) async fn discover(wire: &mut Wire) -> Result<Discovered, SourceError> {
@@ -181,6 +191,8 @@ fn table(
         rows_estimate: number(row, 3),
         row_bytes_estimate: number(row, 4),
         bytes_estimate: number(row, 5),
+        // Beyond that only a table that gave out every number that PostgreSQL can keep.
+        next_number: text(row, 7).parse().ok().filter(|next| i64::try_from(*next).is_ok()),
         columns,
         primary_key,
         unique_keys,

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bicuspid_guard::{NextNumbers, numbers};
 use bicuspid_model::{ColumnName, DateTime, TableName, TargetType, fingerprint};
 use bicuspid_opendental as opendental;
-use bicuspid_source::{Discovered, Engine, Pace, Source, SourceClock};
+use bicuspid_source::{Discovered, Engine, Pace, Source, SourceClock, SourceError};
 use bicuspid_target::{Adoption, Analytics, HeldState, TableState};
 
 use crate::adopt;
@@ -42,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) tables: Vec<Planned>,
     pub(crate) skipped: Vec<SkippedReport>,
     pub(crate) held: Vec<PlannedHeld>,
+    /// The next numbers of the source's tables, to be remembered with the run.
+    pub(crate) numbers: NextNumbers,
 }
 
 /// A table that is held before anything of it is read.
@@ -67,6 +70,10 @@ impl Plan {
         }
         let clock = source.clock().await?;
         let discovered = source.discover().await?;
+        let numbers = discovered.next_numbers();
+        if is_enrolled {
+            numbers::compare(&look.next_numbers().await?, &numbers).map_err(SourceError::from)?;
+        }
         let named = settings.tables.iter().flatten().map(String::as_str);
         check_names(&discovered, named.chain(source.filtered()))?;
         let states: BTreeMap<String, TableState> = if is_enrolled {
@@ -88,7 +95,7 @@ impl Plan {
             BTreeMap::new()
         };
         let settings = &with_kept_types(settings, look).await?;
-        let mut plan = Self { clock, tables: Vec::new(), skipped: Vec::new(), held: Vec::new() };
+        let mut plan = Self { clock, tables: Vec::new(), skipped: Vec::new(), held: Vec::new(), numbers };
         let gone = gone(&discovered, &states, look, settings).await?;
         plan.skipped
             .extend(discovered.skipped.into_iter().map(|s| SkippedReport { name: s.name, why: s.why }));

@@ -4,6 +4,7 @@ mod compare;
 
 use std::time::Instant;
 
+use bicuspid_guard::NextNumbers;
 use bicuspid_model::{DateTime, FingerprintKey, TableName};
 use bicuspid_source::{Engine, Pace, Source, SourceClock};
 use bicuspid_target::{
@@ -125,7 +126,7 @@ pub async fn sync(
         };
         listener(Event::TableDone { name, outcome });
     }
-    flow.publish(prepared, unchanged, &plan.held).await?;
+    flow.publish(prepared, unchanged, &plan.held, plan.numbers).await?;
     let Flow { source, writer, mut reports, troubles, .. } = flow;
     drop(writer);
     reports.sort_by(|a, b| a.name.cmp(&b.name));
@@ -249,6 +250,7 @@ impl Flow<'_> {
         prepared: Vec<Box<Prepared<'_>>>,
         unchanged: Vec<Unchanged>,
         held: &[PlannedHeld],
+        numbers: NextNumbers,
     ) -> Result<(), SyncError> {
         for one in held {
             self.reports.push(held_report(&one.name, one.mode, one.state.as_ref(), one.held.clone()));
@@ -277,6 +279,7 @@ impl Flow<'_> {
                 .collect(),
             unchanged,
             server: self.source.facts().server.clone(),
+            numbers,
             held: names.iter().map(|(table, held)| HeldBack { table, held: held.clone() }).collect(),
         };
         let any_held = !publication.held.is_empty();
@@ -390,7 +393,9 @@ fn check(planned: &Planned, extracted: &Extracted, settings: &SyncSettings) -> R
         let lost = before.saturating_sub(rows);
         let share = |n: u64| f64::from(u32::try_from(n.min(u64::from(u32::MAX))).unwrap_or(u32::MAX));
         let accepted = names(&settings.accept_shrink, planned.shaped.found.name.as_str());
-        if !accepted && lost >= SHRINK_ROWS_MIN && share(lost) > share(before) * settings.shrink_share {
+        // A table that is suddenly empty is held whatever share of its rows a table may lose.
+        let is_too_much = rows == 0 || share(lost) > share(before) * settings.shrink_share;
+        if !accepted && lost >= SHRINK_ROWS_MIN && is_too_much {
             return Err(TargetError::Held {
                 table,
                 rule: "shrink",

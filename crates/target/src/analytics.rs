@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bicuspid_guard::SourceServer;
 use bicuspid_guard::identity::Reported;
+use bicuspid_guard::{NextNumbers, SourceServer};
 use bicuspid_model::{ColumnName, Endpoint, Environment, FingerprintKey, Table, TableName, TargetType};
 
 use crate::adoption;
@@ -182,13 +182,19 @@ impl Analytics {
         state::source_server(&self.link).await
     }
 
-    /// Remembers another server as the one that the copy is made from, because a person said so.
+    /// The next numbers of the source's tables at the last run; none before the first.
+    pub async fn next_numbers(&self) -> Result<NextNumbers, TargetError> {
+        state::next_numbers(&self.link).await
+    }
+
+    /// Remembers a server as the one that the copy is made from, because a person said so; its numbers may be any.
     pub async fn accept_source(&self, expected: &Identity, server: &SourceServer) -> Result<(), TargetError> {
         let action = "write which server the copy is made from";
         self.link.run("BEGIN", action).await?;
         let written = async {
             identity::prove(&self.link, expected).await?;
-            state::record_source_server(&self.link, server).await
+            state::record_source_server(&self.link, server).await?;
+            state::record_next_numbers(&self.link, &NextNumbers::new()).await
         }
         .await;
         self.link.run(if written.is_ok() { "COMMIT" } else { "ROLLBACK" }, action).await?;

@@ -93,6 +93,13 @@ CREATE TABLE IF NOT EXISTS bicuspid.source_server (
     known_since timestamptz NOT NULL DEFAULT now()
 )";
 
+/// The next numbers of the tables of the source at the last run, apart for the same reason.
+pub(crate) const SOURCE_MAXIMUM: &str = "
+CREATE TABLE IF NOT EXISTS bicuspid.source_maximum (
+    table_name text PRIMARY KEY,
+    auto_increment bigint NOT NULL
+)";
+
 /// What dbt projects over Open Dental read and write beside the data: the load status that we keep, and the
 /// transform status that their hooks fill.
 pub(crate) const RAW_SCHEMA: &str = "

@@ -1,6 +1,6 @@
 //! What is kept in schema `bicuspid` beside the data, committed with it.
 
-use bicuspid_guard::SourceServer;
+use bicuspid_guard::{NextNumbers, SourceServer};
 use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, TableName};
 use serde::{Deserialize, Serialize};
 
@@ -419,6 +419,47 @@ pub(crate) async fn record_source_server(link: &Link, server: &SourceServer) -> 
              ON CONFLICT (only_one) DO UPDATE SET server_uuid = excluded.server_uuid, machine = excluded.machine, \
              data_folder = excluded.data_folder, database_name = excluded.database_name, known_since = now()",
             &[&server.uuid, &server.machine, &server.data_folder, &server.database],
+        )
+        .await
+        .map_err(fault)?;
+    Ok(())
+}
+
+/// The next numbers of the tables of the source at the last run; none before the first.
+pub(crate) async fn next_numbers(link: &Link) -> Result<NextNumbers, TargetError> {
+    if !has_state_table(link, "source_maximum").await? {
+        return Ok(NextNumbers::new());
+    }
+    let rows = link
+        .client
+        .query("SELECT table_name, auto_increment FROM bicuspid.source_maximum", &[])
+        .await
+        .map_err(|e| of_driver(&e, "read the numbers of the source"))?;
+    rows.iter()
+        .map(|row| {
+            let next: i64 = row.try_get(1).map_err(|_| unreadable())?;
+            Ok((row.try_get(0).map_err(|_| unreadable())?, count(next)?))
+        })
+        .collect()
+}
+
+/// Remembers the next numbers of the source's tables in the place of all that was remembered.
+pub(crate) async fn record_next_numbers(link: &Link, numbers: &NextNumbers) -> Result<(), TargetError> {
+    let fault = |e: tokio_postgres::Error| of_state(&e, "write the numbers of the source");
+    link.client.batch_execute(ddl::SOURCE_MAXIMUM).await.map_err(fault)?;
+    let names: Vec<&str> = numbers.keys().map(String::as_str).collect();
+    let next = numbers.values().map(|next| i64::try_from(*next)).collect::<Result<Vec<i64>, _>>();
+    link.client
+        .execute("DELETE FROM bicuspid.source_maximum WHERE table_name <> ALL ($1)", &[&names])
+        .await
+        .map_err(fault)?;
+    link.client
+        .execute(
+            "INSERT INTO bicuspid.source_maximum AS m (table_name, auto_increment) \
+             SELECT * FROM unnest($1::text[], $2::bigint[]) \
+             ON CONFLICT (table_name) DO UPDATE SET auto_increment = excluded.auto_increment \
+             WHERE m.auto_increment <> excluded.auto_increment",
+            &[&names, &next.map_err(|_| unreadable())?],
         )
         .await
         .map_err(fault)?;

@@ -1,6 +1,6 @@
 //! The one way to write an analytics database: what is proved becomes visible, in one transaction, or nothing does.
 
-use bicuspid_guard::SourceServer;
+use bicuspid_guard::{NextNumbers, SourceServer};
 use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, Table, TableName};
 
 use crate::adoption::{self, Adoption};
@@ -152,6 +152,8 @@ pub struct Publication<'a> {
     pub held: Vec<HeldBack<'a>>,
     /// The server that all of it was read from. It is remembered if none is yet.
     pub server: SourceServer,
+    /// The next numbers of its tables when the run began.
+    pub numbers: NextNumbers,
 }
 
 /// What became of one changed table.
@@ -380,6 +382,7 @@ impl Writer {
         if state::source_server(self.link()).await?.is_none() {
             state::record_source_server(self.link(), &publication.server).await?;
         }
+        state::record_next_numbers(self.link(), &publication.numbers).await?;
         let mut run = RunRecord { record: finish(&applied), ..run.clone() };
         if applied.iter().any(|one| one.held.is_some()) {
             "held".clone_into(&mut run.outcome);

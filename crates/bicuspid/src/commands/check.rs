@@ -1,10 +1,10 @@
 //! `bicuspid check`: are both sides safe to use? Each connection is tested by itself; nothing is written anywhere.
 
-use bicuspid_guard::SourceServer;
 use bicuspid_guard::identity::{self, Standing};
+use bicuspid_guard::{NextNumbers, SourceServer, numbers};
 use bicuspid_model::{Class, Endpoint, Environment, Side, Trouble};
 use bicuspid_source::{Pace, Source};
-use bicuspid_target::{Analytics, Demo, ServerFacts};
+use bicuspid_target::{Analytics, Demo, ServerFacts, TargetError};
 use serde::Serialize;
 
 use super::ends;
@@ -31,6 +31,12 @@ enum Verdict {
     Warn,
     Refused,
     Unreachable,
+}
+
+/// What a source says of itself and of its tables' numbers.
+struct Origin {
+    server: SourceServer,
+    numbers: NextNumbers,
 }
 
 /// One thing that was looked at, in the names of the interface contract.
@@ -157,7 +163,7 @@ impl Found<'_> {
     }
 
     /// What the source says of itself, if it could be asked.
-    async fn source(&mut self, settings: &Settings, at: &Endpoint) -> Option<SourceServer> {
+    async fn source(&mut self, settings: &Settings, at: &Endpoint) -> Option<Origin> {
         let options = ends::source_options(settings, Pace::Kind);
         let facts = match Source::inspect(at, &options).await {
             Ok(facts) => facts,
@@ -188,8 +194,9 @@ impl Found<'_> {
             format!("the clinic's local time is {}", facts.time_zone)
         };
         self.tell("time_zone", Side::Source, Verdict::Ok, zone, "");
+        let mut origin = Origin { server: facts.server.clone(), numbers: NextNumbers::new() };
         if !verdict.is_safe() {
-            return Some(facts.server);
+            return Some(origin);
         }
         let discovered = async {
             let mut source = Source::connect(at, options).await?;
@@ -199,6 +206,7 @@ impl Found<'_> {
         };
         match discovered.await {
             Ok(discovered) => {
+                origin.numbers = discovered.next_numbers();
                 let tables = u64::try_from(discovered.tables.len()).unwrap_or(u64::MAX);
                 let rows: u64 = discovered.tables.iter().map(|table| table.rows_estimate).sum();
                 let skipped = u64::try_from(discovered.skipped.len()).unwrap_or(u64::MAX);
@@ -214,14 +222,14 @@ impl Found<'_> {
                 self.refuse("tables", Side::Source, ends::in_environment(error.trouble(), settings));
             }
         }
-        Some(facts.server)
+        Some(origin)
     }
 
     async fn target(
         &mut self,
         settings: &Settings,
         at: &Endpoint,
-        server: Option<&SourceServer>,
+        server: Option<&Origin>,
     ) -> Result<(), Stop> {
         let look = match Analytics::connect(at).await {
             Ok(look) => look,
@@ -241,17 +249,21 @@ impl Found<'_> {
         Ok(())
     }
 
-    /// Tells whether the source is the one that the copy was made from.
-    async fn origin(&mut self, settings: &Settings, look: &Analytics, server: Option<&SourceServer>) {
-        let known = match look.source_server().await {
+    /// Tells whether the source is the one that the copy was made from, and no older.
+    async fn origin(&mut self, settings: &Settings, look: &Analytics, origin: Option<&Origin>) {
+        let known = async { Ok((look.source_server().await?, look.next_numbers().await?)) };
+        let (known, known_numbers) = match known.await {
             Ok(known) => known,
             Err(error) => {
-                let trouble = ends::in_environment(error.trouble(), settings);
+                let trouble = ends::in_environment(TargetError::trouble(&error), settings);
                 return self.refuse("server", Side::Target, trouble);
             }
         };
-        match (known, server) {
-            (Some(known), Some(server)) => match known.compare(server) {
+        match (known, origin) {
+            (Some(known), Some(origin)) => match known
+                .compare(&origin.server)
+                .and_then(|()| numbers::compare(&known_numbers, &origin.numbers))
+            {
                 Ok(()) => {
                     let detail = "it is the server that the copy was made from".to_owned();
                     self.tell("server", Side::Source, Verdict::Ok, detail, "");

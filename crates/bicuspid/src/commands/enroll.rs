@@ -1,8 +1,8 @@
 //! `bicuspid enroll`: makes a database known, inside it and on this machine.
 
-use bicuspid_guard::SourceServer;
 use bicuspid_guard::consent::Action;
 use bicuspid_guard::identity::{self, Identity, Standing};
+use bicuspid_guard::{SourceServer, numbers};
 use bicuspid_model::{Endpoint, Environment, FingerprintKey};
 use bicuspid_source::Pace;
 use bicuspid_target::{Analytics, Demo, ServerFacts};
@@ -135,27 +135,36 @@ async fn enroll(args: &EnrollArgs, app: &App, settings: &Settings, journal: &mut
     known.remember(&settings.state_dir, &at, &identity)?;
     if let (Candidate::Copy(look), Some(server)) = (&candidate, new_source) {
         look.accept_source(&identity, &server).await?;
-        app.printer.data("the next run copies from the server that answers now");
+        app.printer.data("the next run copies from the server that answers now, as it is now");
     }
     app.printer.data(&format!("database {} is enrolled as {environment}", identity.database));
     Ok(told(Report::new(), &identity, true))
 }
 
-/// The server that answers as the source, if the copy was made from another one. A copy that was never made knows none.
+/// The server that answers as the source, if the copy was made from another one, or from a newer state of it. A copy that
+/// was never made knows none.
 async fn other_source(
     look: &Analytics,
     at: &Endpoint,
     settings: &Settings,
 ) -> Result<Option<SourceServer>, Stop> {
     let Some(known) = look.source_server().await? else { return Ok(None) };
-    let source = ends::open_source(at, settings, Pace::Kind).await?;
+    let mut source = ends::open_source(at, settings, Pace::Kind).await?;
     let found = source.facts().server.clone();
     banner::source(source.facts());
+    let discovered = source.discover().await?;
     source.close().await;
-    match known.compare(&found) {
+    if let Err(refusal) = known.compare(&found) {
+        Printer::note(&format!("  the copy was made from another source: {}", refusal.trouble().why));
+        return Ok(Some(found));
+    }
+    match numbers::compare(&look.next_numbers().await?, &discovered.next_numbers()) {
         Ok(()) => Ok(None),
         Err(refusal) => {
-            Printer::note(&format!("  the copy was made from another source: {}", refusal.trouble().why));
+            Printer::note(&format!(
+                "  the copy was made from a newer state of the source: {}",
+                refusal.trouble().why
+            ));
             Ok(Some(found))
         }
     }

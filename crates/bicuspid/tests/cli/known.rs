@@ -175,6 +175,52 @@ fn another_server_behind_the_sources_address_is_not_copied() {
 }
 
 #[test]
+fn a_restored_backup_is_not_copied_before_a_person_says_so() {
+    let (bench, source, target) = Bench::fresh();
+    let backup: String = ["patient", "claim", "procedurelog", "payment"]
+        .map(|name| {
+            format!(
+                "DROP TABLE IF EXISTS {name}; CREATE TABLE {name} (id BIGINT AUTO_INCREMENT PRIMARY KEY) ENGINE=MyISAM;
+                 INSERT INTO {name} VALUES (1), (2);"
+            )
+        })
+        .concat();
+    source.admin(&backup);
+    let rows = |name: &str| {
+        target.query(&format!("SELECT string_agg(id::text, ',' ORDER BY id) FROM raw.{name}"))[0][0]
+            .clone()
+            .unwrap()
+    };
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    for name in ["patient", "claim", "procedurelog"] {
+        source.admin(&format!("INSERT INTO {name} VALUES (NULL), (NULL)"));
+    }
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    // Two tables that were emptied and filled again are an ordinary day.
+    source.admin("TRUNCATE patient; INSERT INTO patient VALUES (NULL), (NULL); TRUNCATE claim; INSERT INTO claim VALUES (9)");
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    assert_eq!((rows("patient"), rows("procedurelog")), ("1,2".to_owned(), "1,2,3,4".to_owned()));
+    source.admin("INSERT INTO patient VALUES (NULL), (NULL)");
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    source.admin(&backup);
+    for command in ["sync", "check", "plan", "verify"] {
+        let json = bench.json(&[command, "--env", "test"]);
+        assert_eq!(told(&json), ("source::went_back".to_owned(), 3), "{command}");
+    }
+    assert_eq!((rows("patient"), rows("claim")), ("1,2,3,4".to_owned(), "9".to_owned()));
+    let text = bench.run(&["sync", "--env", "test"]).stderr;
+    assert!(text.contains("the next numbers of 3 tables are lower"), "{text}");
+    assert!(text.contains("`bicuspid enroll --env test` accepts it"), "{text}");
+    let unsaid = bench.json(&["enroll", "--env", "test"]);
+    assert_eq!(told(&unsaid), ("consent::unattended".to_owned(), 3), "a person must say that it is meant");
+    assert_eq!(bench.json(&["enroll", "--env", "test", "--confirm", target.name()])["written"], true);
+    assert_eq!(bench.json(&["enroll", "--env", "test"])["written"], false);
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    assert_eq!((rows("patient"), rows("claim")), ("1,2".to_owned(), "1,2".to_owned()));
+    assert_eq!(bench.json(&["verify", "--env", "test"])["equal"], true);
+}
+
+#[test]
 fn a_swapped_tunnel_of_the_demo_is_noticed() {
     let _turn = demo_turn();
     let right = other_server().named_database("opendental_demo", "tunnel_demo");

@@ -240,6 +240,61 @@ fn rows_that_vanish() {
 }
 
 #[test]
+fn a_table_that_is_suddenly_empty_is_held_whatever_may_be_lost() {
+    let mut pair = Pair::new("empty");
+    pair.settings.shrink_share = 1.0;
+    for (name, engine) in
+        [("locks", "MyISAM"), ("versions", "InnoDB"), ("bag", "MyISAM"), ("small", "MyISAM")]
+    {
+        let key = if name == "bag" { "" } else { " PRIMARY KEY" };
+        let rows = if name == "small" { 9 } else { 10 };
+        pair.clinic.admin(&format!(
+            "CREATE TABLE {name} (id INT NOT NULL{key}, v INT) ENGINE={engine};
+             INSERT INTO {name} SELECT seq, seq FROM seq_1_to_{rows}"
+        ));
+    }
+    pair.sync();
+    let before: Vec<_> = ["locks", "versions", "bag"].map(|name| pair.marks(name)).into();
+    for empty in ["TRUNCATE", "DELETE FROM"] {
+        for name in ["locks", "versions", "bag", "small"] {
+            pair.clinic.admin(&format!("{empty} {name}"));
+        }
+        for full in [false, true] {
+            pair.settings.full = full;
+            let run = pair.sync();
+            let rules = [
+                ("bag", "validate::shrink"),
+                ("locks", "validate::shrink"),
+                ("versions", "validate::shrink"),
+            ];
+            assert_eq!(held(&run), rules, "{empty}");
+            assert!(table(&run, "locks").held.as_ref().unwrap().remedy.contains("--accept-shrink locks"));
+        }
+        let after: Vec<_> = ["locks", "versions", "bag"].map(|name| pair.marks(name)).into();
+        assert_eq!(before, after, "{empty}");
+        assert_eq!(pair.cell("SELECT count(*)::text FROM raw.small").unwrap(), "0", "small tables breathe");
+    }
+    pair.settings.full = false;
+    // The account may not read it any more, while it is empty and after it was filled again: never an empty table.
+    let (user, database) = (pair.clinic.endpoint.user.clone(), pair.clinic.name().replace('_', "\\_"));
+    testing::servers().mariadb_admin(&format!(
+        "REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}@'127.0.0.1';
+         GRANT SELECT ON `{}`.locks TO {user}@'127.0.0.1'; GRANT SELECT ON `{}`.small TO {user}@'127.0.0.1'",
+        pair.clinic.name(),
+        pair.clinic.name()
+    ));
+    let run = pair.sync();
+    let rules =
+        [("bag", "drift::table_gone"), ("locks", "validate::shrink"), ("versions", "drift::table_gone")];
+    assert_eq!(held(&run), rules);
+    testing::servers().mariadb_admin(&format!("GRANT SELECT ON `{database}`.* TO {user}@'127.0.0.1'"));
+    pair.settings.accept_shrink.extend(["locks".to_owned(), "bag".to_owned()]);
+    let run = pair.sync();
+    assert_eq!(held(&run), [("versions", "validate::shrink")], "only what was named");
+    assert_eq!((table(&run, "locks").deleted, table(&run, "bag").deleted), (10, 10));
+}
+
+#[test]
 fn what_does_not_fit_is_held_and_the_rest_arrives() {
     let pair = Pair::new("unfit");
     pair.target.admin(&format!(

@@ -1,5 +1,7 @@
 //! What changes between the check and the write: noticed inside the writing transaction, and nothing is committed.
 
+use std::collections::BTreeMap;
+
 use bicuspid_guard::SourceServer;
 use bicuspid_guard::identity::Identity;
 use bicuspid_model::{Environment, FingerprintKey};
@@ -46,7 +48,13 @@ impl Run {
         };
         let key = FingerprintKey::new([1; 16]);
         let publishing = self.writer.publish(
-            Publication { changes: Vec::new(), unchanged: Vec::new(), held: Vec::new(), server: clinic() },
+            Publication {
+                changes: Vec::new(),
+                unchanged: Vec::new(),
+                held: Vec::new(),
+                server: clinic(),
+                numbers: BTreeMap::new(),
+            },
             &key,
             &record,
             |_| serde_json::json!({ "tables": [] }),
