@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 
 use bicuspid_model::{Batch, Fingerprint, FingerprintKey, KeyBound};
-use bicuspid_source::{Conversions, Engine, Source, SourceError, Walk};
+use bicuspid_source::{Conversions, Engine, Piece, Source, Walk};
 use bicuspid_target::{ChangedRange, ChunkState, Converted, RowHashes};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::cutter::Cutter;
 use crate::error::SyncError;
 use crate::event::{Event, Listener};
 use crate::shape::Shaped;
 use crate::staging::Staging;
 
-/// Bytes of a chunk at which it is cut.
-const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+/// How often a chunk that changed is read again, at most, until two reads of it agree.
+const REREADS_MAX: u32 = 5;
 /// Bytes of a piece of a table that is read by one statement.
 const PIECE_BYTES: usize = 512 * 1024;
 
@@ -71,60 +72,6 @@ impl Extracted {
             let moved = before.abs_diff(after);
             (before.min(after).saturating_sub(moved)..=before.max(after) + moved).contains(&rows)
         })
-    }
-}
-
-/// Cuts rows into chunks as they come.
-#[derive(Debug)]
-struct Cutter {
-    key: FingerprintKey,
-    walk: Vec<usize>,
-    rows_max: u64,
-    open: Fingerprint,
-    open_bytes: usize,
-    done: Vec<ChunkState>,
-}
-
-impl Cutter {
-    fn new(key: &FingerprintKey, walk: &[usize], rows_max: u64) -> Self {
-        let walk = walk.to_vec();
-        Self { key: *key, walk, rows_max, open: Fingerprint::default(), open_bytes: 0, done: Vec::new() }
-    }
-
-    fn add(&mut self, batch: &Batch) -> Result<Fingerprint, SyncError> {
-        let mut piece = Fingerprint::default();
-        for row in batch.rows() {
-            let hash = self.key.hash(row);
-            piece.add(hash);
-            self.open.add(hash);
-            self.open_bytes += row.len();
-            if !self.walk.is_empty() && (self.open.rows >= self.rows_max || self.open_bytes >= CHUNK_BYTES) {
-                let upper =
-                    KeyBound::of_row(row, &self.walk).ok_or(SourceError::Protocol { what: "a key" })?;
-                self.cut(Some(upper));
-            }
-        }
-        Ok(piece)
-    }
-
-    /// Whether rows came after a chunk was full. Rows of one chunk that was cut before never do that.
-    fn is_past_a_cut(&self) -> bool {
-        self.done.len() > 1 || (self.done.len() == 1 && self.open.rows > 0)
-    }
-
-    fn cut(&mut self, upper: Option<KeyBound>) {
-        self.done.push(ChunkState { upper, fingerprint: std::mem::take(&mut self.open) });
-        self.open_bytes = 0;
-    }
-
-    /// Ends the range at `upper`. A chunk that is empty gives its range to the one after it.
-    fn end(mut self, upper: Option<KeyBound>) -> Vec<ChunkState> {
-        if self.open.rows > 0 || upper.is_none() {
-            self.cut(upper);
-        } else if let Some(last) = self.done.last_mut() {
-            last.upper = upper;
-        }
-        self.done
     }
 }
 
@@ -204,7 +151,7 @@ pub(crate) async fn everything(
         Engine::TableLock(_) => count(source, shaped).await?,
     };
     let mut extracted = Extracted::default();
-    let cutter = Cutter::new(key, shaped.walk.positions(), shaped.chunk_rows);
+    let cutter = Cutter::new(key, shaped);
     let mut tally = Tally { cutter, hashes, staging: staging.cloned() };
     let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk);
     let mut tell = |batch: &Batch| {
@@ -284,45 +231,106 @@ pub(crate) async fn differences(
             continue;
         }
         reader.seek(lower.clone());
-        let mut cutter = Cutter::new(key, shaped.walk.positions(), shaped.chunk_rows);
-        let mut now = Fingerprint::default();
-        let mut waiting: Vec<Vec<u8>> = Vec::new();
-        let mut differs = false;
+        let mut cutter = Cutter::new(key, shaped);
+        let mut read = Read::default();
+        let mut has_grown = false;
         loop {
             let piece = reader.next(upper.as_ref()).await?;
-            let read = cutter.add(&piece.batch)?;
-            now.merge(read);
-            extracted.rows_read += read.rows;
-            let bytes = u64::try_from(piece.batch.bytes().len()).unwrap_or(u64::MAX);
-            listener(Event::Rows { rows: read.rows, bytes });
-            if staging.is_some() && !piece.batch.is_empty() {
-                waiting.push(piece.batch.into_bytes());
-            }
+            let is_last = piece.is_last;
+            read.take(piece, &mut cutter, &mut extracted.rows_read, listener)?;
             // More rows than were recorded, or more bytes than a chunk holds: it differs for sure, and need not be
             // kept in memory to the end.
-            let has_grown = now.rows > chunk.fingerprint.rows || cutter.is_past_a_cut();
-            differs = differs || has_grown || (piece.is_last && now != chunk.fingerprint);
-            if let (true, Some(staging)) = (differs, staging) {
-                for rows in waiting.drain(..) {
-                    staging.push(rows)?;
-                }
+            has_grown = has_grown || read.now.rows > chunk.fingerprint.rows || cutter.is_past_a_cut();
+            if has_grown || staging.is_none() {
+                read.send(staging)?;
             }
-            if piece.is_last {
+            if is_last {
                 break;
             }
         }
-        if differs {
-            extracted.changed.push(ChangedRange { after: lower, up_to: upper.clone(), expected: now });
-            extracted.chunks.extend(cutter.end(upper.clone()));
-            widen_over_empty(&mut extracted.chunks, upper.as_ref());
+        // Between its statements somebody may have worked on. Two reads that agree show what it was between them.
+        let is_torn = matches!(shaped.found.engine, Engine::TableLock(_)) && read.statements > 1;
+        let mut is_restless = false;
+        if is_torn && !has_grown && read.now != chunk.fingerprint {
+            is_restless = true;
+            for _ in 0..REREADS_MAX {
+                let mut again = Read::default();
+                let mut recut = Cutter::new(key, shaped);
+                reader.seek(lower.clone());
+                loop {
+                    let piece = reader.next(upper.as_ref()).await?;
+                    let is_last = piece.is_last;
+                    again.take(piece, &mut recut, &mut extracted.rows_read, listener)?;
+                    if is_last {
+                        break;
+                    }
+                }
+                let agrees = again.now == read.now;
+                (read, cutter) = (again, recut);
+                if agrees {
+                    is_restless = false;
+                    break;
+                }
+            }
+        }
+        if read.now == chunk.fingerprint {
+            extracted.chunks.push(ChunkState { upper: upper.clone(), fingerprint: read.now });
         } else {
-            extracted.chunks.push(ChunkState { upper: upper.clone(), fingerprint: now });
+            read.send(staging)?;
+            let (after, up_to) = (lower, upper.clone());
+            extracted.changed.push(ChangedRange { after, up_to, expected: read.now });
+            // Where no two reads agree the rows of each statement become a chunk of their own.
+            if has_grown || is_restless || read.now.rows == 0 || cutter.is_past_a_cut() {
+                extracted.chunks.extend(cutter.end(upper.clone()));
+                widen_over_empty(&mut extracted.chunks, upper.as_ref());
+            } else {
+                extracted.chunks.push(ChunkState { upper: upper.clone(), fingerprint: read.now });
+            }
         }
         lower = upper;
     }
     extracted.converted = converted(shaped, reader.conversions());
     finish(source, shaped, before, &mut extracted).await?;
     Ok(extracted)
+}
+
+/// The rows of one chunk, as they were read.
+#[derive(Debug, Default)]
+struct Read {
+    now: Fingerprint,
+    statements: u32,
+    waiting: Vec<Vec<u8>>,
+}
+
+impl Read {
+    fn take(
+        &mut self,
+        piece: Piece,
+        cutter: &mut Cutter,
+        rows_read: &mut u64,
+        listener: Listener<'_>,
+    ) -> Result<(), SyncError> {
+        let read = cutter.add(&piece.batch)?;
+        self.now.merge(read);
+        self.statements += 1;
+        *rows_read += read.rows;
+        let bytes = u64::try_from(piece.batch.bytes().len()).unwrap_or(u64::MAX);
+        listener(Event::Rows { rows: read.rows, bytes });
+        if !piece.batch.is_empty() {
+            self.waiting.push(piece.batch.into_bytes());
+        }
+        Ok(())
+    }
+
+    /// Sends to staging what waits, or forgets it if there is none.
+    fn send(&mut self, staging: Option<&Staging>) -> Result<(), SyncError> {
+        for rows in self.waiting.drain(..) {
+            if let Some(staging) = staging {
+                staging.push(rows)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// After a range that is now empty the chunk before it reaches up to its end, so that no border is lost that the
@@ -368,53 +376,6 @@ fn converted(shaped: &Shaped, conversions: &[Conversions]) -> Vec<Converted> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const KEY: FingerprintKey = FingerprintKey::new([1; 16]);
-
-    fn rows(range: std::ops::Range<i64>) -> Batch {
-        let mut batch = Batch::new();
-        for i in range {
-            batch.begin_row(1);
-            batch.int8(i);
-            assert!(batch.end_row());
-        }
-        batch
-    }
-
-    #[test]
-    fn chunks_are_cut_by_rows_and_cover_everything() {
-        let mut cutter = Cutter::new(&KEY, &[0], 8192);
-        let all = rows(0..20_000);
-        let total = cutter.add(&all).unwrap();
-        let chunks = cutter.end(None);
-        assert_eq!(chunks.iter().map(|c| c.fingerprint.rows).collect::<Vec<_>>(), [8192, 8192, 3616]);
-        assert!(chunks[2].upper.is_none());
-        let mut sum = Fingerprint::default();
-        for chunk in &chunks {
-            sum.merge(chunk.fingerprint);
-        }
-        assert_eq!(sum, total);
-        let last_key = KeyBound::of_row(all.rows().nth(8191).unwrap(), &[0]).unwrap();
-        assert_eq!(chunks[0].upper, Some(last_key));
-    }
-
-    #[test]
-    fn rows_of_one_chunk_never_go_past_a_cut() {
-        let mut cutter = Cutter::new(&KEY, &[0], 8192);
-        cutter.add(&rows(0..8192)).unwrap();
-        assert!(!cutter.is_past_a_cut(), "a chunk that is just full is one chunk");
-        cutter.add(&rows(8192..8193)).unwrap();
-        assert!(cutter.is_past_a_cut());
-        cutter.add(&rows(8193..16384)).unwrap();
-        assert!(cutter.is_past_a_cut());
-    }
-
-    #[test]
-    fn an_empty_range_leaves_no_chunk_but_the_last() {
-        let upper = KeyBound::of_row(rows(7..8).last().unwrap(), &[0]);
-        assert!(Cutter::new(&KEY, &[0], 8192).end(upper).is_empty());
-        assert_eq!(Cutter::new(&KEY, &[0], 8192).end(None).len(), 1);
-    }
 
     #[test]
     fn counts_may_move_as_far_as_they_moved() {

@@ -3,6 +3,7 @@
 //! It prints nothing and reads no settings: it is given values and emits events. Begin at [`sync`].
 
 mod adopt;
+mod cutter;
 mod error;
 mod event;
 mod extract;

@@ -15,6 +15,7 @@ mod cuts_target;
 mod drift;
 mod fault;
 mod flow;
+mod living;
 mod mutate;
 mod pair;
 mod passes;
