@@ -7,6 +7,7 @@ mod host;
 mod locks;
 mod memory;
 mod pairs;
+mod proof;
 mod rates;
 
 use std::process::ExitCode;
@@ -43,10 +44,11 @@ fn run(arguments: &[String]) -> Result<(), Fault> {
             name => named.push(name),
         }
     }
-    let all = ["rates", "locks", "memory", "generate"];
+    let all = ["rates", "proof", "locks", "memory", "generate"];
     for name in if named.is_empty() { &all[..] } else { &named } {
         match *name {
             "rates" => rates::measure(long, &only)?,
+            "proof" => proof::measure(long)?,
             "locks" => locks::measure(long)?,
             "memory" => memory::measure(long)?,
             "generate" => generate::measure(long)?,

@@ -94,7 +94,7 @@ pub(crate) async fn extract(
     Ok((rows, bytes, took))
 }
 
-/// A whole sync of the tables named.
+/// A whole sync of the tables named, or of all if none is.
 pub(crate) async fn sync(
     clinic: &Endpoint,
     target: &Endpoint,
@@ -103,7 +103,7 @@ pub(crate) async fn sync(
     staging: &Path,
 ) -> Result<SyncReport, Fault> {
     let mut settings = SyncSettings::new(Environment::Test, staging.to_owned(), "bench");
-    settings.tables = Some(tables.iter().map(|t| (*t).to_owned()).collect());
+    settings.tables = (!tables.is_empty()).then(|| tables.iter().map(|t| (*t).to_owned()).collect());
     settings.pace = pace;
     let look = Analytics::connect(target).await?;
     let policy = settings.type_policy.name();

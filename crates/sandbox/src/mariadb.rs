@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 
@@ -291,6 +292,13 @@ pub(crate) async fn open(home: &Home, database: &DatabaseName) -> Result<MySqlCo
     let choose = format!("USE {}", database.mysql());
     raw(&mut connection, &choose).await.map_err(|error| failed(action, &error))?;
     Ok(connection)
+}
+
+/// Reads all rows of a statement by the binary protocol and does nothing with them; their number.
+#[expect(clippy::disallowed_methods, reason = "a server that the sandbox started itself")]
+pub(crate) async fn drain(connection: &mut MySqlConnection, statement: &str) -> Result<u64, sqlx::Error> {
+    let rows = sqlx::query(AssertSqlSafe(statement.to_owned())).fetch(connection);
+    rows.try_fold(0, async |rows, _| Ok(rows + 1)).await
 }
 
 /// Runs one statement and returns the number of rows that it found to change.
