@@ -73,7 +73,7 @@ async fn verify(
     if !args.repair || differing.is_empty() {
         return Ok(ended(proof, settings.environment));
     }
-    let repaired = repair(args, app, settings, pair, run, &differing).await?;
+    let repaired = Box::pin(repair(args, app, settings, pair, run, &differing)).await?;
     let pair = Pair::open(settings, journal).await?;
     let again = prove(args, app, settings, &pair, Some(&differing)).await?;
     show(app.printer, &again);
