@@ -74,7 +74,7 @@ impl World<'_> {
             account.billed = true;
             let days = draw.between(4, 20);
             self.bill_in(days, family, draw);
-        } else if account.ledger.overpaid() > Cents::dollars(25) && draw.chance(120) {
+        } else if account.ledger.overpaid() > Cents::dollars(25) && draw.chance(95) {
             let days = draw.between(15, 45);
             self.later(days, draw, Event::Refund(family));
         }

@@ -178,7 +178,9 @@ impl World<'_> {
         let policy = claim.policy;
         let family = self.patients.get(patient)?.family;
         let mut draw = self.draw(family)?;
-        let refused = !refused_before && draw.chance(100);
+        let plan = self.payers.plans.get(self.patients.get(patient)?.policy(policy)?.plan)?;
+        // A plan that pays by head only takes note of what was done.
+        let refused = !plan.by_head && !refused_before && draw.chance(100);
         if refused && draw.chance(600) {
             return self.send_again(key, &mut draw);
         }
@@ -187,7 +189,7 @@ impl World<'_> {
         let plan = self.payers.plans.get(coverage.plan)?;
         let claim = self.claims.get_mut(key)?;
         let (carrier_key, year) = (plan.carrier, plan.benefit_year(claim.service));
-        let exact = draw.chance(830);
+        let exact = plan.by_head || draw.chance(830);
         for line in &mut claim.lines {
             line.paid = line.estimate.pays;
             line.deductible = line.estimate.deductible;

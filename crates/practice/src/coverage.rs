@@ -55,6 +55,11 @@ pub(crate) fn estimate(
     used: &mut Used,
 ) -> Estimate {
     let work = codes::of(code).work;
+    if plan.by_head {
+        // The office is paid for the member already: all but the member's own part is forgone.
+        let copay = fees.amount(Schedule::CoPay, code, day).min(fee);
+        return Estimate { allowed: copay, write_off: fee - copay, ..Estimate::default() };
+    }
     let allowed = match plan.network {
         Some(network) => fees.amount(network, code, day),
         // Outside a network a plan allows what offices usually charge, which is a little less than this one does.

@@ -30,7 +30,7 @@ const CHECK_UP: &[(&str, u32)] = &[
 
 /// What comes with a visit because of pain.
 const PAIN: &[(&str, u32)] = &[
-    ("D2920", 640),
+    ("D2920", 690),
     ("D9310", 70),
     ("D0364", 44),
     ("D0160", 44),

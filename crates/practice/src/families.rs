@@ -23,7 +23,11 @@ use crate::treatment::Reason;
 use crate::world::{World, in_hours};
 
 /// After so many days without a visit somebody is taken off the list of active patients, once a year.
-const FORGOTTEN_DAYS: i32 = 730;
+const FORGOTTEN_DAYS: i32 = 800;
+/// Days after which new patients want their first visit: few can come at once, and many want a day that suits them.
+pub(crate) const FIRST_VISIT_DAYS: &[i32] = &[1, 6, 12, 20, 29, 42, 68];
+/// Days from one ache to the next.
+const ACHES: &[i32] = &[40, 420, 850, 1400, 2000, 2900, 4200, 6500];
 
 impl World<'_> {
     /// Makes the families that were there before the first day; they bring their records along. The others call when their
@@ -213,7 +217,7 @@ impl World<'_> {
             let days = draw.between(15, 40);
             self.later(days, draw, Event::Seek(patient, Reason::First));
         } else {
-            let from = self.now.date().plus_days(draw.along(&[1, 3, 6, 11, 17, 27, 52]));
+            let from = self.now.date().plus_days(draw.along(FIRST_VISIT_DAYS));
             self.book_routine(patient, Reason::First, from, user, draw)?;
         }
         self.next_ache(patient, draw);
@@ -222,7 +226,13 @@ impl World<'_> {
 
     /// Draws when something will hurt next.
     pub(crate) fn next_ache(&mut self, patient: PatientKey, draw: &mut Draw) {
-        let days = draw.along(&[40, 420, 850, 1400, 2000, 2900, 4200, 6500]);
+        let days = draw.along(ACHES);
+        self.later(days, draw, Event::Ache(patient));
+    }
+
+    /// Draws when something will hurt that somebody has not been looked at for, today as likely as any day.
+    pub(crate) fn first_ache(&mut self, patient: PatientKey, draw: &mut Draw) {
+        let days = draw.along(ACHES) - ACHES.first().copied().unwrap_or_default();
         self.later(days, draw, Event::Ache(patient));
     }
 

@@ -74,12 +74,16 @@ impl World<'_> {
     /// A family's insurance changes: with the employer, with retirement, or because nobody wants to pay for it any more.
     pub(crate) fn insure(&mut self, family: FamilyKey) -> Result<(), PracticeError> {
         let mut draw = self.draw(family)?;
-        let members = self.families.get(family)?.members.clone();
-        let Some(head) = members.first().copied() else { return Ok(()) };
-        let mut active = false;
-        for member in &members {
-            active |= self.patients.get(*member)?.is_active();
+        let (mut members, mut active) = (Vec::new(), false);
+        for member in self.families.get(family)?.members.clone() {
+            let person = self.patients.get(member)?;
+            active |= person.is_active();
+            // Nobody is covered anew after death.
+            if person.died.is_none() {
+                members.push(member);
+            }
         }
+        let Some(head) = members.first().copied() else { return Ok(()) };
         if !active {
             return Ok(());
         }
@@ -151,7 +155,9 @@ impl World<'_> {
             self.families.get_mut(family)?.subscriptions.push(subscription.clone());
         }
         for member in members {
-            self.cover_by(family, member, &subscription)?;
+            if self.patients.get(member)?.died.is_none() {
+                self.cover_by(family, member, &subscription)?;
+            }
         }
         Ok(())
     }

@@ -204,7 +204,7 @@ impl World<'_> {
                     Some(Finding { appeal: 900, ..treatment::crown_on(tooth, draw) })
                 }
                 "D7140" | "D7210" if years >= 22 && !tooth.is_baby() && draw.chance(280) => {
-                    Some(treatment::implant("D6010", tooth, 480))
+                    Some(treatment::implant("D6010", tooth, 400))
                 }
                 "D6010" => Some(treatment::implant("D6058", tooth, 1000)),
                 // A bridge is fitted as a whole.

@@ -1,6 +1,8 @@
 //! Names, places and texts. Names are drawn part by part from public counts of common names, so that nobody real is
 //! meant; streets, towns, carriers and employers do not exist.
 
+use std::sync::LazyLock;
+
 use crate::draw::Draw;
 
 /// The ten most common surnames of the United States with their share in a hundred thousand people (Census Bureau,
@@ -18,7 +20,7 @@ const COMMON_SURNAMES: &[(&str, u32)] = &[
     ("Martinez", 360),
 ];
 
-/// Further common surnames; here each as likely as the others.
+/// Further common surnames; here each as likely as the others, and all of them together as the rare ones leave room.
 #[rustfmt::skip]
 const SURNAMES: &[&str] = &[
     "Hernandez", "Lopez", "Gonzalez", "Wilson", "Anderson", "Thomas", "Taylor", "Moore", "Jackson",
@@ -124,19 +126,64 @@ const EMPLOYERS: &[&str] = &[
 const CARRIER_FIRST: &[&str] = &[
     "Alderbrook", "Bellwether", "Cormorant", "Dovetail", "Ebbtide", "Fieldfare", "Goldcrest", "Harebell",
     "Ironbark", "Juniper Gate", "Kingsfoil", "Larchmont Hill", "Meadowlark", "Nightjar", "Osprey Bay",
-    "Pennywhistle",
+    "Pennywhistle", "Quarrybank", "Ravensmere", "Silverbirch", "Tidewater", "Upland", "Velvetleaf", "Whinchat",
+    "Yellowhammer",
 ];
 
 /// Second halves of carrier names.
 #[rustfmt::skip]
 const CARRIER_SECOND: &[&str] = &[
-    "Dental Mutual", "Smile Assurance", "Oral Health Trust", "Benefit Society",
+    "Dental Mutual", "Smile Assurance", "Oral Health Trust", "Benefit Society", "Dental Guild", "Tooth & Gum Union",
+    "Health Cooperative", "Dental Fellowship", "Care Assurance", "Workers' Dental Fund", "Benefit Trust",
+    "Oral Care Mutual", "Dental Partners", "Family Dental Society", "Group Benefits", "Employers' Dental",
+    "Community Dental Plan", "Smile League", "Dental Shield", "Mutual Benefit", "Oral Health Society",
+    "Provident Dental", "Friendly Society", "Dental Alliance",
 ];
+
+/// Number of carriers that differ.
+pub(crate) const CARRIER_COUNT: usize = CARRIER_FIRST.len() * CARRIER_SECOND.len();
+
+/// First halves of surnames after places.
+#[rustfmt::skip]
+const PLACE_FIRST: &[&str] = &[
+    "Alder", "Ash", "Barn", "Beck", "Birch", "Brad", "Bram", "Brock", "Brom", "Burn", "Carl", "Chad", "Clay", "Cold",
+    "Crow", "Dal", "Dray", "Dun", "East", "Elm", "Fair", "Farn", "Fen", "Gold", "Gran", "Hal", "Hart", "Hazel", "Heath",
+    "Hol", "Hor", "Kemp", "Ken", "King", "Lang", "Lin", "Lock", "Mar", "May", "Mel", "Mid", "Mill", "Nor", "Oak", "Old",
+    "Pem", "Red", "Rock", "Rush", "Sand", "Sel", "Shel", "Stan", "Stock", "Sut", "Thorn", "Tol", "Wal", "War", "Wel",
+    "Whit", "Wim", "Win", "Wood",
+];
+
+/// Second halves of surnames after places.
+#[rustfmt::skip]
+const PLACE_SECOND: &[&str] = &[
+    "acre", "beck", "borne", "bourne", "bridge", "brook", "burn", "by", "combe", "cote", "croft", "dale", "den", "don",
+    "field", "ford", "gate", "grave", "ham", "hurst", "land", "ley", "low", "man", "mere", "more", "ridge", "stead",
+    "ton", "wick", "worth",
+];
+
+/// Surnames after places, of which there are as many as a region has hamlets.
+static PLACE_SURNAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    PLACE_FIRST
+        .iter()
+        .flat_map(|first| PLACE_SECOND.iter().map(move |second| format!("{first}{second}")))
+        .collect()
+});
+
+/// Chance in a thousand that a surname that is none of the ten is at least common: the three hundred most common are those
+/// of about a quarter of the people, the others are rare each by itself.
+const COMMON_PERMILLE: u32 = 240;
 
 /// A surname.
 pub(crate) fn surname(draw: &mut Draw) -> &'static str {
     let common: u32 = COMMON_SURNAMES.iter().map(|(_, weight)| weight).sum();
-    if draw.below(100_000) < common { draw.weighted(COMMON_SURNAMES) } else { draw.pick(SURNAMES) }
+    if draw.below(100_000) < common {
+        draw.weighted(COMMON_SURNAMES)
+    } else if draw.chance(COMMON_PERMILLE) {
+        draw.pick(SURNAMES)
+    } else {
+        let position = draw.position(PLACE_SURNAMES.len());
+        PLACE_SURNAMES.get(position).map_or("", String::as_str)
+    }
 }
 
 /// A first name that fits sex and generation.
@@ -202,7 +249,7 @@ pub(crate) fn employer(number: usize) -> String {
     format!("{first} {}", EMPLOYERS.get(trade % EMPLOYERS.len()).copied().unwrap_or_default())
 }
 
-/// The carrier with this number; the first sixty-four differ.
+/// The carrier with this number; the first [`CARRIER_COUNT`] differ.
 pub(crate) fn carrier(number: usize) -> String {
     let first = CARRIER_FIRST.get(number % CARRIER_FIRST.len()).copied().unwrap_or_default();
     let second =
@@ -218,8 +265,8 @@ mod tests {
 
     #[test]
     fn carriers_differ() {
-        let names: HashSet<String> = (0..64).map(carrier).collect();
-        assert_eq!(names.len(), 64);
+        let names: HashSet<String> = (0..CARRIER_COUNT).map(carrier).collect();
+        assert_eq!(names.len(), CARRIER_COUNT);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The practice itself: staff, chairs, working days, catalogue.
 
 use bicuspid_model::{Date, DateTime};
-use bicuspid_opendental::enums::FeeScheduleType;
 
 use crate::arena::{ChairKey, Key, ProviderKey};
 use crate::calendar::is_open;
@@ -203,17 +202,6 @@ impl Office {
                     .set("IsHygiene", code.is_hygiene())
                     .set("LaymanTerm", code.wording)
                     .set("IsRadiology", code.work == Work::Xray);
-            })?;
-        }
-        for schedule in Schedule::ALL {
-            out.row(Rows::FeeSched, stamp, |r| {
-                r.set("FeeSchedNum", schedule.num())
-                    .set("Description", schedule.name())
-                    .set("FeeSchedType", FeeScheduleType::Normal.stored())
-                    .set("ItemOrder", schedule.num() - 1)
-                    .set("IsGlobal", true)
-                    .set("SecUserNumEntry", 1_i64)
-                    .set("SecDateEntry", stamp.date());
             })?;
         }
         fees.emit(out, stamp)

@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) carrier: CarrierKey,
     /// What it allows; `None` outside any network.
     pub(crate) network: Option<Schedule>,
+    /// Whether it pays the office for each member instead of for what is done, and the member a fixed amount.
+    pub(crate) by_head: bool,
     /// Percentages for prevention and finding out, for basic work, and for major work.
     percents: [i64; 3],
     /// Whether roots, gums and surgery count as basic work.
@@ -84,6 +86,9 @@ pub(crate) struct Payers {
     preset: Preset,
 }
 
+/// One plan in so many pays by head.
+const BY_HEAD_OF: u32 = 17;
+
 /// The plan of public coverage.
 pub(crate) fn public_plan() -> PlanKey {
     PlanKey::from_num(1)
@@ -109,6 +114,7 @@ impl Payers {
         payers.plans.add(Plan {
             carrier: public,
             network: Some(Schedule::Public),
+            by_head: false,
             percents: [100, 100, 100],
             basic_roots: true,
             deductible: Cents::ZERO,
@@ -117,12 +123,13 @@ impl Payers {
             renews: 0,
             employer: 0,
         });
-        for number in 0..(patients / 90).clamp(7, 64) {
+        let most = u32::try_from(names::CARRIER_COUNT).unwrap_or(u32::MAX);
+        for number in 0..(patients / 90).clamp(7, most) {
             let mut draw = Draw::new(seed, Stream::Payer, u64::from(number), 0);
             payers.carriers.add(Carrier {
                 name: names::carrier(usize::try_from(number).unwrap_or_default()),
                 payday: u8::try_from(draw.below(5)).unwrap_or_default(),
-                transfers: draw.chance(400),
+                transfers: draw.chance(500),
                 decided: Vec::new(),
             });
         }
@@ -131,7 +138,10 @@ impl Payers {
             let mut draw = Draw::new(seed, Stream::Payer, u64::from(number), 1);
             // A few carriers hold most plans.
             let spread = draw.below(carriers - 1).min(draw.below(carriers - 1));
-            let mut plan = Plan::new(CarrierKey::from_num(2 + i64::from(spread)), &mut draw);
+            let carrier = CarrierKey::from_num(2 + i64::from(spread));
+            let by_head = number % BY_HEAD_OF == BY_HEAD_OF / 2;
+            let mut plan =
+                if by_head { Plan::by_head(carrier, &mut draw) } else { Plan::new(carrier, &mut draw) };
             plan.employer = 1 + i64::from(number) % payers.employers;
             payers.plans.add(plan);
         }
@@ -259,14 +269,15 @@ const fn coverage(work: Work) -> Option<i64> {
 impl Plan {
     fn new(carrier: CarrierKey, draw: &mut Draw) -> Self {
         let network = draw.weighted(&[
-            (Some(Schedule::NetworkHigh), 30),
+            (Some(Schedule::NetworkHigh), 36),
             (Some(Schedule::NetworkMiddle), 38),
-            (Some(Schedule::NetworkLow), 26),
-            (None, 6),
+            (Some(Schedule::NetworkLow), 20),
+            (None, 7),
         ]);
         Self {
             carrier,
             network,
+            by_head: false,
             percents: draw.weighted(&[
                 ([100, 80, 50], 65),
                 ([100, 90, 60], 10),
@@ -277,8 +288,8 @@ impl Plan {
             ]),
             basic_roots: draw.chance(650),
             deductible: Cents::dollars(draw.weighted(&[
-                (0, 16),
-                (25, 8),
+                (0, 11),
+                (25, 6),
                 (50, 58),
                 (75, 6),
                 (100, 8),
@@ -291,9 +302,25 @@ impl Plan {
                 (1250, 5),
                 (1500, 28),
                 (2000, 18),
-                (2500, 8),
-                (3000, 7),
+                (2500, 6),
+                (3000, 5),
             ]))),
+            renews: if draw.chance(880) { 0 } else { draw.pick(&[4, 6, 7, 9, 10]) },
+            employer: 0,
+        }
+    }
+
+    /// A plan that pays the office for each member: no deductible, no maximum, fixed amounts at the desk.
+    fn by_head(carrier: CarrierKey, draw: &mut Draw) -> Self {
+        Self {
+            carrier,
+            network: Some(Schedule::NetworkLow),
+            by_head: true,
+            percents: [100, 55, 40],
+            basic_roots: true,
+            deductible: Cents::ZERO,
+            waived: true,
+            maximum: None,
             renews: if draw.chance(880) { 0 } else { draw.pick(&[4, 6, 7, 9, 10]) },
             employer: 0,
         }
@@ -312,7 +339,12 @@ impl Plan {
             Preset::Dbt => format!("DEMO-{:05}-{row}", key.num()),
         };
         let name = if self.employer > 0 { employer_name(self.employer) } else { String::new() };
-        let kind = if self.network.is_some() { InsPlanType::PpoPercentage } else { InsPlanType::Percentage };
+        let kind = match (self.network, self.by_head) {
+            (_, true) => InsPlanType::Capitation,
+            (Some(_), false) => InsPlanType::PpoPercentage,
+            (None, false) => InsPlanType::Percentage,
+        };
+        let copays = if self.by_head { Schedule::CoPay.num() } else { 0 };
         out.row(Rows::InsPlan, stamp, |r| {
             r.set("PlanNum", row)
                 .set("GroupName", name)
@@ -320,6 +352,7 @@ impl Plan {
                 .set("FeeSched", self.network.map_or(0, Schedule::num))
                 .set("PlanType", kind.stored())
                 .set("ClaimsUseUCR", true)
+                .set("CopayFeeSched", copays)
                 .set("EmployerNum", self.employer)
                 .set("CarrierNum", self.carrier)
                 .set("MonthRenew", i64::from(self.renews))

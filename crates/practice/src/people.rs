@@ -252,9 +252,9 @@ pub(crate) fn arrivals(patients: u32, start: Date, end: Date, draw: &mut Draw) -
     while left > 0 {
         let people = size(draw).min(left);
         left -= people;
-        let before = draw.chance(715);
+        let before = draw.chance(752);
         let day = if before {
-            start.plus_days(-draw.along(&[40, 500, 1200, 2200, 3600]))
+            start.plus_days(-draw.along(&[2, 500, 1200, 2200, 3600]))
         } else {
             start.plus_days(draw.between(0, end.days() - start.days() - 1))
         };
@@ -356,11 +356,16 @@ pub(crate) fn family(stream: u64, location: usize, draw: &mut Draw) -> Family {
 /// The habit of somebody of that age. Women keep to check-ups a little more than men, and whoever is covered much more.
 pub(crate) fn habit(age: i32, female: bool, covered: bool, draw: &mut Draw) -> Habit {
     let (often, yearly, rarely, in_pain) = match (age, covered) {
-        (..18, _) => (73, 17, 4, 6),
-        (_, true) => (70, 10, 9, 11),
-        (_, false) => (12, 13, 35, 40),
+        (..18, _) => (71, 17, 4, 8),
+        (_, true) => (68, 10, 6, 16),
+        (_, false) => (12, 13, 27, 48),
     };
-    let (often, in_pain) = if female { (often + 8, in_pain - 4) } else { (often - 11, in_pain + 10) };
+    let (often, in_pain) = match (age, female) {
+        // Children come as their parents bring them.
+        (..18, _) => (often, in_pain),
+        (_, true) => (often + 9, in_pain - 6),
+        (_, false) => (often - 12, in_pain + 13),
+    };
     draw.weighted(&[
         (Habit::HalfYearly, often),
         (Habit::Yearly, yearly),

@@ -10,6 +10,7 @@ use crate::draw::Draw;
 use crate::emit::Rows;
 use crate::error::PracticeError;
 use crate::events::Event;
+use crate::families::FIRST_VISIT_DAYS;
 use crate::ledger::Aging;
 use crate::money::Cents;
 use crate::mouth::Gums;
@@ -21,12 +22,27 @@ use crate::settings::Preset;
 use crate::treatment::{self, Item, Reason};
 use crate::world::{World, in_hours};
 
+/// Days that a new patient waits beyond the day that was wanted, on average.
+const WAIT_DAYS: i32 = 7;
+/// Days for which a check-up may be overdue and have its appointment all the same.
+const OVERDUE_DAYS: i32 = 60;
+
 impl World<'_> {
     /// Records of somebody who was a patient before the history began: what was done stands in the chart as existing.
     pub(crate) fn bring_along(&mut self, key: PatientKey, draw: &mut Draw) -> Result<(), PracticeError> {
         let start = self.settings.start_date;
         let person = self.patients.get(key)?;
         let (entered, habit) = (person.entered, person.habit);
+        // Who has called but not come yet is in the book and nothing more.
+        let seen = entered.plus_days(draw.along(FIRST_VISIT_DAYS) + WAIT_DAYS);
+        if seen >= start {
+            self.now = person.stamp;
+            let user = self.desk(draw);
+            self.book_routine(key, Reason::First, seen, user, draw)?;
+            self.now = start.midnight();
+            self.first_ache(key, draw);
+            return Ok(());
+        }
         let first = entered.plus_days(draw.between(3, 50)).min(start.plus_days(-2));
         // Some were gone before the program came; their records were brought along all the same.
         let gone = draw.chance(90);
@@ -56,15 +72,15 @@ impl World<'_> {
             person.status = PatientStatus::Inactive;
             return Ok(());
         }
-        self.next_ache(key, draw);
+        self.first_ache(key, draw);
         // What was found at the last visit and still waits.
-        if draw.chance(230) {
+        if draw.chance(280) {
             let person = self.patients.get_mut(key)?;
             let years = age(person.birth, start);
             let found = treatment::findings(Reason::Recall, &mut person.mouth, years, draw);
             self.now = last.at_seconds(14 * 3600);
             for finding in found {
-                let wait = start.days() - last.days() + draw.between(0, 45);
+                let wait = start.days() - last.days() + draw.between(-25, 40).max(0);
                 self.propose(key, &finding, wait, draw)?;
             }
             self.now = start.midnight();
@@ -76,15 +92,16 @@ impl World<'_> {
             Habit::InPain => (0, 0, 0),
         };
         let wanted = due.plus_days(gap);
-        if wanted >= start && draw.chance(booked) {
-            // Booked at the last visit, and entered with everything else.
+        if wanted.plus_days(OVERDUE_DAYS) >= start && draw.chance(booked) {
+            // Booked at the last visit, or when it was due, and entered with everything else.
+            let wanted = wanted.max(start.plus_days(draw.between(0, 25)));
             let user = self.desk(draw);
             self.now = last.max(self.patients.get(key)?.entered).at_seconds(16 * 3600);
             self.book_routine(key, Reason::Recall, wanted, user, draw)?;
             self.now = start.midnight();
         } else if draw.chance(chance) {
             let overdue = (start.days() - wanted.days()).max(0);
-            let wait = (wanted.days() - start.days()).max(0) + draw.between(0, 20 + overdue.min(40));
+            let wait = (wanted.days() - start.days()).max(0) + draw.between(0, 10 + overdue.min(30));
             let day = open_from(start.plus_days(wait));
             self.queue.push(in_hours(day, draw), Event::Seek(key, Reason::Recall));
         }
@@ -142,8 +159,11 @@ impl World<'_> {
             // The key is used up at once: nothing happens to the row any more.
             let num = self.procedures.add(procedure.clone());
             self.procedures.take(num)?;
-            // Of older X-rays often only the films came along, and nobody charts those.
-            if crate::codes::of(item.code).work == crate::codes::Work::Xray && draw.chance(850) {
+            // Of older X-rays often only the films came along, and nobody charts those; nor every check-up of old.
+            let code = crate::codes::of(item.code);
+            if code.work == crate::codes::Work::Xray && draw.chance(850)
+                || code.code == "D0120" && draw.chance(900)
+            {
                 continue;
             }
             self.emit_procedure(num, &procedure, ProcStat::EC, None)?;

@@ -27,9 +27,9 @@ impl Terms {
             Receivables::Healthy => Self {
                 at_desk: [930, 720, 400, 120],
                 by_bill: [860, 660, 480, 60],
-                bills_max: 4,
+                bills_max: 6,
                 old: 5,
-                bill_days: 28,
+                bill_days: 20,
                 written_off: 970,
             },
             Receivables::Typical => Self {
@@ -38,7 +38,7 @@ impl Terms {
                 bills_max: 15,
                 old: 25,
                 bill_days: 30,
-                written_off: 930,
+                written_off: 870,
             },
             Receivables::Neglected => Self {
                 at_desk: [850, 520, 190, 30],
@@ -46,7 +46,7 @@ impl Terms {
                 bills_max: 18,
                 old: 25,
                 bill_days: 38,
-                written_off: 600,
+                written_off: 560,
             },
         }
     }

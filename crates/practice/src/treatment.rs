@@ -110,8 +110,11 @@ fn first(mouth: &Mouth, age: i32, draw: &mut Draw) -> Vec<Item> {
         if age >= 7 && draw.chance(250) {
             items.push(Item::new("D0330"));
         }
-        items.push(Item::new("D1120"));
-        items.push(Item::new(if draw.chance(700) { "D1206" } else { "D1208" }));
+        // Some are only looked at, and cleaned at the next visit.
+        if draw.chance(800) {
+            items.push(Item::new("D1120"));
+            items.push(Item::new(if draw.chance(700) { "D1206" } else { "D1208" }));
+        }
         return items;
     }
     match draw.weighted(&[(0, 34), (1, 40), (2, 26)]) {
@@ -193,9 +196,9 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
     let mut found = Vec::new();
     // A first visit and a sore tooth find more than a check-up.
     let (decay, crown, root, loss) = match reason {
-        Reason::First => (660, 300, 34, 105),
-        Reason::Emergency => (330, 190, 220, 300),
-        _ => (490, 118, 20, 44),
+        Reason::First => (640, 300, 34, 105),
+        Reason::Emergency => (320, 190, 220, 300),
+        _ => (468, 118, 20, 44),
     };
     if draw.chance(if age < 4 { decay / 4 } else { decay }) {
         found.extend(fillings(mouth, age, draw));
@@ -241,7 +244,7 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
         }
         found.push(finding);
     }
-    if age < 12 && draw.chance(19) {
+    if age < 12 && draw.chance(29) {
         let teeth: Vec<Tooth> = (0..3).filter_map(|_| mouth.decaying(draw, age)).collect();
         let mut items: Vec<Item> = Vec::new();
         for tooth in teeth {
@@ -363,9 +366,9 @@ fn fillings(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
 /// How many surfaces a filling covers.
 fn size_of(front: bool, draw: &mut Draw) -> u32 {
     if front {
-        draw.weighted(&[(1, 40), (2, 22), (3, 21), (4, 17)])
+        draw.weighted(&[(1, 41), (2, 23), (3, 21), (4, 14)])
     } else {
-        draw.weighted(&[(1, 38), (2, 41), (3, 18), (4, 3)])
+        draw.weighted(&[(1, 36), (2, 42), (3, 18), (4, 3)])
     }
 }
 
@@ -381,7 +384,8 @@ fn filling(tooth: Tooth, age: i32, size: u32, draw: &mut Draw) -> Item {
             _ => ("D2335", draw.pick(&["MIFL", "DIFL"])),
         }
     } else {
-        let silver = draw.chance(74);
+        // Silver is kept for the larger ones.
+        let silver = draw.chance(if size == 1 { 52 } else { 84 });
         match size {
             1 => (if silver { "D2140" } else { "D2391" }, draw.pick(&["O", "O", "O", "B", "L"])),
             2 => (if silver { "D2150" } else { "D2392" }, draw.pick(&["MO", "DO", "OB", "OL"])),

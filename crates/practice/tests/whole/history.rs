@@ -341,6 +341,8 @@ const OF_ACCOUNTS: &[&str] = &[
     "payplancharge",
     "commlog",
     "securitylog",
+    // A laboratory finishes what it has begun.
+    "labcase",
 ];
 
 #[test]

@@ -46,7 +46,7 @@ fn compare(settings: Settings, keep: &str) -> Vec<String> {
     wrong
 }
 
-/// The simulation was tuned with seed 1 first, and looked at with these two since.
+/// The simulation was tuned with seeds 1 to 4.
 #[test]
 fn figures_of_the_field_hold() {
     if !long() {
