@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bicuspid_model::Date;
+use bicuspid_model::{Date, Endpoint};
 use bicuspid_opendental::Engine;
 use bicuspid_practice::Settings;
 use bicuspid_sandbox::PostgresOptions;
@@ -19,6 +19,18 @@ struct Bench {
     runtime: tokio::runtime::Runtime,
 }
 
+/// A clinic and its copy, both reached by their sockets.
+struct Ends {
+    from: Endpoint,
+    to: Endpoint,
+}
+
+impl Ends {
+    fn of(clinic: &MariaDbDatabase, target: &PostgresDatabase) -> Self {
+        Self { from: clinic.socket_endpoint(), to: target.socket_endpoint() }
+    }
+}
+
 pub(crate) fn measure(long: bool) -> Result<(), Fault> {
     let mariadb = MariaDbServer::start(testing::test_options());
     let postgres = PostgresServer::start(PostgresOptions { durable: true, settings: Vec::new() });
@@ -32,7 +44,8 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
     for engine in ["InnoDB", "MyISAM"] {
         let (clinic, target) = (mariadb.database("proof"), postgres.database("proof"));
         data::wide(&clinic, rows, engine);
-        bench.sync(&clinic, &target, &["wide"], Pace::Full)?;
+        let ends = Ends::of(&clinic, &target);
+        bench.sync(&ends, &["wide"], Pace::Full)?;
         let written = written(&target)?;
         let (mut drains, mut proofs, mut last) = (Vec::new(), Vec::new(), None);
         for _ in 0..3 {
@@ -41,7 +54,7 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
                 return Err(format!("{drained} rows were drained of {rows}").into());
             }
             drains.push(took);
-            let report = bench.sync(&clinic, &target, &["wide"], Pace::Full)?;
+            let report = bench.sync(&ends, &["wide"], Pace::Full)?;
             proofs.push(Duration::from_secs_f64(report.seconds));
             last = Some(report);
         }
@@ -61,7 +74,8 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
     let (clinic, target) = (mariadb.database("quiet"), postgres.database("quiet"));
     let as_of = Date::from_ymd(2026, 3, 2).ok_or("a day")?;
     let rows = clinic.fill(Engine::MyIsam, Settings::new(patients, 3, as_of));
-    bench.sync(&clinic, &target, &[], Pace::Full)?;
+    let ends = Ends::of(&clinic, &target);
+    bench.sync(&ends, &[], Pace::Full)?;
     println!("nothing changed, {rows} rows of a practice in the whole schema, MyISAM");
     println!(
         "{:<8} {:>8} {:>9} {:>12} {:>11} {:>7} {:>7} {:>7} {:>8}",
@@ -69,7 +83,7 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
     );
     for (name, pace) in [("full", Pace::Full), ("kind", Pace::Kind)] {
         let before = written(&target)?;
-        let report = bench.sync(&clinic, &target, &[], pace)?;
+        let report = bench.sync(&ends, &[], pace)?;
         unchanged(&report)?;
         let source = &report.source;
         println!(
@@ -88,15 +102,8 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
 }
 
 impl Bench {
-    fn sync(
-        &self,
-        clinic: &MariaDbDatabase,
-        target: &PostgresDatabase,
-        tables: &[&str],
-        pace: Pace,
-    ) -> Result<SyncReport, Fault> {
-        let (from, to) = (clinic.socket_endpoint(), target.socket_endpoint());
-        self.runtime.block_on(pairs::sync(&from, &to, tables, pace, self.folder.path()))
+    fn sync(&self, ends: &Ends, tables: &[&str], pace: Pace) -> Result<SyncReport, Fault> {
+        self.runtime.block_on(pairs::sync(&ends.from, &ends.to, tables, pace, self.folder.path()))
     }
 }
 
