@@ -13,9 +13,7 @@ use bicuspid_model::{DatabaseName, Endpoint, Host, Password, Secret, Tls};
 
 #[cfg(feature = "certificates")]
 use super::certificates::{self, ServerCertificate};
-#[cfg(feature = "certificates")]
-use super::wait_until;
-use super::{GONE_LIMIT, next_number, test_home};
+use super::{GONE_LIMIT, next_number, test_home, wait_until};
 use crate::account::Account;
 use crate::error::{SandboxError, Server};
 use crate::home::Home;
@@ -180,8 +178,14 @@ impl PostgresServer {
         let server = running.take().expect("the server was started");
         server.started.abandon();
         let port = Some(server.port);
-        let again =
-            postgres::start(&server.home, &self.options, self.account, Tether::Kept, port, |_| Ok(()));
+        // Children of the killed server hold its shared memory until they have noticed, and no other is started before.
+        let mut again = None;
+        let _ = wait_until(GONE_LIMIT, || {
+            let (home, options) = (&server.home, &self.options);
+            let started = postgres::start(home, options, self.account, Tether::Kept, port, |_| Ok(()));
+            again.insert(started).is_ok()
+        });
+        let again = again.expect("one attempt");
         *running = Some(again.expect("the server starts again"));
     }
 
