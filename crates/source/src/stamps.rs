@@ -37,7 +37,7 @@ impl SourceClock {
 pub enum Edited {
     /// Their keys.
     Keys(Vec<KeyBound>),
-    /// More than were asked for.
+    /// More than were asked for, or it cannot be told.
     TooMany,
 }
 
@@ -60,15 +60,20 @@ impl Source {
         let began = Instant::now();
         let mut latest = None;
         let what = found.name.as_str();
-        self.wire
+        let asked = self
+            .wire
             .send(&statement, what, |row| {
                 let text = crate::connect::cell(row, 0)?;
                 latest = text.and_then(|t| std::str::from_utf8(t).ok()).and_then(DateTime::parse);
                 Ok(())
             })
-            .await?;
+            .await;
         self.took(1, 0, began.elapsed()).await;
-        Ok(latest)
+        match asked {
+            // An index that the server was told to ignore. If it is the table that is gone, reading it will tell.
+            Err(SourceError::Drifted { .. }) => Ok(None),
+            asked => asked.map(|()| latest),
+        }
     }
 
     /// The keys of the rows that were stamped at or after `since`, of which there may be `max`. The table's key is the
@@ -92,9 +97,15 @@ impl Source {
         let mut conversions = [Conversions::default()];
         let mut batch = Batch::new();
         let began = Instant::now();
-        self.wire
+        let asked = self
+            .wire
             .send(&statement, keys.name.as_str(), |row| decode_row(&mut batch, &keys, row, &mut conversions))
-            .await?;
+            .await;
+        match asked {
+            // See `latest_stamp`.
+            Err(SourceError::Drifted { .. }) => return Ok(Edited::TooMany),
+            asked => asked?,
+        }
         let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         self.took(rows, u64::try_from(batch.bytes().len()).unwrap_or(u64::MAX), began.elapsed()).await;
         if conversions.iter().any(|c| !c.is_empty()) {

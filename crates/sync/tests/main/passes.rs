@@ -93,6 +93,17 @@ fn more_edits_than_are_looked_up_one_by_one_are_found_by_a_proof() {
 }
 
 #[test]
+fn an_index_that_the_server_ignores_keeps_nothing_back() {
+    let pair = stamped("MyISAM");
+    pair.clinic
+        .admin("ALTER TABLE visit ALTER INDEX by_edit IGNORED; UPDATE visit SET v = -1 WHERE id = 100");
+    let run = pair.sync();
+    assert!(!run.any_held(), "{:#?}", run.troubles);
+    assert_eq!((table(&run, "visit").mode, table(&run, "visit").updated), (Mode::Proof, 1));
+    assert!(pair.verify().equal);
+}
+
+#[test]
 fn a_stamp_in_the_future_hides_nothing_and_a_clock_that_went_back_is_not_believed() {
     let pair = stamped("MyISAM");
     pair.clinic.admin("UPDATE visit SET edited = '2037-01-01 00:00:00' WHERE id = 5");
