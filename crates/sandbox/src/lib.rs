@@ -27,6 +27,7 @@ pub mod testing;
 mod up;
 
 pub use bicuspid_opendental::Engine;
+pub use bicuspid_practice::Settings as PracticeSettings;
 pub use down::down;
 pub use error::{SandboxError, Server};
 pub use info::{ClinicDatabases, ClinicInfo, EnvFiles, PostgresDatabases, PostgresInfo, SandboxInfo};

@@ -4,9 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bicuspid_model::Date;
-use bicuspid_opendental::Engine;
-use bicuspid_practice::Settings;
-use bicuspid_sandbox::testing;
+use bicuspid_sandbox::{Engine, PracticeSettings, testing};
 use bicuspid_sync::{ProofWish, SyncReport};
 
 use crate::pair::{Pair, table};
@@ -25,7 +23,8 @@ fn the_front_desk_works_on_and_the_copy_follows() {
         (2, 20, &[Engine::MyIsam])
     };
     let day = |year, month| Date::from_ymd(year, month, 2).unwrap();
-    let practice = Settings { start_date: day(2026, 1), ..Settings::new(patients, 7, day(2026, 3)) };
+    let practice =
+        PracticeSettings { start_date: day(2026, 1), ..PracticeSettings::new(patients, 7, day(2026, 3)) };
     for &engine in engines {
         let mut pair = Pair::new("living");
         // Merges and deletes may take much of a small table.
