@@ -30,11 +30,16 @@ pub(crate) struct Cutter {
 
 impl Cutter {
     pub(crate) fn new(key: &FingerprintKey, shaped: &Shaped) -> Self {
+        let by_statement = matches!(shaped.found.engine, Engine::TableLock(_));
+        Self::over(*key, shaped.walk.positions(), shaped.chunk_rows, by_statement)
+    }
+
+    fn over(key: FingerprintKey, walk: &[usize], rows_max: u64, by_statement: bool) -> Self {
         Self {
-            key: *key,
-            walk: shaped.walk.positions().to_vec(),
-            rows_max: shaped.chunk_rows,
-            by_statement: matches!(shaped.found.engine, Engine::TableLock(_)),
+            key,
+            walk: walk.to_vec(),
+            rows_max,
+            by_statement,
             open: Fingerprint::default(),
             open_bytes: 0,
             last: None,
@@ -103,19 +108,7 @@ mod tests {
     const KEY: FingerprintKey = FingerprintKey::new([1; 16]);
 
     fn cutter(walk: &[usize], by_statement: bool) -> Cutter {
-        Cutter {
-            key: KEY,
-            walk: walk.to_vec(),
-            rows_max: 8192,
-            by_statement,
-            open: Fingerprint::default(),
-            open_bytes: 0,
-            last: None,
-            rows: 0,
-            bytes: 0,
-            is_past: false,
-            done: Vec::new(),
-        }
+        Cutter::over(KEY, walk, 8192, by_statement)
     }
 
     #[test]
