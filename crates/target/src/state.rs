@@ -1,5 +1,7 @@
 //! What is kept in schema `bicuspid` beside the data, committed with it.
 
+use std::collections::BTreeMap;
+
 use bicuspid_guard::{NextNumbers, SourceServer};
 use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, TableName};
 use serde::{Deserialize, Serialize};
@@ -209,10 +211,14 @@ pub(crate) async fn tables(link: &Link) -> Result<Vec<TableState>, TargetError> 
 }
 
 pub(crate) async fn chunks(link: &Link, table: &str) -> Result<Vec<ChunkState>, TargetError> {
+    Ok(numbered_chunks(link, table).await?.into_values().collect())
+}
+
+async fn numbered_chunks(link: &Link, table: &str) -> Result<BTreeMap<i32, ChunkState>, TargetError> {
     let rows = link
         .client
         .query(
-            "SELECT upper_key, row_count, row_sum FROM bicuspid.chunk WHERE table_name = $1 ORDER BY ordinal",
+            "SELECT upper_key, row_count, row_sum, ordinal FROM bicuspid.chunk WHERE table_name = $1",
             &[&table],
         )
         .await
@@ -220,13 +226,14 @@ pub(crate) async fn chunks(link: &Link, table: &str) -> Result<Vec<ChunkState>, 
     rows.iter()
         .map(|row| {
             let upper: Option<Vec<u8>> = row.try_get(0).map_err(|_| unreadable())?;
-            Ok(ChunkState {
+            let chunk = ChunkState {
                 upper: upper.map(|u| KeyBound::from_bytes(u).ok_or_else(unreadable)).transpose()?,
                 fingerprint: Fingerprint {
                     rows: count(row.try_get(1).map_err(|_| unreadable())?)?,
                     sum: sum(row.try_get(2).map_err(|_| unreadable())?)?,
                 },
-            })
+            };
+            Ok((row.try_get(3).map_err(|_| unreadable())?, chunk))
         })
         .collect()
 }
@@ -335,26 +342,40 @@ pub(crate) async fn record_chunks(
     write_chunks(link, table.in_target().as_str(), &record.chunks).await
 }
 
+/// Writes the chunks that are not recorded as they are: of a long table most stay.
 async fn write_chunks(link: &Link, name: &str, chunks: &[ChunkState]) -> Result<(), TargetError> {
     let fault = |e: tokio_postgres::Error| of_state(&e, "write the chunks of a table");
-    link.client.execute("DELETE FROM bicuspid.chunk WHERE table_name = $1", &[&name]).await.map_err(fault)?;
+    let mut recorded = numbered_chunks(link, name).await?;
+    let mut fresh = Vec::new();
+    for (ordinal, chunk) in (1_i32..).zip(chunks) {
+        if recorded.get(&ordinal) == Some(chunk) {
+            recorded.remove(&ordinal);
+        } else {
+            fresh.push((ordinal, chunk));
+        }
+    }
+    let stale: Vec<i32> = recorded.into_keys().collect();
+    if !stale.is_empty() {
+        let sql = "DELETE FROM bicuspid.chunk WHERE table_name = $1 AND ordinal = ANY ($2)";
+        link.client.execute(sql, &[&name, &stale]).await.map_err(fault)?;
+    }
     // A thousand at a time: one statement each would cost a round trip each.
-    for (part, piece) in chunks.chunks(1000).enumerate() {
-        let base = i32::try_from(part * 1000).map_err(|_| unreadable())?;
+    for piece in fresh.chunks(1000) {
+        let ordinals: Vec<i32> = piece.iter().map(|(ordinal, _)| *ordinal).collect();
         let uppers: Vec<Option<&[u8]>> =
-            piece.iter().map(|c| c.upper.as_ref().map(KeyBound::as_bytes)).collect();
+            piece.iter().map(|(_, c)| c.upper.as_ref().map(KeyBound::as_bytes)).collect();
         let counts: Vec<i64> = piece
             .iter()
-            .map(|c| i64::try_from(c.fingerprint.rows))
+            .map(|(_, c)| i64::try_from(c.fingerprint.rows))
             .collect::<Result<_, _>>()
             .map_err(|_| unreadable())?;
-        let sums: Vec<Vec<u8>> = piece.iter().map(|c| c.fingerprint.sum_bytes().to_vec()).collect();
+        let sums: Vec<Vec<u8>> = piece.iter().map(|(_, c)| c.fingerprint.sum_bytes().to_vec()).collect();
         link.client
             .execute(
                 "INSERT INTO bicuspid.chunk (table_name, ordinal, upper_key, row_count, row_sum) \
-                 SELECT $1, $2 + c.n::integer, c.u, c.r, c.s \
-                 FROM unnest($3::bytea[], $4::bigint[], $5::bytea[]) WITH ORDINALITY AS c (u, r, s, n)",
-                &[&name, &base, &uppers, &counts, &sums],
+                 SELECT $1, c.n, c.u, c.r, c.s \
+                 FROM unnest($2::integer[], $3::bytea[], $4::bigint[], $5::bytea[]) AS c (n, u, r, s)",
+                &[&name, &ordinals, &uppers, &counts, &sums],
             )
             .await
             .map_err(fault)?;
