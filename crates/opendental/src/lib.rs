@@ -10,6 +10,7 @@ mod facts;
 mod leftovers;
 mod secrets;
 mod tables;
+mod tombstones;
 mod types;
 
 pub use ddl::{Engine, mysql_ddl};
@@ -19,4 +20,5 @@ pub use facts::{
 pub use leftovers::skip_reason;
 pub use secrets::{is_secret, secrets};
 pub use tables::{model_table, stamp_column};
+pub use tombstones::{TOMBSTONES, deleted_from, deleted_table};
 pub use types::{TypePolicy, target_type};

@@ -347,6 +347,7 @@ impl Source {
             pacer,
             conversions: vec![Conversions::default(); table.columns.len()],
             after: None,
+            expected: 0,
         }
     }
 
@@ -419,6 +420,8 @@ pub struct Reader<'a> {
     pacer: Pacer,
     conversions: Vec<Conversions>,
     after: Option<KeyBound>,
+    /// Rows that the range which is read should still have; 0 if that is not known.
+    expected: u64,
 }
 
 impl std::fmt::Debug for Reader<'_> {
@@ -428,9 +431,12 @@ impl std::fmt::Debug for Reader<'_> {
 }
 
 impl Reader<'_> {
-    /// Begins after this key instead of at the first row, or after the last row that was read.
-    pub fn seek(&mut self, after: Option<KeyBound>) {
+    /// Begins after this key instead of at the first row, or after the last row that was read. `expected` is how many
+    /// rows there should be up to the end of the range: if they just fill a statement, it asks for some more, so that
+    /// it shows whether there are more, and no empty statement must follow.
+    pub fn seek(&mut self, after: Option<KeyBound>, expected: u64) {
         self.after = after;
+        self.expected = expected;
     }
 
     /// Values that were replaced so far, one entry for each column.
@@ -446,7 +452,7 @@ impl Reader<'_> {
             return Err(SourceError::Protocol { what: "a walk without a key" });
         };
         loop {
-            let limit = self.pacer.rows();
+            let limit = self.pacer.rows_past(self.expected);
             // With a filter, a statement looks at the rows up to a key that was found before.
             let end = match &self.filter {
                 Some(_) => self.window_end(positions, limit, up_to).await?,
@@ -464,6 +470,7 @@ impl Reader<'_> {
             let looked_at = if end.is_some() { limit } else { rows };
             self.learn(looked_at, batch.bytes().len(), elapsed);
             self.check_keys(positions)?;
+            self.expected = self.expected.saturating_sub(rows);
             let is_last = end.is_none() && rows < limit;
             if let Some(end) = end {
                 self.after = Some(end);

@@ -74,9 +74,9 @@ impl Pacer {
         self
     }
 
-    /// Rows that the next statement asks for.
-    pub(crate) const fn rows(&self) -> u64 {
-        self.rows
+    /// Rows that the next statement asks for, where `expected` are left: a step more, if they would just fill it.
+    pub(crate) const fn rows_past(&self, expected: u64) -> u64 {
+        if self.rows == expected { step_above(expected) } else { self.rows }
     }
 
     /// Learns from a statement that brought `rows` rows of `bytes` bytes in `elapsed`.
@@ -130,16 +130,26 @@ fn round(rows: u64) -> u64 {
     if rows >= step + step / 2 { step + step / 2 } else { step }
 }
 
+/// The next of these numbers.
+const fn step_above(rows: u64) -> u64 {
+    match rows {
+        0 => 1,
+        1 => 2,
+        _ if rows.is_power_of_two() => rows + rows / 2,
+        _ => rows + rows / 3,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn steady(pacer: &mut Pacer, micros_per_row: u64, bytes_per_row: u64) -> u64 {
         for _ in 0..60 {
-            let rows = pacer.rows();
+            let rows = pacer.rows;
             pacer.learn(rows, rows * bytes_per_row, Duration::from_micros(100 + rows * micros_per_row));
         }
-        pacer.rows()
+        pacer.rows
     }
 
     #[test]
@@ -172,7 +182,7 @@ mod tests {
         let mut pacer = Pacer::new(Pace::Kind, Duration::from_millis(10), 100);
         assert!(steady(&mut pacer, 1, 1_000_000) <= 2);
         let wide = Pacer::new(Pace::Kind, Duration::from_millis(10), 50_000_000);
-        assert_eq!(wide.rows(), 1);
+        assert_eq!(wide.rows, 1);
     }
 
     #[test]
@@ -180,11 +190,22 @@ mod tests {
         let mut pacer = Pacer::new(Pace::Full, Duration::from_millis(10), 100);
         let mut limits = std::collections::BTreeSet::new();
         for width in (0..2000).map(|i| 1000 + i * 7 % 1500) {
-            let rows = pacer.rows();
+            let rows = pacer.rows;
             limits.insert(rows);
             pacer.learn(rows, rows * width, Duration::from_millis(1));
         }
         assert!(limits.len() <= 12, "{limits:?}");
+    }
+
+    #[test]
+    fn a_range_that_just_fills_a_statement_is_asked_for_some_more() {
+        let steps: Vec<u64> =
+            std::iter::successors(Some(1), |rows| Some(step_above(*rows))).take(10).collect();
+        assert_eq!(steps, [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]);
+        assert!(steps.iter().all(|rows| round(*rows) == *rows), "no statement more to prepare");
+        let pacer = Pacer::new(Pace::Kind, Duration::from_millis(10), 100);
+        assert_eq!(pacer.rows, 64);
+        assert_eq!([0, 63, 64, 65].map(|expected| pacer.rows_past(expected)), [64, 64, 96, 64]);
     }
 
     #[test]

@@ -9,9 +9,11 @@ use crate::shape::Shaped;
 
 /// Bytes of a chunk at which it is cut.
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes up to which small chunks are joined where a statement locks its table: less than one brings at the kind pace.
+const JOINED_BYTES_LOCKING: usize = 96 * 1024;
 
 /// Cuts rows into chunks as they come.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Cutter {
     key: FingerprintKey,
     walk: Vec<usize>,
@@ -30,8 +32,7 @@ pub(crate) struct Cutter {
 
 impl Cutter {
     pub(crate) fn new(key: &FingerprintKey, shaped: &Shaped) -> Self {
-        let by_statement = matches!(shaped.found.engine, Engine::TableLock(_));
-        Self::over(*key, shaped.walk.positions(), shaped.chunk_rows, by_statement)
+        Self::over(*key, shaped.walk.positions(), shaped.chunk_rows, is_locking(shaped))
     }
 
     fn over(key: FingerprintKey, walk: &[usize], rows_max: u64, by_statement: bool) -> Self {
@@ -101,6 +102,65 @@ impl Cutter {
     }
 }
 
+/// The chunks of a table that was compared, in key order. Small neighbours that did not change become one: else the end
+/// of a busy log would leave chunks of a few rows behind it, run after run.
+#[derive(Debug)]
+pub(crate) struct Recut {
+    chunks: Vec<ChunkState>,
+    rows_max: u64,
+    bytes_max: usize,
+    /// Bytes of the last chunk, if another may join it.
+    joinable: Option<usize>,
+}
+
+impl Recut {
+    pub(crate) fn new(shaped: &Shaped) -> Self {
+        Self::up_to(shaped.chunk_rows, is_locking(shaped))
+    }
+
+    const fn up_to(rows_max: u64, is_locking: bool) -> Self {
+        // Without snapshots a chunk should be read by one statement, at the kind pace too.
+        let bytes_max = if is_locking { JOINED_BYTES_LOCKING } else { CHUNK_BYTES / 2 };
+        Self { chunks: Vec::new(), rows_max, bytes_max, joinable: None }
+    }
+
+    /// Adds a chunk that is as it was, with the bytes of its rows if they were read.
+    pub(crate) fn keep(&mut self, chunk: ChunkState, bytes: Option<usize>) {
+        let joined = self.joinable.zip(bytes).map(|(before, now)| before + now);
+        if let (Some(last), Some(joined)) = (self.chunks.last_mut(), joined)
+            && joined <= self.bytes_max
+            && last.fingerprint.rows + chunk.fingerprint.rows <= self.rows_max
+        {
+            last.upper = chunk.upper;
+            last.fingerprint.merge(chunk.fingerprint);
+            self.joinable = Some(joined);
+        } else {
+            self.chunks.push(chunk);
+            self.joinable = bytes;
+        }
+    }
+
+    /// Adds what became of the rows up to `upper`. If that is nothing the chunk before reaches up to there, so that no
+    /// border is lost that the next run would read from.
+    pub(crate) fn put(&mut self, chunks: Vec<ChunkState>, upper: Option<&KeyBound>) {
+        self.joinable = None;
+        self.chunks.extend(chunks);
+        if let Some(last) = self.chunks.last_mut()
+            && last.upper.as_ref() != upper
+        {
+            last.upper = upper.cloned();
+        }
+    }
+
+    pub(crate) fn end(self) -> Vec<ChunkState> {
+        self.chunks
+    }
+}
+
+fn is_locking(shaped: &Shaped) -> bool {
+    matches!(shaped.found.engine, Engine::TableLock(_))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,5 +227,44 @@ mod tests {
         let upper = KeyBound::of_row(rows(7..8).last().unwrap(), &[0]);
         assert!(cutter(&[0], false).end(upper).is_empty());
         assert_eq!(cutter(&[0], false).end(None).len(), 1);
+    }
+
+    fn chunk(upper: Option<i64>, rows: u64) -> ChunkState {
+        let fingerprint = Fingerprint { rows, sum: rows.into() };
+        ChunkState { upper: upper.and_then(bound), fingerprint }
+    }
+
+    fn bound(key: i64) -> Option<KeyBound> {
+        KeyBound::of_row(rows(key..key + 1).last().unwrap(), &[0])
+    }
+
+    #[test]
+    fn small_neighbours_that_did_not_change_become_one() {
+        let mut recut = Recut::up_to(8192, true);
+        for upper in [10, 20, 30] {
+            recut.keep(chunk(Some(upper), 10), Some(40 * 1024));
+        }
+        // Not read, changed, not read, too many rows.
+        recut.keep(chunk(Some(40), 10), None);
+        recut.put(vec![chunk(Some(45), 5), chunk(Some(50), 5)], bound(50).as_ref());
+        recut.keep(chunk(Some(60), 10), Some(1));
+        recut.keep(chunk(Some(9000), 8190), Some(1));
+        recut.keep(chunk(None, 2), Some(1));
+        let rows: Vec<_> = recut.chunks.iter().map(|c| c.fingerprint.rows).collect();
+        assert_eq!(rows, [20, 10, 10, 5, 5, 10, 8192]);
+        let uppers = [Some(20), Some(30), Some(40), Some(45), Some(50), Some(60), None];
+        assert!(recut.chunks.iter().zip(uppers).all(|(c, upper)| c.upper == upper.and_then(bound)));
+        let sum: u128 = recut.end().iter().map(|c| c.fingerprint.sum).sum();
+        assert_eq!(sum, 8252);
+    }
+
+    #[test]
+    fn the_chunk_before_an_emptied_one_reaches_up_to_its_end() {
+        let mut recut = Recut::up_to(8192, false);
+        recut.put(Vec::new(), bound(10).as_ref());
+        recut.keep(chunk(Some(20), 10), Some(1));
+        recut.put(Vec::new(), bound(30).as_ref());
+        recut.keep(chunk(None, 10), Some(1));
+        assert_eq!(recut.end(), [chunk(Some(30), 10), chunk(None, 10)]);
     }
 }

@@ -1,41 +1,18 @@
 //! Reading one table: rows to the staging queue, fingerprints of chunks, and what changed.
 
-use std::collections::BTreeSet;
-
-use bicuspid_model::{Batch, Fingerprint, FingerprintKey, KeyBound};
-use bicuspid_source::{Conversions, Engine, Piece, Source, Walk};
+use bicuspid_model::{Batch, Fingerprint, FingerprintKey};
+use bicuspid_source::{Conversions, Engine, Source, Walk};
 use bicuspid_target::{ChangedRange, ChunkState, Converted, RowHashes};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
+use crate::beside::Beside;
 use crate::cutter::Cutter;
 use crate::error::SyncError;
 use crate::event::{Event, Listener};
 use crate::shape::Shaped;
 use crate::staging::Staging;
 
-/// How often a chunk that changed is read again, at most, until two reads of it agree.
-const REREADS_MAX: u32 = 5;
 /// Bytes of a piece of a table that is read by one statement.
 const PIECE_BYTES: usize = 512 * 1024;
-
-/// Which of the recorded chunks are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Selection {
-    /// All of them, which proves the table.
-    All,
-    /// Those at these places; the others are taken to be as they were.
-    Some(BTreeSet<usize>),
-}
-
-impl Selection {
-    fn takes(&self, place: usize) -> bool {
-        match self {
-            Self::All => true,
-            Self::Some(places) => places.contains(&place),
-        }
-    }
-}
 
 /// What was read of a table.
 #[derive(Debug, Default)]
@@ -64,6 +41,13 @@ impl Extracted {
         all
     }
 
+    /// Counts rows that arrived, and says so.
+    pub(crate) fn tell(&mut self, batch: &Batch, listener: Listener<'_>) {
+        let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        self.rows_read += rows;
+        listener(Event::Rows { rows, bytes: u64::try_from(batch.bytes().len()).unwrap_or(u64::MAX) });
+    }
+
     /// Whether the number of rows read agrees with what the source counted. On a table that locks, the count may move
     /// while it is read; then it must lie where the movement can have left it.
     pub(crate) fn count_agrees(&self) -> bool {
@@ -76,7 +60,7 @@ impl Extracted {
 }
 
 /// Counts the rows of a table, where that costs the clinic nothing or is needed for the proof.
-async fn count(source: &mut Source, shaped: &Shaped) -> Result<Option<u64>, SyncError> {
+pub(crate) async fn count(source: &mut Source, shaped: &Shaped) -> Result<Option<u64>, SyncError> {
     Ok(source.count(&shaped.table.name).await?)
 }
 
@@ -95,43 +79,6 @@ impl Tally {
             hashes.add(&batch);
         }
         self.staging.as_ref().map_or(Ok(()), |staging| staging.push(batch.into_bytes()))
-    }
-}
-
-/// A tally on a thread of its own: the next rows are read and decoded beside it. Dropping it ends the thread.
-#[derive(Debug)]
-struct Tallier {
-    rows: mpsc::Sender<Batch>,
-    thread: JoinSet<Result<Tally, SyncError>>,
-}
-
-impl Tallier {
-    fn start(mut tally: Tally) -> Self {
-        // One piece waits while another is hashed: there is no more memory in it than in the queue behind.
-        let (rows, mut arriving) = mpsc::channel(1);
-        let mut thread = JoinSet::new();
-        thread.spawn_blocking(move || {
-            while let Some(batch) = arriving.blocking_recv() {
-                tally.add(batch)?;
-            }
-            Ok(tally)
-        });
-        Self { rows, thread }
-    }
-
-    /// Hands rows over, between two statements; `false` if they are not taken any more, which [`Self::end`] explains.
-    async fn add(&self, batch: Batch) -> bool {
-        self.rows.send(batch).await.is_ok()
-    }
-
-    async fn end(self) -> Result<Tally, SyncError> {
-        let Self { rows, mut thread } = self;
-        drop(rows);
-        match thread.join_next().await {
-            Some(Ok(outcome)) => outcome,
-            // Nobody ends the thread but the drop of its queue, and it does not panic.
-            Some(Err(_)) | None => Err(SyncError::Pump),
-        }
     }
 }
 
@@ -154,32 +101,27 @@ pub(crate) async fn everything(
     let cutter = Cutter::new(key, shaped);
     let mut tally = Tally { cutter, hashes, staging: staging.cloned() };
     let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk);
-    let mut tell = |batch: &Batch| {
-        let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-        extracted.rows_read += rows;
-        listener(Event::Rows { rows, bytes: u64::try_from(batch.bytes().len()).unwrap_or(u64::MAX) });
-    };
     match &shaped.walk {
         Walk::Keyset(_) => {
-            let tallier = Tallier::start(tally);
+            let beside = Beside::start(tally, Tally::add);
             loop {
                 let piece = reader.next(None).await?;
-                tell(&piece.batch);
-                if !tallier.add(piece.batch).await || piece.is_last {
+                extracted.tell(&piece.batch, listener);
+                if !beside.give(piece.batch).await || piece.is_last {
                     break;
                 }
                 if let Some(staging) = staging {
                     staging.room().await;
                 }
             }
-            tally = tallier.end().await?;
+            tally = beside.end().await?;
         }
         // The rows are those of one statement, which must not wait for anything.
         Walk::Whole => {
             let mut fault = None;
             reader
                 .whole(PIECE_BYTES, |batch| {
-                    tell(&batch);
+                    extracted.tell(&batch, listener);
                     fault = tally.add(batch).err();
                     fault.is_none()
                 })
@@ -203,147 +145,7 @@ pub(crate) async fn everything(
     Ok(extracted)
 }
 
-/// Reads chunks and compares them with their fingerprints; the rows of those that differ go to staging, if there is one.
-pub(crate) async fn differences(
-    source: &mut Source,
-    shaped: &Shaped,
-    key: &FingerprintKey,
-    recorded: &[ChunkState],
-    selection: &Selection,
-    staging: Option<&Staging>,
-    listener: Listener<'_>,
-) -> Result<Extracted, SyncError> {
-    source.enter(&shaped.found.engine).await?;
-    // Counting an InnoDB table reads an index to its end, which is what reading a part is to save.
-    let before = match (selection, &shaped.found.engine) {
-        (Selection::Some(_), Engine::Snapshot) => None,
-        _ => count(source, shaped).await?,
-    };
-    let mut extracted = Extracted::default();
-    let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk);
-    let mut lower: Option<KeyBound> = None;
-    for (i, chunk) in recorded.iter().enumerate() {
-        // The last recorded chunk is open: what was added behind it belongs to it and is cut anew.
-        let upper = if i + 1 == recorded.len() { None } else { chunk.upper.clone() };
-        if !selection.takes(i) {
-            extracted.chunks.push(chunk.clone());
-            lower = upper;
-            continue;
-        }
-        reader.seek(lower.clone());
-        let mut cutter = Cutter::new(key, shaped);
-        let mut read = Read::default();
-        let mut has_grown = false;
-        loop {
-            let piece = reader.next(upper.as_ref()).await?;
-            let is_last = piece.is_last;
-            read.take(piece, &mut cutter, &mut extracted.rows_read, listener)?;
-            // More rows than were recorded, or more bytes than a chunk holds: it differs for sure, and need not be
-            // kept in memory to the end.
-            has_grown = has_grown || read.now.rows > chunk.fingerprint.rows || cutter.is_past_a_cut();
-            if has_grown || staging.is_none() {
-                read.send(staging)?;
-            }
-            if is_last {
-                break;
-            }
-        }
-        // Between its statements somebody may have worked on. Two reads that agree show what it was between them.
-        let is_torn = matches!(shaped.found.engine, Engine::TableLock(_)) && read.statements > 1;
-        let mut is_restless = false;
-        if is_torn && !has_grown && read.now != chunk.fingerprint {
-            is_restless = true;
-            for _ in 0..REREADS_MAX {
-                let mut again = Read::default();
-                let mut recut = Cutter::new(key, shaped);
-                reader.seek(lower.clone());
-                loop {
-                    let piece = reader.next(upper.as_ref()).await?;
-                    let is_last = piece.is_last;
-                    again.take(piece, &mut recut, &mut extracted.rows_read, listener)?;
-                    if is_last {
-                        break;
-                    }
-                }
-                let agrees = again.now == read.now;
-                (read, cutter) = (again, recut);
-                if agrees {
-                    is_restless = false;
-                    break;
-                }
-            }
-        }
-        if read.now == chunk.fingerprint {
-            extracted.chunks.push(ChunkState { upper: upper.clone(), fingerprint: read.now });
-        } else {
-            read.send(staging)?;
-            let (after, up_to) = (lower, upper.clone());
-            extracted.changed.push(ChangedRange { after, up_to, expected: read.now });
-            // Where no two reads agree the rows of each statement become a chunk of their own.
-            if has_grown || is_restless || read.now.rows == 0 || cutter.is_past_a_cut() {
-                extracted.chunks.extend(cutter.end(upper.clone()));
-                widen_over_empty(&mut extracted.chunks, upper.as_ref());
-            } else {
-                extracted.chunks.push(ChunkState { upper: upper.clone(), fingerprint: read.now });
-            }
-        }
-        lower = upper;
-    }
-    extracted.converted = converted(shaped, reader.conversions());
-    finish(source, shaped, before, &mut extracted).await?;
-    Ok(extracted)
-}
-
-/// The rows of one chunk, as they were read.
-#[derive(Debug, Default)]
-struct Read {
-    now: Fingerprint,
-    statements: u32,
-    waiting: Vec<Vec<u8>>,
-}
-
-impl Read {
-    fn take(
-        &mut self,
-        piece: Piece,
-        cutter: &mut Cutter,
-        rows_read: &mut u64,
-        listener: Listener<'_>,
-    ) -> Result<(), SyncError> {
-        let read = cutter.add(&piece.batch)?;
-        self.now.merge(read);
-        self.statements += 1;
-        *rows_read += read.rows;
-        let bytes = u64::try_from(piece.batch.bytes().len()).unwrap_or(u64::MAX);
-        listener(Event::Rows { rows: read.rows, bytes });
-        if !piece.batch.is_empty() {
-            self.waiting.push(piece.batch.into_bytes());
-        }
-        Ok(())
-    }
-
-    /// Sends to staging what waits, or forgets it if there is none.
-    fn send(&mut self, staging: Option<&Staging>) -> Result<(), SyncError> {
-        for rows in self.waiting.drain(..) {
-            if let Some(staging) = staging {
-                staging.push(rows)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// After a range that is now empty the chunk before it reaches up to its end, so that no border is lost that the
-/// next run would read from.
-fn widen_over_empty(chunks: &mut [ChunkState], upper: Option<&KeyBound>) {
-    if let Some(last) = chunks.last_mut()
-        && last.upper.as_ref() != upper
-    {
-        last.upper = upper.cloned();
-    }
-}
-
-async fn finish(
+pub(crate) async fn finish(
     source: &mut Source,
     shaped: &Shaped,
     before: Option<u64>,
@@ -360,7 +162,7 @@ async fn finish(
     Ok(())
 }
 
-fn converted(shaped: &Shaped, conversions: &[Conversions]) -> Vec<Converted> {
+pub(crate) fn converted(shaped: &Shaped, conversions: &[Conversions]) -> Vec<Converted> {
     let columns = shaped.table.columns.iter().zip(conversions);
     columns
         .flat_map(|(column, counts)| {

@@ -3,7 +3,9 @@
 //! It prints nothing and reads no settings: it is given values and emits events. Begin at [`sync`].
 
 mod adopt;
+mod beside;
 mod cutter;
+mod differences;
 mod error;
 mod event;
 mod extract;
@@ -15,6 +17,7 @@ mod schedule;
 mod settings;
 mod shape;
 mod staging;
+mod tombstones;
 mod verify;
 
 pub use error::SyncError;

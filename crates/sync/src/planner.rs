@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) held: Vec<PlannedHeld>,
     /// The next numbers of the source's tables, to be remembered with the run.
     pub(crate) numbers: NextNumbers,
+    /// Those that are remembered of the last run.
+    pub(crate) numbers_known: NextNumbers,
 }
 
 /// A table that is held before anything of it is read.
@@ -71,9 +73,8 @@ impl Plan {
         let clock = source.clock().await?;
         let discovered = source.discover().await?;
         let numbers = discovered.next_numbers();
-        if is_enrolled {
-            numbers::compare(&look.next_numbers().await?, &numbers).map_err(SourceError::from)?;
-        }
+        let numbers_known = if is_enrolled { look.next_numbers().await? } else { NextNumbers::new() };
+        numbers::compare(&numbers_known, &numbers).map_err(SourceError::from)?;
         let named = settings.tables.iter().flatten().map(String::as_str);
         check_names(&discovered, named.chain(source.filtered()))?;
         let states: BTreeMap<String, TableState> = if is_enrolled {
@@ -95,7 +96,8 @@ impl Plan {
             BTreeMap::new()
         };
         let settings = &with_kept_types(settings, look).await?;
-        let mut plan = Self { clock, tables: Vec::new(), skipped: Vec::new(), held: Vec::new(), numbers };
+        let mut plan =
+            Self { clock, tables: Vec::new(), skipped: Vec::new(), held: Vec::new(), numbers, numbers_known };
         let gone = gone(&discovered, &states, look, settings).await?;
         plan.skipped
             .extend(discovered.skipped.into_iter().map(|s| SkippedReport { name: s.name, why: s.why }));

@@ -21,6 +21,7 @@ use crate::report::{Mode, PlanReport, SourceReport, SyncReport, TableOutcome, Ta
 use crate::schedule;
 use crate::settings::{SyncSettings, names};
 use crate::staging::{self, Staging};
+use crate::tombstones::{self, Deleted};
 
 /// Fewest rows that a table must have lost for the shrink guard to hold it: small tables breathe.
 const SHRINK_ROWS_MIN: u64 = 10;
@@ -84,12 +85,14 @@ pub async fn sync(
         settings,
         key,
         clock: plan.clock,
+        deleted: Deleted::new(),
         run,
         listener,
         reports: Vec::new(),
         troubles: Vec::new(),
     };
     flow.writer.set_atomic(settings.atomic);
+    flow.deleted = flow.tombstones(&tables, &plan.numbers_known).await?;
     let mut prepared = Vec::new();
     let mut unchanged = Vec::new();
     for planned in &tables {
@@ -163,6 +166,8 @@ struct Flow<'s> {
     key: FingerprintKey,
     /// The source's clock from before anything was read.
     clock: SourceClock,
+    /// Rows of which a tombstone tells.
+    deleted: Deleted,
     run: &'s RunInfo,
     listener: Listener<'s>,
     reports: Vec<TableReport>,
@@ -175,6 +180,19 @@ impl Flow<'_> {
         match self.settings.pace {
             Pace::Kind => Staging::new(memory, dir, false),
             Pace::Full => Staging::new(memory.max(FULL_STAGING_BYTES), dir, true),
+        }
+    }
+
+    /// Rows of which a tombstone tells. A hint is not worth a run: where it cannot be read, there is none.
+    async fn tombstones(&mut self, tables: &[Planned], known: &NextNumbers) -> Result<Deleted, SyncError> {
+        match tombstones::deleted(&mut self.source, tables, known).await {
+            Err(SyncError::Source(error))
+                if error.is_of_table() || self.source.may_begin_again(&error, 0) =>
+            {
+                self.source.leave().await?;
+                Ok(Deleted::new())
+            }
+            deleted => deleted,
         }
     }
 

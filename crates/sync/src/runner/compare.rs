@@ -3,18 +3,20 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use bicuspid_model::{Fingerprint, KeyBound, Value};
+use bicuspid_model::Fingerprint;
 use bicuspid_source::{Edited, Walk};
 use bicuspid_target::{ChunkState, PassRecord, Scope, Staged};
 
 use super::{Done, Flow, Prepared, check, nothing, passed, record, report};
+use crate::differences::{Selection, differences};
 use crate::error::SyncError;
-use crate::extract::{self, Extracted, Selection};
+use crate::extract::{self, Extracted};
 use crate::planner::Planned;
 use crate::pump::Pump;
 use crate::report::{Mode, TableOutcome};
 use crate::schedule;
 use crate::shape::Shaped;
+use crate::tombstones::whole_number;
 
 /// Rows stamped since the last run up to which their chunks are looked up; more of them are found by a proof. It is one
 /// statement, which must not hold its lock for long.
@@ -61,7 +63,7 @@ impl Flow<'_> {
                 let extracted = match walk {
                     Walk::Keyset(_) => {
                         let all = &Selection::All;
-                        extract::differences(source, shaped, key, &chunks, all, None, listener).await?
+                        differences(source, shaped, key, &chunks, all, None, listener).await?
                     }
                     Walk::Whole => extract::everything(source, shaped, key, None, None, listener).await?,
                 };
@@ -106,25 +108,31 @@ impl Flow<'_> {
         }
     }
 
-    /// The chunks in which something new is likely: the last one, and those of rows whose stamp moved.
+    /// The chunks in which something new is likely: the last one, and those of rows whose stamp moved or of which a
+    /// tombstone tells.
     async fn likely(&mut self, planned: &Planned, chunks: &[ChunkState]) -> Result<Selection, SyncError> {
         let shaped = &planned.shaped;
         let mut places: BTreeSet<usize> = chunks.len().checked_sub(1).into_iter().collect();
-        if let (Some(since), Some(key)) = (planned.since, schedule::stamp_key(shaped)) {
+        let Some(key) = schedule::stamp_key(shaped) else { return Ok(Selection::Some(places)) };
+        let name = shaped.found.name.as_str().to_lowercase();
+        let mut keys = self.deleted.get(name.as_str()).cloned().unwrap_or_default();
+        if let Some(since) = planned.since {
             let (found, table) = (&shaped.found, &shaped.table);
             match self.source.edited_since(found, table, key, since, EDITED_KEYS_MAX).await? {
                 Edited::TooMany => return Ok(Selection::All),
-                Edited::Keys(keys) => {
-                    let borders: Option<Vec<i128>> = chunks
-                        .iter()
-                        .filter_map(|c| c.upper.as_ref())
-                        .map(|b| whole_number(shaped, key, b))
-                        .collect();
-                    let keys: Option<Vec<i128>> = keys.iter().map(|k| whole_number(shaped, key, k)).collect();
-                    let (Some(borders), Some(keys)) = (borders, keys) else { return Ok(Selection::All) };
-                    places.extend(keys.iter().map(|key| borders.partition_point(|border| border < key)));
+                Edited::Keys(edited) => {
+                    let edited: Option<Vec<i128>> =
+                        edited.iter().map(|bound| whole_number(shaped, key, bound)).collect();
+                    let Some(edited) = edited else { return Ok(Selection::All) };
+                    keys.extend(edited);
                 }
             }
+        }
+        if !keys.is_empty() {
+            let borders = chunks.iter().filter_map(|chunk| chunk.upper.as_ref());
+            let borders: Option<Vec<i128>> = borders.map(|bound| whole_number(shaped, key, bound)).collect();
+            let Some(borders) = borders else { return Ok(Selection::All) };
+            places.extend(keys.iter().map(|key| borders.partition_point(|border| border < key)));
         }
         Ok(Selection::Some(places))
     }
@@ -151,7 +159,7 @@ impl Flow<'_> {
         let staging = self.staging()?;
         let writer = &mut self.writer;
         let reading = async {
-            let extracted = extract::differences(
+            let extracted = differences(
                 &mut self.source,
                 shaped,
                 &self.key,
@@ -196,15 +204,4 @@ fn sum(chunks: &[ChunkState]) -> Fingerprint {
 /// The ranges that changed, by the walk of the table.
 fn ranges(shaped: &Shaped, extracted: &Extracted) -> Scope {
     Scope::Ranges { walk: shaped.walk.positions().to_vec(), ranges: extracted.changed.clone() }
-}
-
-/// A key of one whole number.
-fn whole_number(shaped: &Shaped, key: usize, bound: &KeyBound) -> Option<i128> {
-    match bound.values(shaped.table.columns.get(key).into_iter())?.into_iter().next()? {
-        Value::Int(v) => Some(v.into()),
-        Value::UInt(v) => Some(v.into()),
-        // An unsigned 64-bit number is a decimal on the target.
-        Value::Decimal(text) => text.parse().ok(),
-        _ => None,
-    }
 }

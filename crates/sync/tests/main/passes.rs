@@ -202,3 +202,31 @@ fn large_tables_take_turns_within_the_budget() {
     pair.settings.proof = ProofWish::None;
     assert_eq!(modes(&pair), [Mode::Tail; 3]);
 }
+
+#[test]
+fn a_deleted_row_that_left_a_tombstone_is_found_without_a_proof() {
+    let mut pair = Pair::new("passes");
+    pair.clinic.admin(
+        "CREATE TABLE appointment (AptNum BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, v INT NOT NULL) ENGINE=InnoDB;
+         CREATE TABLE deletedobject (DeletedObjectNum BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+           ObjectNum BIGINT NOT NULL, ObjectType INT NOT NULL) ENGINE=InnoDB;
+         INSERT INTO appointment (v) SELECT seq FROM seq_1_to_40000;
+         INSERT INTO deletedobject (ObjectNum, ObjectType) VALUES (77777, 0), (77778, 3);",
+    );
+    pair.sync();
+    pair.settings.proof = ProofWish::None;
+    // One leaves a tombstone, one does not, and one tombstone is of another kind.
+    pair.clinic.admin(
+        "DELETE FROM appointment WHERE AptNum IN (12345, 30000);
+         INSERT INTO deletedobject (ObjectNum, ObjectType) VALUES (12345, 0), (30000, 2);",
+    );
+    let run = pair.sync();
+    let appointment = table(&run, "appointment");
+    assert_eq!((appointment.mode, appointment.deleted), (Mode::Tail, 1));
+    assert!(appointment.rows_read < 2 * 8192 + 1000, "{}", appointment.rows_read);
+    assert_eq!(difference(&pair.verify(), "appointment"), (0, 1, 0));
+    assert_eq!(table(&pair.sync(), "appointment").outcome, TableOutcome::Unchanged);
+    pair.settings.proof = ProofWish::Due;
+    assert_eq!(table(&pair.sync(), "appointment").deleted, 1);
+    assert!(pair.verify().equal);
+}
