@@ -228,7 +228,7 @@ impl Wire {
         &mut self,
         statement: &ReadStatement,
         what: &str,
-        mut each: impl FnMut(&MySqlRow) -> Result<(), SourceError>,
+        mut each: impl FnMut(MySqlRow) -> Result<(), SourceError>,
     ) -> Result<(), SourceError> {
         let mut hasher = DefaultHasher::new();
         statement.sql().hash(&mut hasher);
@@ -260,7 +260,7 @@ impl Wire {
                 };
                 // After a row that cannot be used the rest is still drained: the table's lock is held until it is.
                 if outcome.is_ok() {
-                    outcome = each(&row);
+                    outcome = each(row);
                 }
             }
             (outcome, false)
@@ -282,7 +282,7 @@ impl Wire {
         let mut rows = Vec::new();
         self.send(statement, what, |row| {
             let cells = (0..row.len()).map(|i| {
-                cell(row, i)?
+                cell(&row, i)?
                     .map(|bytes| String::from_utf8(bytes.to_vec()))
                     .transpose()
                     .map_err(|_| SourceError::Protocol { what })
@@ -309,7 +309,11 @@ impl Wire {
 
 /// The bytes of a cell as they came, `None` for NULL. The driver itself calls a zero date NULL, so it is asked only
 /// about cells that have no bytes: it is also what costs most about a cell.
-#[inline]
+#[expect(
+    clippy::inline_always,
+    reason = "called for each cell; what it returns is then not written to memory and back"
+)]
+#[inline(always)]
 pub(crate) fn cell(row: &MySqlRow, i: usize) -> Result<Option<&[u8]>, SourceError> {
     let unreadable = |_| SourceError::Protocol { what: "a cell" };
     match <&[u8] as sqlx::Decode<MySql>>::decode(row.try_get_raw(i).map_err(unreadable)?) {

@@ -1,6 +1,7 @@
 //! Reading tables: one short statement after the other, each drained to memory at once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bicuspid_guard::session::{self, SessionLimits};
@@ -10,6 +11,7 @@ use sqlx::mysql::MySqlRow;
 
 use crate::connect::{SourceFacts, Wire, cell};
 use crate::decode::{self, Conversions};
+use crate::decoder::Decoder;
 use crate::discover::{self, Discovered, Engine, FoundTable, key_cast};
 use crate::error::SourceError;
 use crate::meter::Meter;
@@ -249,7 +251,7 @@ impl Source {
             let counted = self
                 .wire
                 .send(statement, table.as_str(), |row| {
-                    let bytes = cell(row, 0)?.ok_or_else(unreadable)?;
+                    let bytes = cell(&row, 0)?.ok_or_else(unreadable)?;
                     count = Some(u64::from_le_bytes(bytes.try_into().map_err(|_| unreadable())?));
                     Ok(())
                 })
@@ -335,14 +337,14 @@ impl Source {
     }
 
     /// Begins to read a table.
-    pub fn reader<'a>(&'a mut self, found: &FoundTable, table: &'a Table, walk: &'a Walk) -> Reader<'a> {
+    pub fn reader<'a>(&'a mut self, found: &FoundTable, table: &Table, walk: &'a Walk) -> Reader<'a> {
         let pacer =
             Pacer::new(self.options.pace, self.options.lock_aim, found.row_bytes_estimate).after(self.kills);
         let filter = self.filter(&table.name).cloned();
         Reader {
             source: self,
             filter,
-            table,
+            table: Arc::new(table.clone()),
             walk,
             pacer,
             conversions: vec![Conversions::default(); table.columns.len()],
@@ -365,21 +367,30 @@ impl Source {
     async fn rows(
         &mut self,
         statement: &ReadStatement,
-        table: &Table,
-        conversions: &mut Vec<Conversions>,
+        table: &Arc<Table>,
+        conversions: &mut [Conversions],
     ) -> Result<(Batch, Duration), SourceError> {
         let mut tries = 0;
         loop {
-            let (mut batch, before) = (Batch::new(), conversions.clone());
+            let mut decoder = Decoder::new(table);
             let began = Instant::now();
             let read = self
                 .wire
-                .send(statement, table.name.as_str(), |row| decode_row(&mut batch, table, row, conversions))
+                .send(statement, table.name.as_str(), |row| {
+                    decoder.take(row);
+                    Ok(())
+                })
                 .await;
             match read {
-                Ok(()) => return Ok((batch, began.elapsed())),
+                Ok(()) => {
+                    let elapsed = began.elapsed();
+                    let rows = decoder.end().await?;
+                    for (counts, more) in conversions.iter_mut().zip(rows.conversions) {
+                        counts.merge(more);
+                    }
+                    return Ok((rows.batch, elapsed));
+                }
                 Err(error) => {
-                    *conversions = before;
                     self.note(&error);
                     self.recover(error, &mut tries).await?;
                 }
@@ -415,7 +426,7 @@ impl Source {
 pub struct Reader<'a> {
     source: &'a mut Source,
     filter: Option<Filter>,
-    table: &'a Table,
+    table: Arc<Table>,
     walk: &'a Walk,
     pacer: Pacer,
     conversions: Vec<Conversions>,
@@ -462,10 +473,10 @@ impl Reader<'_> {
                 positions,
                 limit,
                 end.as_ref().or(up_to),
-                &select_of(self.table),
+                &select_of(&self.table),
                 builder::chunk,
             )?;
-            let (batch, elapsed) = self.source.rows(&statement, self.table, &mut self.conversions).await?;
+            let (batch, elapsed) = self.source.rows(&statement, &self.table, &mut self.conversions).await?;
             let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
             let looked_at = if end.is_some() { limit } else { rows };
             self.learn(looked_at, batch.bytes().len(), elapsed);
@@ -494,7 +505,7 @@ impl Reader<'_> {
         let columns = positions.iter().map(|&i| self.table.columns.get(i).cloned());
         let columns: Vec<Column> = columns.collect::<Option<_>>().ok_or_else(|| self.key_fault())?;
         let places: Vec<usize> = (0..columns.len()).collect();
-        let key = Table { name: self.table.name.clone(), columns, primary_key: places.clone() };
+        let key = Arc::new(Table { name: self.table.name.clone(), columns, primary_key: places.clone() });
         let statement = self.statement(positions, limit, up_to, &select_of(&key), builder::chunk_end)?;
         let mut conversions = vec![Conversions::default(); places.len()];
         let (batch, elapsed) = self.source.rows(&statement, &key, &mut conversions).await?;
@@ -538,10 +549,10 @@ impl Reader<'_> {
     ) -> Result<(), SourceError> {
         let database = self.source.wire.database.clone();
         let statement =
-            builder::whole(&database, &self.table.name, &select_of(self.table), self.filter.as_ref())?;
+            builder::whole(&database, &self.table.name, &select_of(&self.table), self.filter.as_ref())?;
         let mut batch = Batch::new();
         let (mut rows, mut bytes, mut wanted) = (0_u64, 0_usize, true);
-        let (table, conversions) = (self.table, &mut self.conversions);
+        let (table, conversions) = (&self.table, &mut self.conversions);
         let began = Instant::now();
         let read = self
             .source
@@ -549,7 +560,7 @@ impl Reader<'_> {
             .send(&statement, table.name.as_str(), |row| {
                 rows += 1;
                 if wanted {
-                    decode_row(&mut batch, table, row, conversions)?;
+                    decode_row(&mut batch, table, &row, conversions)?;
                     if batch.bytes().len() >= bytes_max {
                         bytes += batch.bytes().len();
                         wanted = each(std::mem::take(&mut batch));

@@ -41,6 +41,7 @@
 
 mod connect;
 mod decode;
+mod decoder;
 mod discover;
 mod error;
 mod extract;

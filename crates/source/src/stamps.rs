@@ -63,7 +63,7 @@ impl Source {
         let asked = self
             .wire
             .send(&statement, what, |row| {
-                let text = crate::connect::cell(row, 0)?;
+                let text = crate::connect::cell(&row, 0)?;
                 latest = text.and_then(|t| std::str::from_utf8(t).ok()).and_then(DateTime::parse);
                 Ok(())
             })
@@ -99,7 +99,7 @@ impl Source {
         let began = Instant::now();
         let asked = self
             .wire
-            .send(&statement, keys.name.as_str(), |row| decode_row(&mut batch, &keys, row, &mut conversions))
+            .send(&statement, keys.name.as_str(), |row| decode_row(&mut batch, &keys, &row, &mut conversions))
             .await;
         match asked {
             // See `latest_stamp`.

@@ -27,8 +27,10 @@ fn the_front_desk_works_on_and_the_copy_follows() {
         PracticeSettings { start_date: day(2026, 1), ..PracticeSettings::new(patients, 7, day(2026, 3)) };
     for &engine in engines {
         let mut pair = Pair::new("living");
-        // Merges and deletes may take much of a small table.
+        // Merges and deletes may take much of a small table, and slips all of one.
         pair.settings.shrink_share = 1.0;
+        pair.settings.accept_shrink =
+            ["commlog", "toothinitial", "smsfrommobile", "statementprod"].map(str::to_owned).into();
         pair.settings.chunk_rows = 64;
         pair.clinic.fill(engine, practice);
         assert_eq!(held(&pair.sync()), []);
@@ -61,7 +63,8 @@ fn the_front_desk_works_on_and_the_copy_follows() {
             changed += run.tables.iter().map(|t| t.inserted + t.updated + t.deleted).sum::<u64>();
             if round % 2 == 1 {
                 // The clinic has closed for the day.
-                assert!(!pair.sync().any_held());
+                let run = pair.sync();
+                assert!(!run.any_held(), "{engine:?}, round {round}: {:#?}", run.troubles);
                 let verify = pair.verify();
                 let unequal: Vec<_> = verify.tables.iter().filter(|t| !t.equal).collect();
                 assert!(unequal.is_empty(), "{engine:?}, round {round}: {unequal:#?}");
