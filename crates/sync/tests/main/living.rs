@@ -18,7 +18,7 @@ fn held(run: &SyncReport) -> Vec<(&str, &str)> {
 #[test]
 fn the_front_desk_works_on_and_the_copy_follows() {
     let (rounds, patients, engines): (u32, u32, &[Engine]) = if testing::long() {
-        (50, 300, &[Engine::MyIsam, Engine::InnoDb])
+        (25, 300, &[Engine::MyIsam, Engine::InnoDb])
     } else {
         (2, 20, &[Engine::MyIsam])
     };
