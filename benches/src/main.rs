@@ -4,6 +4,7 @@
 mod data;
 mod generate;
 mod host;
+mod link;
 mod locks;
 mod memory;
 mod pairs;
@@ -44,7 +45,7 @@ fn run(arguments: &[String]) -> Result<(), Fault> {
             name => named.push(name),
         }
     }
-    let all = ["rates", "proof", "locks", "memory", "generate"];
+    let all = ["rates", "proof", "locks", "memory", "generate", "link"];
     for name in if named.is_empty() { &all[..] } else { &named } {
         match *name {
             "rates" => rates::measure(long, &only)?,
@@ -52,6 +53,7 @@ fn run(arguments: &[String]) -> Result<(), Fault> {
             "locks" => locks::measure(long)?,
             "memory" => memory::measure(long)?,
             "generate" => generate::measure(long)?,
+            "link" => link::measure(long)?,
             other => {
                 return Err(format!("no measurement is called {other}; there are {}", all.join(", ")).into());
             }

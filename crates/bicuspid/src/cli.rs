@@ -225,6 +225,28 @@ impl From<ProofArg> for bicuspid_sync::ProofWish {
     }
 }
 
+/// Whether rows travel to be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum LinkArg {
+    /// The link is measured: thin where rows travel more slowly than the server can hash them
+    #[default]
+    Auto,
+    /// The source hashes its rows, and only those of chunks whose hash differs travel
+    Thin,
+    /// Rows are read, which burdens the source least
+    Fat,
+}
+
+impl From<LinkArg> for bicuspid_sync::LinkWish {
+    fn from(link: LinkArg) -> Self {
+        match link {
+            LinkArg::Auto => Self::Auto,
+            LinkArg::Thin => Self::Thin,
+            LinkArg::Fat => Self::Fat,
+        }
+    }
+}
+
 /// What comes of reading the command line.
 pub(crate) enum Parsed {
     /// A command.

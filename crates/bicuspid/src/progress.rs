@@ -40,6 +40,8 @@ struct Inner {
     table_began: Instant,
     table_rows: u64,
     table_bytes: u64,
+    /// Rows of the table that the source's own hashes stood for.
+    table_hashed: u64,
     told: Instant,
 }
 
@@ -62,6 +64,7 @@ impl Progress {
             table_began: now,
             table_rows: 0,
             table_bytes: 0,
+            table_hashed: 0,
             told: now,
         };
         Self { printer, act, bar, inner: Mutex::new(inner) }
@@ -83,7 +86,7 @@ impl Progress {
             Event::TableBegun { name, mode, rows_estimate: _ } => {
                 let now = Instant::now();
                 (inner.table, inner.mode, inner.table_began, inner.told) = (plain(&name), mode, now, now);
-                (inner.table_rows, inner.table_bytes) = (0, 0);
+                (inner.table_rows, inner.table_bytes, inner.table_hashed) = (0, 0, 0);
                 self.show(&inner);
             }
             Event::Rows { rows, bytes } => {
@@ -97,14 +100,23 @@ impl Progress {
                     self.line(&format!("  {}: {} so far", inner.table, counted(inner.table_rows, "row")));
                 }
             }
+            Event::Hashed { rows } => {
+                inner.rows += rows;
+                inner.table_hashed += rows;
+                self.show(&inner);
+            }
             Event::TableDone { name, outcome } => {
                 inner.tables_done += 1;
                 self.show(&inner);
-                if inner.table_rows == 0 && outcome != TableOutcome::Held {
+                if inner.table_rows + inner.table_hashed == 0 && outcome != TableOutcome::Held {
                     return;
                 }
+                let hashed = match inner.table_hashed {
+                    0 => String::new(),
+                    rows => format!(", {} compared by hash", grouped(rows)),
+                };
                 self.line(&format!(
-                    "  {}: {} read ({}), {}, {}",
+                    "  {}: {} read ({}){hashed}, {}, {}",
                     plain(&name),
                     counted(inner.table_rows, "row"),
                     bytes(inner.table_bytes),

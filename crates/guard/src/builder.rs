@@ -7,6 +7,7 @@ use bicuspid_model::{ColumnName, DatabaseName, TableName, Value};
 use crate::filter::Filter;
 use crate::flavour::Flavour;
 use crate::refusal::{BuildFault, Refusal};
+use crate::server_hash::RowHash;
 use crate::statement::ReadStatement;
 
 /// Begins every statement, so that an administrator who looks at the server's process list sees who asks.
@@ -21,6 +22,8 @@ pub enum Selected<'a> {
     Raw(&'a ColumnName),
     /// The text of a column as the server turns it into UTF-8; beside it the column itself brings the stored bytes.
     Utf8(&'a ColumnName),
+    /// The server's hash of the whole row.
+    Hash(&'a RowHash),
 }
 
 /// How a bound value is cast before it is compared with a key column. The column itself is never cast: it would lose
@@ -126,13 +129,24 @@ pub fn chunk_end(query: &ChunkQuery<'_>) -> Result<ReadStatement, Refusal> {
 }
 
 fn walk(query: &ChunkQuery<'_>, filter: Option<&Filter>, limit: &str) -> Result<ReadStatement, Refusal> {
+    let (sql, params) = range(query, filter, &items(query.select)?, limit)?;
+    ReadStatement::seal(format!("{SELECT}{sql}"), params, Some(query.database))
+}
+
+/// `items` of the rows of a chunk, without the word that begins a statement, and the values that it binds.
+pub(crate) fn range(
+    query: &ChunkQuery<'_>,
+    filter: Option<&Filter>,
+    items: &str,
+    limit: &str,
+) -> Result<(String, Vec<Value>), Refusal> {
     if query.limit == 0 {
         return Err(BuildFault::NoRows.into());
     }
     if query.key.is_empty() {
         return Err(BuildFault::NoKey.into());
     }
-    let mut sql = select_from(query.database, query.table, query.select)?;
+    let mut sql = format!("{items} FROM {}.{}", query.database.mysql(), query.table.mysql());
     let mut params = Vec::new();
     let mut conditions = Vec::new();
     if let Some(bound) = query.after {
@@ -153,7 +167,7 @@ fn walk(query: &ChunkQuery<'_>, filter: Option<&Filter>, limit: &str) -> Result<
     sql.push_str(&order.join(", "));
     sql.push(' ');
     sql.push_str(limit);
-    ReadStatement::seal(sql, params, Some(query.database))
+    Ok((sql, params))
 }
 
 /// A whole table in the server's own order, for a table without a key.
@@ -163,7 +177,7 @@ pub fn whole(
     select: &[Selected<'_>],
     filter: Option<&Filter>,
 ) -> Result<ReadStatement, Refusal> {
-    let mut sql = select_from(database, table, select)?;
+    let mut sql = format!("{SELECT}{} FROM {}.{}", items(select)?, database.mysql(), table.mysql());
     if let Some(filter) = filter {
         let _ = write!(sql, " WHERE ({})", filter.sql());
     }
@@ -183,11 +197,7 @@ pub fn count(
     ReadStatement::seal(sql, Vec::new(), Some(database))
 }
 
-fn select_from(
-    database: &DatabaseName,
-    table: &TableName,
-    select: &[Selected<'_>],
-) -> Result<String, Refusal> {
+fn items(select: &[Selected<'_>]) -> Result<String, Refusal> {
     if select.is_empty() {
         return Err(BuildFault::NoColumn.into());
     }
@@ -197,9 +207,10 @@ fn select_from(
             Selected::Column(column) => column.mysql().to_string(),
             Selected::Raw(column) => format!("CAST({} AS BINARY)", column.mysql()),
             Selected::Utf8(column) => format!("CAST({} AS CHAR)", column.mysql()),
+            Selected::Hash(hash) => hash.item(),
         })
         .collect();
-    Ok(format!("{SELECT}{} FROM {}.{}", items.join(", "), database.mysql(), table.mysql()))
+    Ok(items.join(", "))
 }
 
 /// The operators of one end of a key range.

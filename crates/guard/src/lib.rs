@@ -12,6 +12,7 @@ pub mod grants;
 pub mod identity;
 pub mod numbers;
 pub mod server;
+pub mod server_hash;
 pub mod session;
 pub mod stamps;
 
@@ -38,5 +39,6 @@ pub use identity::{DEMO_DATABASE, Identity};
 pub use numbers::NextNumbers;
 pub use refusal::{BuildFault, Refusal, Rule};
 pub use server::{OtherServer, SourceServer};
+pub use server_hash::RowHash;
 pub use session::{SessionLimits, SessionStatement};
 pub use statement::ReadStatement;

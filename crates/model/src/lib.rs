@@ -12,6 +12,7 @@ pub mod fingerprint;
 pub mod ident;
 pub mod key;
 pub mod row;
+pub mod server_sum;
 pub mod source_type;
 pub mod target_type;
 pub mod trouble;
@@ -24,6 +25,7 @@ pub use environment::Environment;
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use key::KeyBound;
 pub use row::Batch;
+pub use server_sum::{ServerHash, ServerSum};
 
 pub use ident::{ColumnName, DatabaseName, IdentError, IndexName, SchemaName, TableName};
 

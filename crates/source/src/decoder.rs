@@ -5,14 +5,15 @@
 
 use std::sync::Arc;
 
-use bicuspid_model::{Batch, Table};
+use bicuspid_model::{Batch, ServerSum, Table};
 use sqlx::mysql::MySqlRow;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use crate::decode::Conversions;
 use crate::error::SourceError;
-use crate::extract::decode_row;
+use crate::row::decode_row;
+use crate::thin;
 
 /// Rows that are handed over at once, and up to which they are decoded after the last of them.
 const ROWS_AT_ONCE: usize = 256;
@@ -24,17 +25,31 @@ pub(crate) struct Decoded {
     pub(crate) batch: Batch,
     /// Values that were replaced, one entry for each column.
     pub(crate) conversions: Vec<Conversions>,
+    /// The server's own hash of each row, if it was asked for and every row has one.
+    pub(crate) hashes: Option<Vec<ServerSum>>,
 }
 
 impl Decoded {
     fn add(&mut self, table: &Table, rows: &[MySqlRow]) -> Result<(), SourceError> {
-        rows.iter().try_for_each(|row| decode_row(&mut self.batch, table, row, &mut self.conversions))
+        rows.iter().try_for_each(|row| {
+            let behind = decode_row(&mut self.batch, table, row, &mut self.conversions)?;
+            if let Some(list) = &mut self.hashes {
+                match thin::row_hash(row, behind)? {
+                    Some(hash) => list.push(hash),
+                    // One row without a hash, and there is no sum.
+                    None => self.hashes = None,
+                }
+            }
+            Ok(())
+        })
     }
 }
 
 /// Takes rows as they arrive.
 pub(crate) struct Decoder {
     table: Arc<Table>,
+    /// Whether the server's own hash of each row comes behind its columns.
+    is_hashed: bool,
     waiting: Vec<MySqlRow>,
     beside: Option<Beside>,
 }
@@ -46,12 +61,13 @@ struct Beside {
 }
 
 impl Decoder {
-    pub(crate) fn new(table: &Arc<Table>) -> Self {
-        Self { table: Arc::clone(table), waiting: Vec::new(), beside: None }
+    pub(crate) fn new(table: &Arc<Table>, is_hashed: bool) -> Self {
+        Self { table: Arc::clone(table), is_hashed, waiting: Vec::new(), beside: None }
     }
 
-    fn nothing(table: &Table) -> Decoded {
-        Decoded { batch: Batch::new(), conversions: vec![Conversions::default(); table.columns.len()] }
+    fn nothing(table: &Table, is_hashed: bool) -> Decoded {
+        let conversions = vec![Conversions::default(); table.columns.len()];
+        Decoded { batch: Batch::new(), conversions, hashes: is_hashed.then(Vec::new) }
     }
 
     /// Takes a row. A row that cannot be decoded is told of at the end.
@@ -60,12 +76,12 @@ impl Decoder {
         if self.waiting.len() < ROWS_AT_ONCE {
             return;
         }
-        let table = &self.table;
+        let (table, is_hashed) = (&self.table, self.is_hashed);
         let beside = self.beside.get_or_insert_with(|| {
             let (rows, mut arriving) = unbounded_channel::<Vec<MySqlRow>>();
             let table = Arc::clone(table);
             let decoded = tokio::task::spawn_blocking(move || {
-                let mut decoded = Self::nothing(&table);
+                let mut decoded = Self::nothing(&table, is_hashed);
                 while let Some(rows) = arriving.blocking_recv() {
                     decoded.add(&table, &rows)?;
                 }
@@ -80,9 +96,9 @@ impl Decoder {
 
     /// All rows, after the last one.
     pub(crate) async fn end(self) -> Result<Decoded, SourceError> {
-        let Self { table, waiting, beside } = self;
+        let Self { table, is_hashed, waiting, beside } = self;
         let Some(Beside { rows, decoded }) = beside else {
-            let mut decoded = Self::nothing(&table);
+            let mut decoded = Self::nothing(&table, is_hashed);
             decoded.add(&table, &waiting)?;
             return Ok(decoded);
         };

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bicuspid_guard::session::{self, SessionLimits};
-use bicuspid_guard::{ChunkQuery, Filter, KeyPart, ReadStatement, Refusal, Selected, SourceServer, builder};
-use bicuspid_model::{Batch, Column, Endpoint, KeyBound, SourceType, Table, TableName, Value};
-use sqlx::mysql::MySqlRow;
+use bicuspid_guard::{
+    ChunkQuery, Filter, KeyPart, ReadStatement, Refusal, RowHash, Selected, SourceServer, builder,
+};
+use bicuspid_model::{Batch, Column, Endpoint, KeyBound, ServerSum, SourceType, Table, TableName, Value};
 
 use crate::connect::{SourceFacts, Wire, cell};
-use crate::decode::{self, Conversions};
+use crate::decode::Conversions;
 use crate::decoder::Decoder;
 use crate::discover::{self, Discovered, Engine, FoundTable, key_cast};
 use crate::error::SourceError;
 use crate::meter::Meter;
 use crate::pace::{Pace, Pacer};
 use crate::renewal::{Renewal, judged};
+use crate::row::{decode_row, select_of};
 
 /// Time between two looks at the server's load.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -65,6 +67,8 @@ pub struct Source {
     pub(crate) meter: Meter,
     /// When the snapshot was begun that the connection holds, if it holds one.
     pub(crate) snapshot: Option<Instant>,
+    /// Time that a question and its answer are on their way, as last measured.
+    pub(crate) round_trip: Duration,
     looked_at: Instant,
     locks_waited: Option<u64>,
     /// How often somebody ended a statement of ours.
@@ -161,6 +165,16 @@ pub struct Piece {
     pub batch: Batch,
     /// Whether nothing is left in the range that was asked for.
     pub is_last: bool,
+    /// The server's hash of each row, if it was asked for and every row has one.
+    pub hashes: Option<Vec<ServerSum>>,
+}
+
+/// What one statement brought.
+struct Rows {
+    batch: Batch,
+    /// See [`Piece::hashes`].
+    hashes: Option<Vec<ServerSum>>,
+    elapsed: Duration,
 }
 
 impl Source {
@@ -185,6 +199,7 @@ impl Source {
             options,
             meter: Meter::default(),
             snapshot: None,
+            round_trip: Duration::ZERO,
             looked_at: Instant::now(),
             locks_waited: None,
             kills: 0,
@@ -347,6 +362,8 @@ impl Source {
             table: Arc::new(table.clone()),
             walk,
             pacer,
+            hash: None,
+            asking: None,
             conversions: vec![Conversions::default(); table.columns.len()],
             after: None,
             expected: 0,
@@ -368,11 +385,12 @@ impl Source {
         &mut self,
         statement: &ReadStatement,
         table: &Arc<Table>,
+        is_hashed: bool,
         conversions: &mut [Conversions],
-    ) -> Result<(Batch, Duration), SourceError> {
+    ) -> Result<Rows, SourceError> {
         let mut tries = 0;
         loop {
-            let mut decoder = Decoder::new(table);
+            let mut decoder = Decoder::new(table, is_hashed);
             let began = Instant::now();
             let read = self
                 .wire
@@ -388,7 +406,7 @@ impl Source {
                     for (counts, more) in conversions.iter_mut().zip(rows.conversions) {
                         counts.merge(more);
                     }
-                    return Ok((rows.batch, elapsed));
+                    return Ok(Rows { batch: rows.batch, hashes: rows.hashes, elapsed });
                 }
                 Err(error) => {
                     self.note(&error);
@@ -399,7 +417,7 @@ impl Source {
     }
 
     /// Remembers that somebody ended a statement of ours: what follows is gentler.
-    fn note(&mut self, error: &SourceError) {
+    pub(crate) fn note(&mut self, error: &SourceError) {
         if matches!(error, SourceError::Killed { .. }) {
             self.kills += 1;
         }
@@ -424,13 +442,17 @@ impl Source {
 
 /// A walk through one table.
 pub struct Reader<'a> {
-    source: &'a mut Source,
-    filter: Option<Filter>,
-    table: Arc<Table>,
-    walk: &'a Walk,
-    pacer: Pacer,
+    pub(crate) source: &'a mut Source,
+    pub(crate) filter: Option<Filter>,
+    pub(crate) table: Arc<Table>,
+    pub(crate) walk: &'a Walk,
+    pub(crate) pacer: Pacer,
+    /// The server's hash of a row, if it is asked for with every row.
+    pub(crate) hash: Option<&'a RowHash>,
+    /// Sizes of the statements that ask for sums of hashes, once there was one.
+    pub(crate) asking: Option<Pacer>,
     conversions: Vec<Conversions>,
-    after: Option<KeyBound>,
+    pub(crate) after: Option<KeyBound>,
     /// Rows that the range which is read should still have; 0 if that is not known.
     expected: u64,
 }
@@ -473,10 +495,12 @@ impl Reader<'_> {
                 positions,
                 limit,
                 end.as_ref().or(up_to),
-                &select_of(&self.table),
+                &select_of(&self.table, self.hash),
                 builder::chunk,
             )?;
-            let (batch, elapsed) = self.source.rows(&statement, &self.table, &mut self.conversions).await?;
+            let is_hashed = self.hash.is_some();
+            let read = self.source.rows(&statement, &self.table, is_hashed, &mut self.conversions).await?;
+            let Rows { batch, hashes, elapsed } = read;
             let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
             let looked_at = if end.is_some() { limit } else { rows };
             self.learn(looked_at, batch.bytes().len(), elapsed);
@@ -490,13 +514,13 @@ impl Reader<'_> {
             }
             self.rest(elapsed).await?;
             if is_last || !batch.is_empty() {
-                return Ok(Piece { batch, is_last });
+                return Ok(Piece { batch, is_last, hashes });
             }
         }
     }
 
     /// The key of the last of the next `limit` rows, filtered or not; `None` if there are fewer.
-    async fn window_end(
+    pub(crate) async fn window_end(
         &mut self,
         positions: &[usize],
         limit: u64,
@@ -506,9 +530,10 @@ impl Reader<'_> {
         let columns: Vec<Column> = columns.collect::<Option<_>>().ok_or_else(|| self.key_fault())?;
         let places: Vec<usize> = (0..columns.len()).collect();
         let key = Arc::new(Table { name: self.table.name.clone(), columns, primary_key: places.clone() });
-        let statement = self.statement(positions, limit, up_to, &select_of(&key), builder::chunk_end)?;
+        let statement =
+            self.statement(positions, limit, up_to, &select_of(&key, None), builder::chunk_end)?;
         let mut conversions = vec![Conversions::default(); places.len()];
-        let (batch, elapsed) = self.source.rows(&statement, &key, &mut conversions).await?;
+        let Rows { batch, elapsed, .. } = self.source.rows(&statement, &key, false, &mut conversions).await?;
         self.rest(elapsed).await?;
         if conversions.iter().any(|c| !c.is_empty()) {
             return Err(self.key_fault());
@@ -517,7 +542,7 @@ impl Reader<'_> {
     }
 
     /// A statement over the rows between the last one that was read and `up_to`.
-    fn statement(
+    pub(crate) fn statement(
         &self,
         positions: &[usize],
         limit: u64,
@@ -549,7 +574,7 @@ impl Reader<'_> {
     ) -> Result<(), SourceError> {
         let database = self.source.wire.database.clone();
         let statement =
-            builder::whole(&database, &self.table.name, &select_of(&self.table), self.filter.as_ref())?;
+            builder::whole(&database, &self.table.name, &select_of(&self.table, None), self.filter.as_ref())?;
         let mut batch = Batch::new();
         let (mut rows, mut bytes, mut wanted) = (0_u64, 0_usize, true);
         let (table, conversions) = (&self.table, &mut self.conversions);
@@ -560,7 +585,7 @@ impl Reader<'_> {
             .send(&statement, table.name.as_str(), |row| {
                 rows += 1;
                 if wanted {
-                    decode_row(&mut batch, table, &row, conversions)?;
+                    let _ = decode_row(&mut batch, table, &row, conversions)?;
                     if batch.bytes().len() >= bytes_max {
                         bytes += batch.bytes().len();
                         wanted = each(std::mem::take(&mut batch));
@@ -588,12 +613,12 @@ impl Reader<'_> {
     fn learn(&mut self, rows: u64, bytes: usize, elapsed: Duration) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.source.meter.add(rows, bytes, elapsed);
-        self.pacer.learn(rows, bytes, elapsed);
+        self.pacer.learn(rows, bytes, self.source.at_work(elapsed));
     }
 
     /// Leaves the server alone for a while, and looks how it fares.
-    async fn rest(&mut self, elapsed: Duration) -> Result<(), SourceError> {
-        if let Some(pause) = self.pacer.pause(elapsed) {
+    pub(crate) async fn rest(&mut self, elapsed: Duration) -> Result<(), SourceError> {
+        if let Some(pause) = self.pacer.pause(self.source.at_work(elapsed)) {
             if self.source.looked_at.elapsed() >= LOOK_EVERY {
                 self.source.looked_at = Instant::now();
                 match self.source.strained().await {
@@ -607,7 +632,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn key_fault(&self) -> SourceError {
+    pub(crate) fn key_fault(&self) -> SourceError {
         SourceError::Key { table: self.table.name.to_string() }
     }
 
@@ -644,63 +669,5 @@ impl Reader<'_> {
         let keys = positions.iter().chain(&self.table.primary_key);
         let mut replaced = keys.filter_map(|&i| self.conversions.get(i));
         if replaced.any(|c| !c.is_empty()) { Err(self.key_fault()) } else { Ok(()) }
-    }
-}
-
-/// What is asked of each row: the columns that are copied, and beside a text that the server turns into UTF-8 its stored
-/// bytes.
-fn select_of(table: &Table) -> Vec<Selected<'_>> {
-    let mut select = Vec::with_capacity(table.columns.len());
-    for column in table.columns.iter().filter(|c| !c.withheld) {
-        if needs_server(column) {
-            select.push(Selected::Utf8(&column.name));
-        }
-        select.push(Selected::Column(&column.name));
-    }
-    select
-}
-
-fn needs_server(column: &Column) -> bool {
-    matches!(&column.source, SourceType::Text(charset) | SourceType::Choice(charset) if charset.needs_server())
-}
-
-pub(crate) fn decode_row(
-    batch: &mut Batch,
-    table: &Table,
-    row: &MySqlRow,
-    conversions: &mut [Conversions],
-) -> Result<(), SourceError> {
-    let misfit = |column: &Column, rule: decode::Misfit| SourceError::Misfit {
-        table: table.name.to_string(),
-        column: column.name.to_string(),
-        rule: rule.rule(),
-    };
-    let count = u16::try_from(table.columns.len()).map_err(|_| SourceError::Protocol { what: "a row" })?;
-    batch.begin_row(count);
-    let mut at = 0;
-    for (column, counts) in table.columns.iter().zip(conversions) {
-        if column.withheld {
-            batch.null();
-            continue;
-        }
-        let value = cell(row, at)?;
-        at += 1;
-        let stored = if needs_server(column) {
-            at += 1;
-            cell(row, at - 1)?
-        } else {
-            None
-        };
-        match value {
-            None => batch.null(),
-            Some(bytes) => {
-                decode::field(batch, column, bytes, stored, counts).map_err(|rule| misfit(column, rule))?;
-            }
-        }
-    }
-    if batch.end_row() {
-        Ok(())
-    } else {
-        Err(SourceError::Protocol { what: "more than 4 GiB of rows at once" })
     }
 }

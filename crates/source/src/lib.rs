@@ -48,7 +48,9 @@ mod extract;
 mod meter;
 mod pace;
 mod renewal;
+mod row;
 mod stamps;
+mod thin;
 mod tls;
 
 pub use connect::SourceFacts;
@@ -60,3 +62,4 @@ pub use meter::Meter;
 pub use pace::Pace;
 pub use renewal::Renewal;
 pub use stamps::{Edited, SourceClock};
+pub use thin::{LinkSpeed, RangeSum};

@@ -17,13 +17,22 @@ pub struct Meter {
     pub rows: u64,
     /// Bytes of canonical rows made of them.
     pub bytes: u64,
+    /// Rows that the server hashed instead of sending them.
+    pub rows_asked: u64,
     buckets: Vec<u64>,
     max: Duration,
 }
 
 impl Default for Meter {
     fn default() -> Self {
-        Self { statements: 0, rows: 0, bytes: 0, buckets: vec![0; BUCKETS], max: Duration::ZERO }
+        Self {
+            statements: 0,
+            rows: 0,
+            bytes: 0,
+            rows_asked: 0,
+            buckets: vec![0; BUCKETS],
+            max: Duration::ZERO,
+        }
     }
 }
 
@@ -36,6 +45,11 @@ impl Meter {
         if let Some(bucket) = self.buckets.get_mut(bucket(elapsed)) {
             *bucket += 1;
         }
+    }
+
+    pub(crate) fn asked(&mut self, rows: u64, elapsed: Duration) {
+        self.add(0, 0, elapsed);
+        self.rows_asked += rows;
     }
 
     /// The time within which this share (0 to 1000 per mille) of the statements ended, in milliseconds.

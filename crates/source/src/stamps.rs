@@ -12,8 +12,9 @@ use bicuspid_model::{Batch, DateTime, KeyBound, Table};
 use crate::decode::Conversions;
 use crate::discover::{FoundTable, Stamp};
 use crate::error::SourceError;
-use crate::extract::{Source, decode_row};
+use crate::extract::Source;
 use crate::pace::Pace;
+use crate::row::decode_row;
 
 /// The source's clock at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +100,9 @@ impl Source {
         let began = Instant::now();
         let asked = self
             .wire
-            .send(&statement, keys.name.as_str(), |row| decode_row(&mut batch, &keys, &row, &mut conversions))
+            .send(&statement, keys.name.as_str(), |row| {
+                decode_row(&mut batch, &keys, &row, &mut conversions).map(|_| ())
+            })
             .await;
         match asked {
             // See `latest_stamp`.

@@ -1,6 +1,11 @@
 //! The clinic's side against real servers.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, where a panic is a failed test"
+)]
 
 mod server;
+mod thin;
 mod tls;

@@ -1,6 +1,6 @@
 //! Where one chunk ends and the next begins.
 
-use bicuspid_model::{Batch, Fingerprint, FingerprintKey, KeyBound};
+use bicuspid_model::{Batch, Fingerprint, FingerprintKey, KeyBound, ServerHash, ServerSum};
 use bicuspid_source::{Engine, SourceError};
 use bicuspid_target::ChunkState;
 
@@ -21,6 +21,10 @@ pub(crate) struct Cutter {
     /// Whether a chunk ends where a statement ended. Without snapshots only the rows of one statement are of one moment.
     by_statement: bool,
     open: Fingerprint,
+    /// What the server's hashes of the open chunk add up to; `None` if a row came without one.
+    open_server: Option<ServerSum>,
+    /// By which recipe the server hashes rows, if it is asked to.
+    recipe: Option<u64>,
     open_bytes: usize,
     /// Key of the last row of the statement before.
     last: Option<KeyBound>,
@@ -32,7 +36,9 @@ pub(crate) struct Cutter {
 
 impl Cutter {
     pub(crate) fn new(key: &FingerprintKey, shaped: &Shaped) -> Self {
-        Self::over(*key, shaped.walk.positions(), shaped.chunk_rows, is_locking(shaped))
+        let recipe = shaped.thin.as_ref().map(|thin| thin.recipe);
+        let cutter = Self::over(*key, shaped.walk.positions(), shaped.chunk_rows, is_locking(shaped));
+        Self { recipe, ..cutter }
     }
 
     fn over(key: FingerprintKey, walk: &[usize], rows_max: u64, by_statement: bool) -> Self {
@@ -42,6 +48,8 @@ impl Cutter {
             rows_max,
             by_statement,
             open: Fingerprint::default(),
+            open_server: Some(ServerSum::default()),
+            recipe: None,
             open_bytes: 0,
             last: None,
             rows: 0,
@@ -51,8 +59,12 @@ impl Cutter {
         }
     }
 
-    /// Adds the rows of one statement.
-    pub(crate) fn add(&mut self, batch: &Batch) -> Result<Fingerprint, SyncError> {
+    /// Adds the rows of one statement, with the server's own hashes of them if there are any.
+    pub(crate) fn add(
+        &mut self,
+        batch: &Batch,
+        hashes: Option<&[ServerSum]>,
+    ) -> Result<Fingerprint, SyncError> {
         let key_of =
             |row: &[u8]| KeyBound::of_row(row, &self.walk).ok_or(SourceError::Protocol { what: "a key" });
         let last = if self.walk.is_empty() { None } else { batch.last().map(key_of).transpose()? };
@@ -61,11 +73,13 @@ impl Cutter {
             self.cut(upper);
         }
         let mut piece = Fingerprint::default();
+        let mut hashes = hashes.unwrap_or_default().iter();
         for row in batch.rows() {
             self.is_past = self.is_past || self.rows >= self.rows_max || self.bytes >= CHUNK_BYTES;
             let hash = self.key.hash(row);
             piece.add(hash);
             self.open.add(hash);
+            self.open_server = self.open_server.zip(hashes.next()).map(|(sum, row)| sum.with(*row));
             self.open_bytes += row.len();
             self.rows += 1;
             self.bytes += row.len();
@@ -87,8 +101,15 @@ impl Cutter {
     }
 
     fn cut(&mut self, upper: Option<KeyBound>) {
-        self.done.push(ChunkState { upper, fingerprint: std::mem::take(&mut self.open) });
+        let sum = self.open_server.replace(ServerSum::default());
+        let server = self.server_hash(sum);
+        self.done.push(ChunkState { upper, fingerprint: std::mem::take(&mut self.open), server });
         self.open_bytes = 0;
+    }
+
+    /// A sum of the server's hashes, with the recipe by which it made them.
+    pub(crate) fn server_hash(&self, sum: Option<ServerSum>) -> Option<ServerHash> {
+        self.recipe.zip(sum).map(|(recipe, sum)| ServerHash { recipe, sum })
     }
 
     /// Ends the range at `upper`. A chunk that is empty gives its range to the one after it.
@@ -133,6 +154,12 @@ impl Recut {
         {
             last.upper = chunk.upper;
             last.fingerprint.merge(chunk.fingerprint);
+            last.server = match (last.server, chunk.server) {
+                (Some(a), Some(b)) if a.recipe == b.recipe => {
+                    Some(ServerHash { sum: a.sum.with(b.sum), ..a })
+                }
+                _ => None,
+            };
             self.joinable = Some(joined);
         } else {
             self.chunks.push(chunk);
@@ -174,9 +201,9 @@ mod tests {
     #[test]
     fn without_snapshots_a_chunk_ends_with_its_statement() {
         let mut cutter = cutter(&[0], true);
-        cutter.add(&rows(0..100)).unwrap();
-        cutter.add(&rows(100..300)).unwrap();
-        cutter.add(&rows(0..0)).unwrap();
+        cutter.add(&rows(0..100), None).unwrap();
+        cutter.add(&rows(100..300), None).unwrap();
+        cutter.add(&rows(0..0), None).unwrap();
         assert!(!cutter.is_past_a_cut());
         let chunks = cutter.end(None);
         assert_eq!(chunks.iter().map(|c| c.fingerprint.rows).collect::<Vec<_>>(), [100, 200]);
@@ -198,7 +225,7 @@ mod tests {
     fn chunks_are_cut_by_rows_and_cover_everything() {
         let mut cutter = cutter(&[0], false);
         let all = rows(0..20_000);
-        let total = cutter.add(&all).unwrap();
+        let total = cutter.add(&all, None).unwrap();
         let chunks = cutter.end(None);
         assert_eq!(chunks.iter().map(|c| c.fingerprint.rows).collect::<Vec<_>>(), [8192, 8192, 3616]);
         assert!(chunks[2].upper.is_none());
@@ -214,11 +241,11 @@ mod tests {
     #[test]
     fn rows_of_one_chunk_never_go_past_a_cut() {
         let mut cutter = cutter(&[0], false);
-        cutter.add(&rows(0..8192)).unwrap();
+        cutter.add(&rows(0..8192), None).unwrap();
         assert!(!cutter.is_past_a_cut(), "a chunk that is just full is one chunk");
-        cutter.add(&rows(8192..8193)).unwrap();
+        cutter.add(&rows(8192..8193), None).unwrap();
         assert!(cutter.is_past_a_cut());
-        cutter.add(&rows(8193..16384)).unwrap();
+        cutter.add(&rows(8193..16384), None).unwrap();
         assert!(cutter.is_past_a_cut());
     }
 
@@ -231,7 +258,7 @@ mod tests {
 
     fn chunk(upper: Option<i64>, rows: u64) -> ChunkState {
         let fingerprint = Fingerprint { rows, sum: rows.into() };
-        ChunkState { upper: upper.and_then(bound), fingerprint }
+        ChunkState { upper: upper.and_then(bound), fingerprint, server: None }
     }
 
     fn bound(key: i64) -> Option<KeyBound> {

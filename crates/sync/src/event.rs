@@ -47,6 +47,11 @@ pub enum Event {
         /// Bytes of canonical rows since then.
         bytes: u64,
     },
+    /// The source's own hash showed that rows of it did not change; they did not travel.
+    Hashed {
+        /// Rows since the last event of this kind.
+        rows: u64,
+    },
     /// A table is done or held.
     TableDone {
         /// Name.

@@ -1,7 +1,7 @@
 //! Reading one table: rows to the staging queue, fingerprints of chunks, and what changed.
 
-use bicuspid_model::{Batch, Fingerprint, FingerprintKey};
-use bicuspid_source::{Conversions, Engine, Source, Walk};
+use bicuspid_model::{Batch, Fingerprint, FingerprintKey, ServerHash};
+use bicuspid_source::{Conversions, Engine, Piece, Source, Walk};
 use bicuspid_target::{ChangedRange, ChunkState, Converted, RowHashes};
 
 use crate::beside::Beside;
@@ -10,6 +10,7 @@ use crate::error::SyncError;
 use crate::event::{Event, Listener};
 use crate::shape::Shaped;
 use crate::staging::Staging;
+use crate::thin::Asked;
 
 /// Bytes of a piece of a table that is read by one statement.
 const PIECE_BYTES: usize = 512 * 1024;
@@ -29,6 +30,10 @@ pub(crate) struct Extracted {
     pub(crate) counted: Option<(u64, u64)>,
     /// Hashes of the rows that went to a first load.
     pub(crate) hashes: Option<RowHashes>,
+    /// The server's own hashes of unchanged chunks that had none of this kind, by the recorded chunks' places.
+    pub(crate) server_hashes: Vec<(usize, ServerHash)>,
+    /// What the server was asked about by its own hashes.
+    pub(crate) asked: Asked,
 }
 
 impl Extracted {
@@ -73,8 +78,9 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, batch: Batch) -> Result<(), SyncError> {
-        self.cutter.add(&batch)?;
+    fn add(&mut self, piece: Piece) -> Result<(), SyncError> {
+        let Piece { batch, hashes, .. } = piece;
+        self.cutter.add(&batch, hashes.as_deref())?;
         if let Some(hashes) = &mut self.hashes {
             hashes.add(&batch);
         }
@@ -100,14 +106,15 @@ pub(crate) async fn everything(
     let mut extracted = Extracted::default();
     let cutter = Cutter::new(key, shaped);
     let mut tally = Tally { cutter, hashes, staging: staging.cloned() };
-    let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk);
+    let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk).hashing(shaped.row_hash());
     match &shaped.walk {
         Walk::Keyset(_) => {
             let beside = Beside::start(tally, Tally::add);
             loop {
                 let piece = reader.next(None).await?;
                 extracted.tell(&piece.batch, listener);
-                if !beside.give(piece.batch).await || piece.is_last {
+                let is_last = piece.is_last;
+                if !beside.give(piece).await || is_last {
                     break;
                 }
                 if let Some(staging) = staging {
@@ -122,7 +129,7 @@ pub(crate) async fn everything(
             reader
                 .whole(PIECE_BYTES, |batch| {
                     extracted.tell(&batch, listener);
-                    fault = tally.add(batch).err();
+                    fault = tally.add(Piece { batch, is_last: false, hashes: None }).err();
                     fault.is_none()
                 })
                 .await?;
@@ -182,7 +189,7 @@ mod tests {
     #[test]
     fn counts_may_move_as_far_as_they_moved() {
         let with = |before, after, rows| Extracted {
-            chunks: vec![ChunkState { upper: None, fingerprint: Fingerprint { rows, sum: 0 } }],
+            chunks: vec![ChunkState { upper: None, fingerprint: Fingerprint { rows, sum: 0 }, server: None }],
             counted: Some((before, after)),
             ..Extracted::default()
         };

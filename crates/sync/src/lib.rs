@@ -9,6 +9,7 @@ mod differences;
 mod error;
 mod event;
 mod extract;
+mod link;
 mod planner;
 mod pump;
 mod report;
@@ -17,11 +18,13 @@ mod schedule;
 mod settings;
 mod shape;
 mod staging;
+mod thin;
 mod tombstones;
 mod verify;
 
 pub use error::SyncError;
 pub use event::{Border, Event, Listener};
+pub use link::{LinkMode, LinkReport, LinkWish, measure_link};
 pub use report::{
     HeldReport, Mode, PlanReport, PlannedReport, SkippedReport, SourceReport, StatementTimes, SyncReport,
     TableOutcome, TableReport, VerifiedTable, VerifyReport,

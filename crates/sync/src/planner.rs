@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use bicuspid_guard::{NextNumbers, numbers};
 use bicuspid_model::{ColumnName, DateTime, TableName, TargetType, fingerprint};
 use bicuspid_opendental as opendental;
-use bicuspid_source::{Discovered, Engine, Pace, Source, SourceClock, SourceError};
+use bicuspid_source::{Discovered, Engine, Pace, Source, SourceClock, SourceError, SourceFacts};
 use bicuspid_target::{Adoption, Analytics, HeldState, TableState};
 
 use crate::adopt;
 use crate::error::SyncError;
+use crate::link::{self, LinkMode, LinkReport};
 use crate::report::{HeldReport, Mode, PlanReport, PlannedReport, SkippedReport};
 use crate::schedule;
 use crate::settings::{SyncSettings, names};
 use crate::shape::{Shaped, shape};
+use crate::thin::Thin;
 
 /// A table that will be read.
 #[derive(Debug, Clone)]
@@ -35,6 +37,21 @@ pub(crate) struct Planned {
     pub(crate) state: Option<TableState>,
 }
 
+impl Planned {
+    /// Lets the server hash the rows, where it can, and says so.
+    fn hash_by_server(&mut self, facts: &SourceFacts) {
+        match Thin::of(&self.shaped, facts) {
+            Ok(thin) => {
+                self.shaped.thin = Some(thin);
+                if matches!(self.mode, Mode::Proof | Mode::Stamp | Mode::Tail) {
+                    self.why = format!("{}; by the server's own hashes first", self.why);
+                }
+            }
+            Err(why) => self.why = format!("{}; without the server's hashes: {why}", self.why),
+        }
+    }
+}
+
 /// Everything that a run will do.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -47,6 +64,8 @@ pub(crate) struct Plan {
     pub(crate) numbers: NextNumbers,
     /// Those that are remembered of the last run.
     pub(crate) numbers_known: NextNumbers,
+    /// Whether rows travel to be compared.
+    pub(crate) link: LinkReport,
 }
 
 /// A table that is held before anything of it is read.
@@ -71,6 +90,7 @@ impl Plan {
             source.must_be(&known)?;
         }
         let clock = source.clock().await?;
+        let link = link::choose(source, settings.link).await?;
         let discovered = source.discover().await?;
         let numbers = discovered.next_numbers();
         let numbers_known = if is_enrolled { look.next_numbers().await? } else { NextNumbers::new() };
@@ -96,8 +116,15 @@ impl Plan {
             BTreeMap::new()
         };
         let settings = &with_kept_types(settings, look).await?;
-        let mut plan =
-            Self { clock, tables: Vec::new(), skipped: Vec::new(), held: Vec::new(), numbers, numbers_known };
+        let mut plan = Self {
+            clock,
+            tables: Vec::new(),
+            skipped: Vec::new(),
+            held: Vec::new(),
+            numbers,
+            numbers_known,
+            link,
+        };
         let gone = gone(&discovered, &states, look, settings).await?;
         plan.skipped
             .extend(discovered.skipped.into_iter().map(|s| SkippedReport { name: s.name, why: s.why }));
@@ -135,6 +162,9 @@ impl Plan {
         }
         plan.held.extend(gone);
         let left_out = schedule::choose(&mut plan.tables, clock, settings);
+        if plan.link.mode == LinkMode::Thin {
+            plan.tables.iter_mut().for_each(|planned| planned.hash_by_server(source.facts()));
+        }
         plan.skipped.extend(left_out.into_iter().map(|(name, why)| SkippedReport { name, why }));
         // InnoDB tables share a snapshot; beside that small tables first, so that much is there soon.
         plan.tables.sort_by_key(|p| {
@@ -149,6 +179,7 @@ impl Plan {
 
     pub(crate) fn report(&self, pace: Pace) -> PlanReport {
         PlanReport {
+            link: self.link.clone(),
             tables: self
                 .tables
                 .iter()

@@ -5,6 +5,8 @@ use bicuspid_source::Meter;
 use bicuspid_target::{Converted, HeldState};
 use serde::Serialize;
 
+use crate::link::LinkReport;
+
 /// How a table is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -71,8 +73,10 @@ pub struct HeldReport {
 }
 
 /// What a run would do.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct PlanReport {
+    /// Whether rows travel to be compared, and why.
+    pub link: LinkReport,
     /// Tables, in the order in which they would be read.
     pub tables: Vec<PlannedReport>,
     /// What is left out by rule or setting.
@@ -108,6 +112,10 @@ pub struct TableReport {
     pub rows_target: u64,
     /// Rows that were read, which is more than it has if it was read twice.
     pub rows_read: u64,
+    /// Chunks that the server was asked about by its own hash.
+    pub chunks_asked: u64,
+    /// Those of them that it showed unchanged, so that their rows were not read.
+    pub chunks_equal: u64,
     /// Rows inserted.
     pub inserted: u64,
     /// Rows updated.
@@ -129,6 +137,8 @@ pub struct SourceReport {
     pub rows: u64,
     /// Bytes of canonical rows.
     pub bytes: u64,
+    /// Rows that it hashed itself instead of sending them.
+    pub rows_hashed: u64,
     /// Times of the statements, in milliseconds.
     pub statement_ms: StatementTimes,
 }
@@ -151,6 +161,7 @@ impl From<&Meter> for SourceReport {
             statements: meter.statements,
             rows: meter.rows,
             bytes: meter.bytes,
+            rows_hashed: meter.rows_asked,
             statement_ms: StatementTimes {
                 p50: tenth(meter.per_mille_ms(500)),
                 p99: tenth(meter.per_mille_ms(990)),
@@ -169,6 +180,8 @@ pub struct SyncReport {
     pub tables: Vec<TableReport>,
     /// What is left out by rule or setting.
     pub skipped: Vec<SkippedReport>,
+    /// Whether rows travelled to be compared, and why.
+    pub link: LinkReport,
     /// What the source was asked.
     pub source: SourceReport,
     /// Seconds from begin to end.

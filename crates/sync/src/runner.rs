@@ -5,11 +5,11 @@ mod compare;
 use std::time::Instant;
 
 use bicuspid_guard::NextNumbers;
-use bicuspid_model::{DateTime, FingerprintKey, TableName};
+use bicuspid_model::{DateTime, FingerprintKey, ServerHash, TableName};
 use bicuspid_source::{Engine, Pace, Source, SourceClock};
 use bicuspid_target::{
-    Applied, Change, HeldBack, HeldState, PassRecord, Publication, RowHashes, RunRecord, Scope, Staged,
-    TableRecord, TableState, TargetError, Unchanged, Writer,
+    Applied, Change, Converted, HeldBack, HeldState, PassRecord, Publication, RowHashes, RunRecord, Scope,
+    Staged, TableRecord, TableState, TargetError, Unchanged, Writer,
 };
 
 use crate::error::SyncError;
@@ -120,8 +120,8 @@ pub async fn sync(
                 prepared.push(change);
                 TableOutcome::Published
             }
-            Ok(Done::Unchanged(pass)) => {
-                unchanged.push(Unchanged { table: planned.shaped.table.name.clone(), pass });
+            Ok(Done::Unchanged(pass, hashes)) => {
+                unchanged.push(Unchanged { table: planned.shaped.table.name.clone(), pass, hashes });
                 TableOutcome::Unchanged
             }
             Ok(Done::Published) => TableOutcome::Published,
@@ -138,6 +138,7 @@ pub async fn sync(
         run_id: run.run_id.clone(),
         tables: reports,
         skipped: plan.skipped,
+        link: plan.link,
         source: SourceReport::from(&meter),
         seconds: began.elapsed().as_secs_f64(),
         troubles,
@@ -147,7 +148,8 @@ pub async fn sync(
 /// What became of a table before the run is published.
 enum Done<'a> {
     Published,
-    Unchanged(PassRecord),
+    /// With the server's own hashes of chunks that had none.
+    Unchanged(PassRecord, Vec<(usize, ServerHash)>),
     Prepared(Box<Prepared<'a>>),
 }
 
@@ -199,7 +201,8 @@ impl Flow<'_> {
     async fn table<'p>(&mut self, planned: &'p Planned) -> Result<Done<'p>, SyncError> {
         match planned.mode {
             Mode::First => self.first_load(planned).await,
-            Mode::Tail | Mode::Stamp | Mode::Proof | Mode::Full => self.compare(planned).await,
+            // Boxed: it is much larger than the rest of a run.
+            Mode::Tail | Mode::Stamp | Mode::Proof | Mode::Full => Box::pin(self.compare(planned)).await,
         }
     }
 
@@ -365,6 +368,7 @@ fn passed(
 ) -> PassRecord {
     PassRecord {
         whole: !matches!(mode, Mode::Tail | Mode::Stamp),
+        by_hash: false,
         took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         // Behind a pass that did not look for edits there may be some that were stamped before it.
         stamp: if mode == Mode::Tail { None } else { schedule::mark(&planned.shaped, latest, clock) },
@@ -377,12 +381,17 @@ fn record(planned: &Planned, extracted: &Extracted, pass: PassRecord) -> TableRe
         shape: planned.shaped.signature(),
         walk: planned.shaped.walk_names(),
         chunks: extracted.chunks.clone(),
-        converted: match &planned.state {
-            // A part of the table says nothing of the values replaced in the rest.
-            Some(state) if !pass.whole => state.converted.clone(),
-            _ => extracted.converted.clone(),
-        },
+        converted: converted(planned, extracted, &pass),
         pass,
+    }
+}
+
+/// Values that are replaced in the table, as far as is known.
+fn converted(planned: &Planned, extracted: &Extracted, pass: &PassRecord) -> Vec<Converted> {
+    match &planned.state {
+        // A part of the table says nothing of the values replaced in the rest.
+        Some(state) if !pass.whole || pass.by_hash => state.converted.clone(),
+        _ => extracted.converted.clone(),
     }
 }
 
@@ -434,6 +443,8 @@ fn report(planned: &Planned, mode: Mode, extracted: &Extracted, applied: &Applie
         rows_source: rows,
         rows_target: rows,
         rows_read: extracted.rows_read,
+        chunks_asked: extracted.asked.chunks,
+        chunks_equal: extracted.asked.equal,
         inserted: applied.inserted,
         updated: applied.updated,
         deleted: applied.deleted,
@@ -450,6 +461,8 @@ fn held_report(name: &TableName, mode: Mode, state: Option<&TableState>, held: H
         rows_source: 0,
         rows_target: state.map_or(0, |s| s.fingerprint.rows),
         rows_read: 0,
+        chunks_asked: 0,
+        chunks_equal: 0,
         inserted: 0,
         updated: 0,
         deleted: 0,

@@ -8,6 +8,8 @@ use bicuspid_model::{Environment, TargetType};
 use bicuspid_opendental::TypePolicy;
 use bicuspid_source::Pace;
 
+use crate::link::LinkWish;
+
 /// Which tables a run proves, beside those that it loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ProofWish {
@@ -69,6 +71,8 @@ pub struct SyncSettings {
     pub lock_aim: Duration,
     /// Rows at which a chunk is cut.
     pub chunk_rows: u64,
+    /// Whether chunks are asked for by the server's own hash before their rows travel.
+    pub link: LinkWish,
 }
 
 impl SyncSettings {
@@ -100,6 +104,7 @@ impl SyncSettings {
             pace: Pace::Kind,
             lock_aim: Duration::from_millis(10),
             chunk_rows: 8192,
+            link: LinkWish::Fat,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! From a discovered table to the table that is copied: types, withheld columns, the walk, and what holds it.
 
+use bicuspid_guard::RowHash;
 use bicuspid_model::{Column, SourceType, Table, TargetType};
 use bicuspid_opendental as opendental;
 use bicuspid_source::{Engine, FoundColumn, FoundTable, Walk};
 use bicuspid_target::HeldState;
 
 use crate::settings::{SyncSettings, names};
+use crate::thin::Thin;
 
 /// A column of the target that a column of the source may not be named like.
 const LOADED_AT: &str = "_loaded_at";
@@ -24,6 +26,8 @@ pub(crate) struct Shaped {
     pub(crate) chunk_rows: u64,
     /// Columns that are not copied, with the reason.
     pub(crate) withheld: Vec<(String, &'static str)>,
+    /// How the server hashes its rows, if it is asked to.
+    pub(crate) thin: Option<Thin>,
 }
 
 impl Shaped {
@@ -51,6 +55,11 @@ impl Shaped {
     pub(crate) fn goes_by_ranges(&self) -> bool {
         let key = &self.table.primary_key;
         self.walk.orders_alike(&self.table) && (key.is_empty() || key.as_slice() == self.walk.positions())
+    }
+
+    /// The server's hash of a row, if it is asked for.
+    pub(crate) fn row_hash(&self) -> Option<&RowHash> {
+        self.thin.as_ref().map(|thin| &thin.hash)
     }
 
     /// Names of the walk's columns.
@@ -137,7 +146,7 @@ pub(crate) fn shape(found: FoundTable, settings: &SyncSettings) -> Result<Shaped
             "give it a key, exclude it, or raise keyless_bytes_max in bicuspid.toml",
         ));
     }
-    Ok(Shaped { found, table, walk, chunk_rows: settings.chunk_rows, withheld })
+    Ok(Shaped { found, table, walk, chunk_rows: settings.chunk_rows, withheld, thin: None })
 }
 
 fn column(

@@ -48,6 +48,8 @@ CREATE TABLE IF NOT EXISTS bicuspid.chunk (
     upper_key bytea,
     row_count bigint NOT NULL,
     row_sum bytea NOT NULL,
+    server_sum bytea,
+    server_recipe bytea,
     PRIMARY KEY (table_name, ordinal)
 );
 CREATE TABLE IF NOT EXISTS bicuspid.run (
@@ -70,8 +72,17 @@ CREATE TABLE IF NOT EXISTS bicuspid.table_pass (
     clock_here timestamp,
     clock_utc timestamp,
     edits bigint NOT NULL DEFAULT 0,
-    edits_unstamped bigint NOT NULL DEFAULT 0
+    edits_unstamped bigint NOT NULL DEFAULT 0,
+    by_hash boolean NOT NULL DEFAULT false,
+    rows_read_at timestamptz
 )";
+
+/// What copies begun by older versions lack: the source's own hash of each chunk, and what it was used for.
+pub(crate) const SERVER_HASH: &str = "
+ALTER TABLE bicuspid.chunk ADD COLUMN IF NOT EXISTS server_sum bytea,
+    ADD COLUMN IF NOT EXISTS server_recipe bytea;
+ALTER TABLE bicuspid.table_pass ADD COLUMN IF NOT EXISTS by_hash boolean NOT NULL DEFAULT false,
+    ADD COLUMN IF NOT EXISTS rows_read_at timestamptz";
 
 /// Types of columns that were kept when their table was taken over.
 pub(crate) const KEPT_TYPE: &str = "

@@ -90,6 +90,19 @@ pub(crate) async fn has_state_table(link: &Link, name: &str) -> Result<bool, Tar
         .map_err(|e| of_driver(&e, "look for the state in schema bicuspid"))
 }
 
+/// Whether a table of schema `bicuspid` has a column.
+pub(crate) async fn has_state_column(link: &Link, table: &str, column: &str) -> Result<bool, TargetError> {
+    link.client
+        .query_one(
+            "SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('bicuspid.' || \
+             quote_ident($1::text)) AND attname = $2::text AND NOT attisdropped)",
+            &[&table, &column],
+        )
+        .await
+        .and_then(|row| row.try_get(0))
+        .map_err(|e| of_driver(&e, "look for the state in schema bicuspid"))
+}
+
 /// The identity written in the database, `None` if there is none.
 pub(crate) async fn enrolled(link: &Link) -> Result<Option<Identity>, TargetError> {
     if !has_state_table(link, "identity").await? {

@@ -4,6 +4,7 @@
 //! described by fields, never by a connection string that could smuggle a host or a database in.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bicuspid_model::{Endpoint, Host, Password, Tls};
@@ -14,6 +15,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{TargetError, of_driver};
+use crate::identity::has_state_column;
 use crate::session::{QUIET, Session};
 use crate::state::AuditHead;
 use crate::tls;
@@ -51,6 +53,8 @@ pub(crate) struct Link {
     tls: bool,
     /// What is written with the record of a run.
     anchor: Option<AuditHead>,
+    /// The state was seen to have columns for the server's own hashes, which older ones lack.
+    keeps_hashes: AtomicBool,
 }
 
 impl Drop for Link {
@@ -91,6 +95,7 @@ impl Link {
             user: endpoint.user.clone(),
             tls: endpoint.tls != Tls::Off,
             anchor: None,
+            keeps_hashes: AtomicBool::new(false),
         };
         link.run(SESSION, "set the session up").await?;
         // Servers before version 14 have no such setting and those on Windows refuse it; they notice later.
@@ -106,6 +111,15 @@ impl Link {
     /// The account that was asked for.
     pub(crate) fn user(&self) -> &str {
         &self.user
+    }
+
+    /// Whether the state has columns for the server's own hashes of chunks.
+    pub(crate) async fn keeps_hashes(&self) -> Result<bool, TargetError> {
+        if !self.keeps_hashes.load(Ordering::Relaxed) {
+            self.keeps_hashes
+                .store(has_state_column(self, "chunk", "server_recipe").await?, Ordering::Relaxed);
+        }
+        Ok(self.keeps_hashes.load(Ordering::Relaxed))
     }
 
     /// The head of the audit log that is to be anchored with the record of a run.

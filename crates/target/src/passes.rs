@@ -7,7 +7,7 @@ use bicuspid_model::{DateTime, TableName};
 
 use crate::ddl;
 use crate::error::{TargetError, of_driver};
-use crate::identity::has_state_table;
+use crate::identity::{has_state_column, has_state_table};
 use crate::link::Link;
 
 /// Up to which edit stamp a table was read, and what the source's clock said at that moment.
@@ -34,13 +34,19 @@ pub struct PassState {
     pub edits: u64,
     /// Those of them whose stamp had not moved forward.
     pub edits_unstamped: u64,
+    /// Whether the last pass over all of it let the server's own hashes stand for rows.
+    pub by_hash: bool,
+    /// When all of its rows were last read, RFC 3339 UTC; `None` if that was before it was kept.
+    pub rows_read_at: Option<String>,
 }
 
 /// What one pass found out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PassRecord {
-    /// Whether all of the table was read, which proves it.
+    /// Whether every chunk of the table was looked at, which proves it.
     pub whole: bool,
+    /// Whether the server's own hash stood for the rows of some of them.
+    pub by_hash: bool,
     /// Milliseconds that it took.
     pub took_ms: u64,
     /// Where the next pass over edited rows begins.
@@ -51,12 +57,16 @@ fn unreadable() -> TargetError {
     TargetError::Protocol { what: "the passes in schema bicuspid" }
 }
 
-/// Makes the table, which copies begun by older versions lack.
+/// Makes the table and the columns that copies begun by older versions lack.
 pub(crate) async fn prepare(link: &Link) -> Result<(), TargetError> {
-    if has_state_table(link, "table_pass").await? {
-        return Ok(());
+    if !has_state_table(link, "table_pass").await? {
+        link.run(ddl::TABLE_PASS, "make bicuspid.table_pass").await?;
     }
-    link.run(ddl::TABLE_PASS, "make bicuspid.table_pass").await
+    let keeps_hashes = link.keeps_hashes().await? && has_state_column(link, "table_pass", "by_hash").await?;
+    if !keeps_hashes {
+        link.run(ddl::SERVER_HASH, "add columns to schema bicuspid").await?;
+    }
+    Ok(())
 }
 
 /// What is known of the passes over each table, by its name on the target.
@@ -69,7 +79,9 @@ pub(crate) async fn read(link: &Link) -> Result<BTreeMap<String, PassState>, Tar
         .query(
             "SELECT table_name, proof_ms, stamp_column, to_char(stamp_seen, 'YYYY-MM-DD HH24:MI:SS'), \
              to_char(clock_here, 'YYYY-MM-DD HH24:MI:SS'), to_char(clock_utc, 'YYYY-MM-DD HH24:MI:SS'), \
-             edits, edits_unstamped FROM bicuspid.table_pass",
+             edits, edits_unstamped, coalesce((to_jsonb(p) ->> 'by_hash')::boolean, false), \
+             to_char((to_jsonb(p) ->> 'rows_read_at')::timestamptz AT TIME ZONE 'UTC', \
+             'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM bicuspid.table_pass AS p",
             &[],
         )
         .await
@@ -95,6 +107,8 @@ pub(crate) async fn read(link: &Link) -> Result<BTreeMap<String, PassState>, Tar
                 stamp,
                 edits: number(6)?.unwrap_or_default(),
                 edits_unstamped: number(7)?.unwrap_or_default(),
+                by_hash: row.try_get(8).map_err(|_| unreadable())?,
+                rows_read_at: text(9)?,
             };
             Ok((text(0)?.ok_or_else(unreadable)?, state))
         })
@@ -120,19 +134,23 @@ pub(crate) async fn record(link: &Link, noted: &[Noted<'_>]) -> Result<(), Targe
         .iter()
         .map(|n| n.pass.whole.then(|| signed(n.pass.took_ms)).transpose())
         .collect::<Result<_, _>>()?;
+    let by_hash: Vec<Option<bool>> = noted.iter().map(|n| n.pass.whole.then_some(n.pass.by_hash)).collect();
     let edits: Vec<i64> = noted.iter().map(|n| signed(n.edits)).collect::<Result<_, _>>()?;
     let unstamped: Vec<i64> = noted.iter().map(|n| signed(n.edits_unstamped)).collect::<Result<_, _>>()?;
     link.client
         .execute(
             "INSERT INTO bicuspid.table_pass AS p (table_name, proof_ms, stamp_column, stamp_seen, clock_here, \
-             clock_utc, edits, edits_unstamped) \
-             SELECT n, ms, c, seen::timestamp, here::timestamp, utc::timestamp, e, u FROM unnest($1::text[], \
-             $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[]) \
-             AS noted (n, ms, c, seen, here, utc, e, u) \
+             clock_utc, edits, edits_unstamped, by_hash, rows_read_at) \
+             SELECT n, ms, c, seen::timestamp, here::timestamp, utc::timestamp, e, u, coalesce(h, false), \
+             CASE WHEN NOT h THEN now() END FROM unnest($1::text[], \
+             $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], \
+             $9::boolean[]) AS noted (n, ms, c, seen, here, utc, e, u, h) \
              ON CONFLICT (table_name) DO UPDATE SET proof_ms = coalesce(excluded.proof_ms, p.proof_ms), \
              stamp_column = excluded.stamp_column, stamp_seen = excluded.stamp_seen, \
              clock_here = excluded.clock_here, clock_utc = excluded.clock_utc, \
-             edits = p.edits + excluded.edits, edits_unstamped = p.edits_unstamped + excluded.edits_unstamped",
+             edits = p.edits + excluded.edits, edits_unstamped = p.edits_unstamped + excluded.edits_unstamped, \
+             by_hash = CASE WHEN excluded.proof_ms IS NULL THEN p.by_hash ELSE excluded.by_hash END, \
+             rows_read_at = coalesce(excluded.rows_read_at, p.rows_read_at)",
             &[
                 &names,
                 &whole_ms,
@@ -142,6 +160,7 @@ pub(crate) async fn record(link: &Link, noted: &[Noted<'_>]) -> Result<(), Targe
                 &each(|mark| mark.clock_utc.to_string()),
                 &edits,
                 &unstamped,
+                &by_hash,
             ],
         )
         .await

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bicuspid_guard::{NextNumbers, SourceServer};
-use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, TableName};
+use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, ServerHash, ServerSum, TableName};
 use serde::{Deserialize, Serialize};
 
 use crate::ddl;
@@ -20,6 +20,8 @@ pub struct ChunkState {
     pub upper: Option<KeyBound>,
     /// Fingerprint of its rows.
     pub fingerprint: Fingerprint,
+    /// The server's own hash of them, if it was asked for by the statement that read them.
+    pub server: Option<ServerHash>,
 }
 
 /// Values of a column that were replaced, as counted when the table was last read.
@@ -215,14 +217,13 @@ pub(crate) async fn chunks(link: &Link, table: &str) -> Result<Vec<ChunkState>, 
 }
 
 async fn numbered_chunks(link: &Link, table: &str) -> Result<BTreeMap<i32, ChunkState>, TargetError> {
-    let rows = link
-        .client
-        .query(
-            "SELECT upper_key, row_count, row_sum, ordinal FROM bicuspid.chunk WHERE table_name = $1",
-            &[&table],
-        )
-        .await
-        .map_err(|e| of_driver(&e, "read the chunks of a table"))?;
+    let hash =
+        if link.keeps_hashes().await? { "server_sum, server_recipe" } else { "NULL::bytea, NULL::bytea" };
+    let sql = format!(
+        "SELECT upper_key, row_count, row_sum, ordinal, {hash} FROM bicuspid.chunk WHERE table_name = $1"
+    );
+    let rows =
+        link.client.query(&sql, &[&table]).await.map_err(|e| of_driver(&e, "read the chunks of a table"))?;
     rows.iter()
         .map(|row| {
             let upper: Option<Vec<u8>> = row.try_get(0).map_err(|_| unreadable())?;
@@ -232,10 +233,20 @@ async fn numbered_chunks(link: &Link, table: &str) -> Result<BTreeMap<i32, Chunk
                     rows: count(row.try_get(1).map_err(|_| unreadable())?)?,
                     sum: sum(row.try_get(2).map_err(|_| unreadable())?)?,
                 },
+                server: server_hash(
+                    row.try_get(4).map_err(|_| unreadable())?,
+                    row.try_get(5).map_err(|_| unreadable())?,
+                ),
             };
             Ok((row.try_get(3).map_err(|_| unreadable())?, chunk))
         })
         .collect()
+}
+
+/// What is no hash is as good as none: the rows are read then.
+fn server_hash(sum: Option<&[u8]>, recipe: Option<&[u8]>) -> Option<ServerHash> {
+    let recipe = u64::from_be_bytes(recipe?.try_into().ok()?);
+    Some(ServerHash { recipe, sum: ServerSum::from_bytes(sum?.try_into().ok()?) })
 }
 
 /// Writes the record of a table whose rows were written in the same transaction.
@@ -322,6 +333,9 @@ pub(crate) async fn record_unchanged(
         .map(|t| Noted { table: &t.table, pass: &t.pass, edits: 0, edits_unstamped: 0 })
         .collect();
     passes::record(link, &noted).await?;
+    for table in tables.iter().filter(|t| !t.hashes.is_empty()) {
+        write_hashes(link, table).await?;
+    }
     link.client
         .execute(
             "UPDATE raw.etl_load_status SET load_status = 'success', _loaded_at = now() AT TIME ZONE 'UTC' \
@@ -330,6 +344,26 @@ pub(crate) async fn record_unchanged(
         )
         .await
         .map_err(fault)?;
+    Ok(())
+}
+
+/// Writes the server's own hashes of chunks that were read and found unchanged, each once.
+async fn write_hashes(link: &Link, table: &Unchanged) -> Result<(), TargetError> {
+    // Chunks are counted from one there.
+    let ordinals =
+        table.hashes.iter().map(|(place, _)| i32::try_from(*place + 1)).collect::<Result<Vec<_>, _>>();
+    let sums: Vec<Vec<u8>> = table.hashes.iter().map(|(_, hash)| hash.sum.to_bytes().to_vec()).collect();
+    let recipes: Vec<Vec<u8>> =
+        table.hashes.iter().map(|(_, hash)| hash.recipe.to_be_bytes().to_vec()).collect();
+    link.client
+        .execute(
+            "UPDATE bicuspid.chunk AS c SET server_sum = h.s, server_recipe = h.r \
+             FROM unnest($2::integer[], $3::bytea[], $4::bytea[]) AS h (n, s, r) \
+             WHERE c.table_name = $1 AND c.ordinal = h.n",
+            &[&table.table.in_target().as_str(), &ordinals.map_err(|_| unreadable())?, &sums, &recipes],
+        )
+        .await
+        .map_err(|e| of_state(&e, "write the server's hashes of a table"))?;
     Ok(())
 }
 
@@ -370,12 +404,16 @@ async fn write_chunks(link: &Link, name: &str, chunks: &[ChunkState]) -> Result<
             .collect::<Result<_, _>>()
             .map_err(|_| unreadable())?;
         let sums: Vec<Vec<u8>> = piece.iter().map(|(_, c)| c.fingerprint.sum_bytes().to_vec()).collect();
+        let hashes: Vec<Option<Vec<u8>>> =
+            piece.iter().map(|(_, c)| c.server.map(|h| h.sum.to_bytes().to_vec())).collect();
+        let recipes: Vec<Option<Vec<u8>>> =
+            piece.iter().map(|(_, c)| c.server.map(|h| h.recipe.to_be_bytes().to_vec())).collect();
         link.client
             .execute(
-                "INSERT INTO bicuspid.chunk (table_name, ordinal, upper_key, row_count, row_sum) \
-                 SELECT $1, c.n, c.u, c.r, c.s \
-                 FROM unnest($2::integer[], $3::bytea[], $4::bigint[], $5::bytea[]) AS c (n, u, r, s)",
-                &[&name, &ordinals, &uppers, &counts, &sums],
+                "INSERT INTO bicuspid.chunk (table_name, ordinal, upper_key, row_count, row_sum, server_sum, \
+                 server_recipe) SELECT $1, c.n, c.u, c.r, c.s, c.h, c.e FROM unnest($2::integer[], $3::bytea[], \
+                 $4::bigint[], $5::bytea[], $6::bytea[], $7::bytea[]) AS c (n, u, r, s, h, e)",
+                &[&name, &ordinals, &uppers, &counts, &sums, &hashes, &recipes],
             )
             .await
             .map_err(fault)?;

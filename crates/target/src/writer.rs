@@ -1,7 +1,7 @@
 //! The one way to write an analytics database: what is proved becomes visible, in one transaction, or nothing does.
 
 use bicuspid_guard::{NextNumbers, SourceServer};
-use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, Table, TableName};
+use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, ServerHash, Table, TableName};
 
 use crate::adoption::{self, Adoption};
 use crate::analytics::{Analytics, KeyRange};
@@ -130,6 +130,8 @@ pub struct Unchanged {
     pub table: TableName,
     /// The pass that found it so.
     pub pass: PassRecord,
+    /// The server's own hashes of chunks that had none, or none that can be used any more, by the places of the chunks.
+    pub hashes: Vec<(usize, ServerHash)>,
 }
 
 /// A table that a rule kept back.

@@ -3,7 +3,7 @@
 use bicuspid_guard::identity::{self, Standing};
 use bicuspid_guard::{NextNumbers, SourceServer, numbers};
 use bicuspid_model::{Class, Endpoint, Environment, Side, Trouble};
-use bicuspid_source::{Pace, Source};
+use bicuspid_source::{Pace, Source, SourceError};
 use bicuspid_target::{Analytics, Demo, ServerFacts, TargetError};
 use serde::Serialize;
 
@@ -200,12 +200,19 @@ impl Found<'_> {
         }
         let discovered = async {
             let mut source = Source::connect(at, options).await?;
-            let discovered = source.discover().await;
+            let discovered = source.discover().await?;
+            let link = bicuspid_sync::measure_link(&mut source).await;
             source.close().await;
-            discovered
+            Ok::<_, SourceError>((discovered, link))
         };
         match discovered.await {
-            Ok(discovered) => {
+            Ok((discovered, link)) => {
+                match link {
+                    Ok(link) => self.tell("link", Side::Source, Verdict::Ok, link.text(), ""),
+                    Err(error) => {
+                        self.refuse("link", Side::Source, ends::in_environment(error.trouble(), settings));
+                    }
+                }
                 origin.numbers = discovered.next_numbers();
                 let tables = u64::try_from(discovered.tables.len()).unwrap_or(u64::MAX);
                 let rows: u64 = discovered.tables.iter().map(|table| table.rows_estimate).sum();

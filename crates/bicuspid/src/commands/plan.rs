@@ -10,7 +10,7 @@ use bicuspid_target::Analytics;
 use super::ends;
 use crate::App;
 use crate::banner;
-use crate::cli::{Copied, PaceArg, ProofArg};
+use crate::cli::{Copied, LinkArg, PaceArg, ProofArg};
 use crate::known::KnownDatabases;
 use crate::printer::{Align, Printer, Table, counted, grouped, plain, seconds};
 use crate::report::{Ended, Report};
@@ -34,6 +34,9 @@ pub(crate) struct PlanArgs {
     /// Pace that the estimates are for
     #[arg(long, value_enum, default_value_t)]
     pub(crate) pace: PaceArg,
+    /// How chunks would be compared that were copied before
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) link: LinkArg,
 }
 
 pub(crate) async fn run(args: &PlanArgs, app: &App) -> Ended {
@@ -54,6 +57,7 @@ async fn plan(args: &PlanArgs, app: &App, settings: &Settings) -> Ended {
     let mut told = ends::sync_settings(settings, args.tables.as_deref(), args.pace.into());
     told.full = args.full;
     told.proof = args.proof.into();
+    told.link = args.link.into();
     let plan = bicuspid_sync::plan(&mut source, &look, &told).await?;
     source.close().await;
     show(app.printer, &plan, &settings.config.row_filters);
@@ -107,6 +111,7 @@ fn show(printer: Printer, plan: &PlanReport, filters: &BTreeMap<String, Filter>)
     for skipped in &plan.skipped {
         printer.data(&format!("skipped: {}: {}", plain(&skipped.name), plain(&skipped.why)));
     }
+    printer.data(&format!("link {}", plain(&plan.link.text())));
     let rows = plan.tables.iter().map(|planned| planned.rows_estimate).sum();
     let time = plan.tables.iter().map(|planned| planned.seconds_estimate).sum();
     let tables = u64::try_from(plan.tables.len()).unwrap_or(u64::MAX);

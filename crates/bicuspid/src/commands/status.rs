@@ -42,6 +42,10 @@ struct Shown {
     last_checked_at: String,
     last_changed_at: String,
     proved_at: String,
+    /// Whether all rows were read for that, or the source's own hashes stood for some of them.
+    proved_by: &'static str,
+    /// When all rows were last read, where it was kept.
+    rows_read_at: Option<String>,
     /// When its next proof is due at the latest; a run may make it sooner.
     next_due_at: Option<String>,
     /// The share of edits that moved the edit stamp forward, as seen so far; null before the first edit, and in a table
@@ -124,6 +128,8 @@ async fn demo_tables(settings: &Settings) -> Result<Vec<Shown>, Stop> {
         last_checked_at: at.clone(),
         last_changed_at: at.clone(),
         proved_at: at.clone(),
+        proved_by: "rows",
+        rows_read_at: None,
         // There is no source that could move on.
         next_due_at: None,
         stamp_trust: None,
@@ -149,6 +155,8 @@ fn shown(environment: Environment, table: TableState, now: OffsetDateTime, fresh
         last_checked_at: table.last_checked_at,
         last_changed_at: table.last_changed_at,
         proved_at: table.proved_at,
+        proved_by: if table.pass.by_hash { "server_hash" } else { "rows" },
+        rows_read_at: table.pass.rows_read_at,
         next_due_at: due.map(clock::rfc3339),
         stamp_trust: trust(table.pass.edits, table.pass.edits_unstamped),
         edits: table.pass.edits,
@@ -198,6 +206,16 @@ fn show(printer: Printer, environment: Environment, tables: &[Shown]) {
             plain(&row.name),
             grouped(row.edits_unstamped),
             counted(row.edits, "edit")
+        ));
+    }
+    let by_hash: Vec<&Shown> = tables.iter().filter(|row| row.proved_by == "server_hash").collect();
+    if !by_hash.is_empty() {
+        let oldest = by_hash.iter().filter_map(|row| row.rows_read_at.as_deref()).min();
+        printer.data(&format!(
+            "{} last proved by the source's own hashes{}",
+            counted(u64::try_from(by_hash.len()).unwrap_or(u64::MAX), "table"),
+            oldest
+                .map_or_else(String::new, |at| format!("; all rows were last read {} or later", minute(at)))
         ));
     }
     let rows = tables.iter().map(|row| row.rows).sum();

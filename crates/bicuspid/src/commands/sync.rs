@@ -3,12 +3,12 @@
 use bicuspid_guard::consent::Action;
 use bicuspid_guard::identity::Standing;
 use bicuspid_model::{Class, Environment, Side, Trouble};
-use bicuspid_sync::{RunInfo, SyncReport, TableOutcome, TableReport};
+use bicuspid_sync::{LinkMode, RunInfo, SyncReport, TableOutcome, TableReport};
 
 use super::pair::Pair;
 use super::{ends, enroll};
 use crate::App;
-use crate::cli::{Copied, PaceArg, ProofArg};
+use crate::cli::{Copied, LinkArg, PaceArg, ProofArg};
 use crate::journal::Journal;
 use crate::printer::{Align, Printer, Table, bytes, counted, grouped, plain, seconds};
 use crate::progress::{Act, Progress};
@@ -37,6 +37,9 @@ pub(crate) struct SyncArgs {
     /// How fast the source is read
     #[arg(long, value_enum, default_value_t)]
     pub(crate) pace: PaceArg,
+    /// How chunks are compared that were copied before
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) link: LinkArg,
     /// Take over tables of `raw` that another tool made, keeping the types of their columns
     #[arg(long)]
     pub(crate) adopt: bool,
@@ -70,6 +73,7 @@ async fn sync(args: &SyncArgs, app: &App, settings: &Settings, run: &RunId, jour
     let mut told = ends::sync_settings(settings, args.tables.as_deref(), args.pace.into());
     told.full = args.full;
     told.proof = args.proof.into();
+    told.link = args.link.into();
     told.adopt = args.adopt;
     told.atomic = args.atomic;
     told.accept_shrink = args.accept_shrink.iter().cloned().collect();
@@ -209,5 +213,15 @@ fn show(printer: Printer, synced: &SyncReport, environment: Environment) {
         source.statement_ms.p99,
         source.statement_ms.max
     ));
+    if synced.link.mode == LinkMode::Thin {
+        let sum = |of: fn(&TableReport) -> u64| synced.tables.iter().map(of).sum();
+        printer.data(&format!(
+            "link {}: asked about {} ({} hashed by the source), of which {} did not change and were not read",
+            plain(&synced.link.text()),
+            counted(sum(|table| table.chunks_asked), "chunk"),
+            counted(source.rows_hashed, "row"),
+            grouped(sum(|table| table.chunks_equal))
+        ));
+    }
     printer.data(&format!("run {}: {}", synced.run_id, seconds(synced.seconds)));
 }

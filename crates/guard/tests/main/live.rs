@@ -1,8 +1,10 @@
 //! What a real server makes of it.
 
 use bicuspid_guard::session::{self, SessionLimits};
-use bicuspid_guard::{Catalog, ChunkQuery, Flavour, KeyCast, KeyPart, Selected, builder, judge_grants};
-use bicuspid_model::{ColumnName, DatabaseName, TableName, Value};
+use bicuspid_guard::{
+    Catalog, ChunkQuery, Flavour, KeyCast, KeyPart, RowHash, Selected, builder, judge_grants, server_hash,
+};
+use bicuspid_model::{Charset, Column, ColumnName, DatabaseName, SourceType, TableName, TargetType, Value};
 use bicuspid_sandbox::testing::{self, MariaDbServer};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
@@ -244,8 +246,60 @@ fn chunks_read_the_rows_between_their_bounds() {
     assert_eq!(read(&builder::catalog(Catalog::Tables, &name).unwrap()).len(), 1);
 }
 
-/// Runs a statement with its values bound, and joins the cells of each row.
-fn read(statement: &bicuspid_guard::ReadStatement) -> Vec<String> {
+#[test]
+fn sums_look_at_no_more_rows_than_a_chunk_and_sort_nothing() {
+    for engine in ["MyISAM", "InnoDB"] {
+        let database = server().database("sums");
+        let name = database.endpoint.database.clone();
+        database.admin(&format!(
+            "CREATE TABLE t (a BIGINT, b BIGINT, c VARCHAR(200), PRIMARY KEY (a, b)) ENGINE={engine};
+             INSERT INTO t SELECT seq DIV 10, seq, REPEAT('c', 200) FROM seq_1_to_5000; ANALYZE TABLE t"
+        ));
+        let column = |name: &str, source: SourceType| Column {
+            name: ColumnName::new(name).unwrap(),
+            target: TargetType::of(&source),
+            source,
+            nullable: true,
+            withheld: false,
+        };
+        let big = || SourceType::BigInt { unsigned: false };
+        let columns =
+            [column("a", big()), column("b", big()), column("c", SourceType::Text(Charset::Latin1))];
+        let hash = RowHash::of(&columns).unwrap();
+        let table = TableName::new("t").unwrap();
+        let key = [&columns[0], &columns[1]].map(|c| KeyPart { column: &c.name, cast: KeyCast::None });
+        let (after, up_to) = ([Value::Int(200), Value::Int(2005)], [Value::Int(400), Value::Int(4001)]);
+        let query = ChunkQuery {
+            database: &name,
+            table: &table,
+            select: &[],
+            key: &key,
+            after: Some(&after),
+            up_to: Some(&up_to),
+            limit: 100,
+            filter: None,
+        };
+        let statement = server_hash::chunk_sums(&query, &hash).unwrap();
+        let counters = server().query(&format!(
+            "FLUSH STATUS; {}; SHOW SESSION STATUS WHERE Variable_name IN ('Handler_read_next', 'Sort_rows', \
+             'Created_tmp_disk_tables')",
+            immediate(&statement)
+        ));
+        let text = |row: &Vec<Option<Vec<u8>>>, i: usize| String::from_utf8(row[i].clone().unwrap()).unwrap();
+        assert_eq!((text(&counters[0], 0), text(&counters[0], 1)), ("100".into(), "100".into()), "{engine}");
+        let counter = |name: &str| -> u64 {
+            let row = counters.iter().find(|row| text(row, 0) == name).unwrap();
+            text(row, 1).parse().unwrap()
+        };
+        assert!(counter("Handler_read_next") <= 100, "{engine}: {}", counter("Handler_read_next"));
+        assert_eq!((counter("Sort_rows"), counter("Created_tmp_disk_tables")), (0, 0), "{engine}");
+        let all = server_hash::chunk_sums(&ChunkQuery { limit: 10_000, ..query }, &hash).unwrap();
+        assert_eq!(read(&all)[0].split(' ').next(), Some("1996"), "{engine}");
+    }
+}
+
+/// A statement with its values bound, as a text.
+fn immediate(statement: &bicuspid_guard::ReadStatement) -> String {
     let values: Vec<String> = statement
         .params()
         .iter()
@@ -257,7 +311,12 @@ fn read(statement: &bicuspid_guard::ReadStatement) -> Vec<String> {
         .collect();
     let using = if values.is_empty() { String::new() } else { format!(" USING {}", values.join(", ")) };
     let text = statement.sql().replace('\'', "''");
-    let rows = server().query(&format!("EXECUTE IMMEDIATE '{text}'{using}"));
+    format!("EXECUTE IMMEDIATE '{text}'{using}")
+}
+
+/// Runs a statement with its values bound, and joins the cells of each row.
+fn read(statement: &bicuspid_guard::ReadStatement) -> Vec<String> {
+    let rows = server().query(&immediate(statement));
     rows.iter()
         .map(|row| {
             let cells: Vec<String> =

@@ -8,6 +8,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use bicuspid_model::{Endpoint, Host};
 
@@ -40,6 +41,34 @@ struct State {
     cut_at: Option<u64>,
     /// The same, after which all are stalled.
     stall_at: Option<u64>,
+    /// Bytes that pass in a second, in each direction.
+    rate: Option<u64>,
+    /// When what was taken so far has passed, to the server and back.
+    free: [Option<Instant>; 2],
+}
+
+/// Which way bytes go.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    There,
+    Back,
+}
+
+impl State {
+    /// When so many bytes will have passed that begin now, or when the way is free.
+    fn passes_at(&mut self, way: Way, bytes: usize) -> Option<Instant> {
+        let rate = self.rate?.max(1);
+        let micros = u64::try_from(bytes).expect("a small number") * 1_000_000 / rate;
+        let [there, back] = &mut self.free;
+        let free = match way {
+            Way::There => there,
+            Way::Back => back,
+        };
+        let now = Instant::now();
+        let passed = free.map_or(now, |at| at.max(now)) + Duration::from_micros(micros);
+        *free = Some(passed);
+        Some(passed)
+    }
 }
 
 impl Proxy {
@@ -109,7 +138,12 @@ impl Proxy {
         self.network.lock().stalled > 0
     }
 
-    /// From now on everything passes, also what was held up.
+    /// From now on no more than so many bytes pass in a second, in each direction, over all connections together.
+    pub fn limit(&self, bytes_per_second: u64) {
+        self.network.change(|state| state.rate = Some(bytes_per_second));
+    }
+
+    /// From now on everything passes, also what was held up. A limit stays.
     pub fn heal(&self) {
         self.network.change(|state| {
             (state.stalled, state.cut_at, state.stall_at) = (0, None, None);
@@ -142,8 +176,8 @@ impl Network {
             // What comes is passed on at once.
             let (Ok(()), Ok(())) = (near.set_nodelay(true), far.set_nodelay(true)) else { return };
             let there = Arc::clone(&network);
-            std::thread::spawn(move || there.carry(number, near_too, far_too));
-            network.carry(number, far, near);
+            std::thread::spawn(move || there.carry(number, Way::There, near_too, far_too));
+            network.carry(number, Way::Back, far, near);
         });
     }
 
@@ -153,11 +187,12 @@ impl Network {
         drop(self.changed.wait_while(state, |state| number < state.stalled));
     }
 
-    fn carry(&self, number: usize, mut from: TcpStream, mut into: TcpStream) {
+    fn carry(&self, number: usize, way: Way, mut from: TcpStream, mut into: TcpStream) {
         let mut piece = [0; PIECE_BYTES];
         while let Ok(read @ 1..) = from.read(&mut piece) {
-            let is_cut = {
+            let (is_cut, passes_at) = {
                 let mut state = self.lock();
+                let passes_at = state.passes_at(way, read);
                 state.passed += u64::try_from(read).expect("a small number");
                 if state.stall_at.is_some_and(|at| state.passed >= at) {
                     (state.stalled, state.stall_at) = (usize::MAX, None);
@@ -166,8 +201,11 @@ impl Network {
                 if is_cut {
                     state.cut_at = None;
                 }
-                is_cut
+                (is_cut, passes_at)
             };
+            if let Some(at) = passes_at {
+                std::thread::sleep(at.saturating_duration_since(Instant::now()));
+            }
             self.pass(number);
             if is_cut || piece.get(..read).is_none_or(|bytes| into.write_all(bytes).is_err()) {
                 let _ = from.shutdown(Shutdown::Both);

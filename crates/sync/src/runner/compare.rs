@@ -7,7 +7,7 @@ use bicuspid_model::Fingerprint;
 use bicuspid_source::{Edited, Walk};
 use bicuspid_target::{ChunkState, PassRecord, Scope, Staged};
 
-use super::{Done, Flow, Prepared, check, nothing, passed, record, report};
+use super::{Done, Flow, Prepared, check, converted, nothing, passed, record, report};
 use crate::differences::{Selection, differences};
 use crate::error::SyncError;
 use crate::extract::{self, Extracted};
@@ -95,8 +95,12 @@ impl Flow<'_> {
         scope: Scope,
     ) -> Result<Done<'p>, SyncError> {
         check(planned, extracted, self.settings)?;
+        let pass = PassRecord { by_hash: extracted.asked.equal > 0, ..pass };
         // Filled in when the run is published.
         let mut report = report(planned, mode, extracted, &nothing(&planned.shaped.table.name));
+        if pass.by_hash {
+            report.converted = converted(planned, extracted, &pass);
+        }
         if let Some(staged) = staged {
             self.reports.push(report);
             let record = record(planned, extracted, pass);
@@ -104,7 +108,7 @@ impl Flow<'_> {
         } else {
             report.outcome = TableOutcome::Unchanged;
             self.reports.push(report);
-            Ok(Done::Unchanged(pass))
+            Ok(Done::Unchanged(pass, extracted.server_hashes.clone()))
         }
     }
 

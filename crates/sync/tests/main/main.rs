@@ -22,4 +22,5 @@ mod passes;
 mod random;
 mod render;
 mod review;
+mod thin;
 mod torture;

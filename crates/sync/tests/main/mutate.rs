@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use bicuspid_sandbox::testing;
-use bicuspid_sync::{ProofWish, SyncReport};
+use bicuspid_sync::{LinkWish, ProofWish, SyncReport};
 
 use crate::pair::{Pair, verified};
 use crate::random::Dice;
@@ -249,21 +249,26 @@ fn whatever_the_office_does_the_copy_is_exact() {
         pair.settings.accept_shrink = tables().into_iter().map(|(name, _)| name).collect();
         let mut office = Office::open(seed, rows, &pair);
         nothing_held(&pair.sync(), "the first load");
-        let mut behind = 0;
+        let (mut behind, mut unread) = (0, 0);
         for round in 0..rounds {
             let context = format!("seed {seed}, round {round}");
             let changes: String = (0..=office.dice.below(10)).map(|_| office.change()).collect();
             pair.clinic.admin(&changes);
+            // Two runs of three go over a thin link.
+            pair.settings.link = if round % 3 == 2 { LinkWish::Fat } else { LinkWish::Thin };
             if office.dice.below(2) == 0 {
                 pair.settings.proof = ProofWish::None;
                 nothing_held(&pair.sync(), &context);
                 behind += u32::from(!office.judge(&pair, &context));
             }
             pair.settings.proof = ProofWish::Due;
-            nothing_held(&pair.sync(), &context);
+            let run = pair.sync();
+            nothing_held(&run, &context);
+            unread += run.tables.iter().map(|table| table.chunks_equal).sum::<u64>();
             assert!(office.judge(&pair, &context), "{context}: not equal after a run with proofs");
         }
         // Otherwise the comparison had nothing to find, and the proofs nothing to do.
         assert!(behind > 0, "seed {seed}: no run without proofs was behind");
+        assert!(unread > 100, "seed {seed}: the server's hashes saved the reading of {unread} chunks");
     }
 }

@@ -61,7 +61,7 @@ impl Run {
                 source_name: table.name.clone(),
                 shape: String::new(),
                 walk: Vec::new(),
-                chunks: vec![ChunkState { upper: None, fingerprint: expected }],
+                chunks: vec![ChunkState { upper: None, fingerprint: expected, server: None }],
                 converted: Vec::new(),
                 pass: PassRecord { whole: true, ..PassRecord::default() },
             };

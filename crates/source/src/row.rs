@@ -1,0 +1,69 @@
+//! What is asked of each row of a table, and what becomes of the answer.
+
+use bicuspid_guard::{RowHash, Selected};
+use bicuspid_model::{Batch, Column, SourceType, Table};
+use sqlx::mysql::MySqlRow;
+
+use crate::connect::cell;
+use crate::decode::{self, Conversions};
+use crate::error::SourceError;
+
+/// What is asked of each row: the columns that are copied, and beside a text that the server turns into UTF-8 its stored
+/// bytes; last the server's hash of the row, if it is wanted.
+pub(crate) fn select_of<'a>(table: &'a Table, hash: Option<&'a RowHash>) -> Vec<Selected<'a>> {
+    let mut select = Vec::with_capacity(table.columns.len() + 1);
+    for column in table.columns.iter().filter(|c| !c.withheld) {
+        if needs_server(column) {
+            select.push(Selected::Utf8(&column.name));
+        }
+        select.push(Selected::Column(&column.name));
+    }
+    select.extend(hash.map(Selected::Hash));
+    select
+}
+
+fn needs_server(column: &Column) -> bool {
+    matches!(&column.source, SourceType::Text(charset) | SourceType::Choice(charset) if charset.needs_server())
+}
+
+/// Writes the copied columns of a row into a batch, and returns the place of the cell behind them.
+pub(crate) fn decode_row(
+    batch: &mut Batch,
+    table: &Table,
+    row: &MySqlRow,
+    conversions: &mut [Conversions],
+) -> Result<usize, SourceError> {
+    let misfit = |column: &Column, rule: decode::Misfit| SourceError::Misfit {
+        table: table.name.to_string(),
+        column: column.name.to_string(),
+        rule: rule.rule(),
+    };
+    let count = u16::try_from(table.columns.len()).map_err(|_| SourceError::Protocol { what: "a row" })?;
+    batch.begin_row(count);
+    let mut at = 0;
+    for (column, counts) in table.columns.iter().zip(conversions) {
+        if column.withheld {
+            batch.null();
+            continue;
+        }
+        let value = cell(row, at)?;
+        at += 1;
+        let stored = if needs_server(column) {
+            at += 1;
+            cell(row, at - 1)?
+        } else {
+            None
+        };
+        match value {
+            None => batch.null(),
+            Some(bytes) => {
+                decode::field(batch, column, bytes, stored, counts).map_err(|rule| misfit(column, rule))?;
+            }
+        }
+    }
+    if batch.end_row() {
+        Ok(at)
+    } else {
+        Err(SourceError::Protocol { what: "more than 4 GiB of rows at once" })
+    }
+}
