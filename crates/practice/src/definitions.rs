@@ -10,11 +10,11 @@ use crate::settings::Preset;
 
 /// A definition that rows point to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Definition(i64);
+pub(crate) struct Definition(u16);
 
 impl From<Definition> for bicuspid_model::Value {
     fn from(definition: Definition) -> Self {
-        Self::Int(definition.0)
+        Self::Int(i64::from(definition.0))
     }
 }
 
@@ -184,7 +184,7 @@ pub(crate) fn emit(out: &mut Emitter<'_>, stamp: DateTime, preset: Preset) -> Re
         order = if list == Some(*category) { order + 1 } else { 0 };
         list = Some(*category);
         // One real office's name, which the analytics project asks for.
-        let renamed = preset == Preset::Dbt && *num == Definition::FINANCING.0;
+        let renamed = preset == Preset::Dbt && *num == i64::from(Definition::FINANCING.0);
         let name = if renamed { "Care Credit" } else { name };
         out.row(Rows::Definition, stamp, |r| {
             r.set("DefNum", *num)

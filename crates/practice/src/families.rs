@@ -7,7 +7,7 @@ use bicuspid_opendental::enums::{
     ApptStatus, CommItemMode, CommSentOrReceived, PatientPosition, PatientStatus, Permission,
 };
 
-use crate::arena::{FamilyKey, Key, PatientKey};
+use crate::arena::{FamilyKey, Key, PatientKey, add_to};
 use crate::calendar::age;
 use crate::definitions::Definition;
 use crate::draw::{Draw, Stream};
@@ -155,7 +155,7 @@ impl World<'_> {
             died: None,
             stamp: called,
         });
-        self.families.get_mut(family)?.members.push(key);
+        add_to(&mut self.families.get_mut(family)?.members, key);
         Ok(key)
     }
 

@@ -84,8 +84,16 @@ impl World<'_> {
             })?;
         }
         let items = items.iter().map(|i| i.about).collect();
-        self.families.get_mut(family)?.plan =
-            Some(PayPlan { number, items, left: total, monthly, total, payments, made: now, stamp: now });
+        self.families.get_mut(family)?.plan = Some(Box::new(PayPlan {
+            number,
+            items,
+            left: total,
+            monthly,
+            total,
+            payments,
+            made: now,
+            stamp: now,
+        }));
         self.later(30, draw, Event::Installment(family));
         Ok(true)
     }

@@ -3,7 +3,7 @@
 use bicuspid_model::Date;
 use bicuspid_opendental::enums::{PatientPosition, Relat};
 
-use crate::arena::{FamilyKey, Key, PatientKey, PlanKey};
+use crate::arena::{FamilyKey, Key, PatientKey, PlanKey, add_to};
 use crate::calendar::{age, unset_date};
 use crate::draw::Draw;
 use crate::emit::Rows;
@@ -152,7 +152,7 @@ impl World<'_> {
         if self.settings.preset == Preset::Stock {
             subscription.number = self.keys.subscription.next();
             subscription.plan_row = plan.num();
-            self.families.get_mut(family)?.subscriptions.push(subscription.clone());
+            add_to(&mut self.families.get_mut(family)?.subscriptions, subscription.clone());
         }
         for member in members {
             if self.patients.get(member)?.died.is_none() {
@@ -202,7 +202,7 @@ impl World<'_> {
             subscription.number = number;
             subscription.plan_row = number;
             self.emit_plan(number, subscription.plan, subscription.entered)?;
-            self.families.get_mut(family)?.subscriptions.push(subscription.clone());
+            add_to(&mut self.families.get_mut(family)?.subscriptions, subscription.clone());
         }
         let person = self.patients.get_mut(member)?;
         let relation = match member {
@@ -227,9 +227,10 @@ impl World<'_> {
         };
         // One's own plan pays first.
         if relation == Relat::Own {
-            person.coverage.insert(0, coverage);
+            add_to(&mut person.coverage, coverage);
+            person.coverage.rotate_right(1);
         } else {
-            person.coverage.push(coverage);
+            add_to(&mut person.coverage, coverage);
         }
         Ok(())
     }

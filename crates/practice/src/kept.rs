@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bicuspid_model::Date;
 use bicuspid_opendental::enums::{ApptStatus, CommItemMode, CommSentOrReceived, Permission, ProcStat};
 
-use crate::arena::{FamilyKey, Key, PatientKey, ProcedureKey, VisitKey};
+use crate::arena::{FamilyKey, Key, PatientKey, ProcedureKey, VisitKey, add_to};
 use crate::calendar::{age, plus_months};
 use crate::claims::LineState;
 use crate::codes::{self, Work};
@@ -284,7 +284,7 @@ impl World<'_> {
         // Some come back to it after months.
         let later = !agrees && draw.chance(120);
         if agrees || later {
-            self.patients.get_mut(patient)?.waiting.push(waiting);
+            add_to(&mut self.patients.get_mut(patient)?.waiting, waiting);
             let days = if agrees { wait } else { draw.between(60, 240) };
             self.later(days, draw, Event::Seek(patient, reason));
         }

@@ -2,7 +2,7 @@
 
 use bicuspid_model::Date;
 
-use crate::arena::{PatientKey, ProviderKey};
+use crate::arena::{PatientKey, ProviderKey, add_to};
 use crate::money::Cents;
 
 /// What an open item is about.
@@ -59,7 +59,7 @@ impl Ledger {
     /// Enters a charge.
     pub(crate) fn charge(&mut self, item: Open, as_of: Date) {
         self.age_charge(item.day, as_of, item.left);
-        self.open.push(item);
+        add_to(&mut self.open, item);
     }
 
     fn age_charge(&mut self, day: Date, as_of: Date, amount: Cents) {
@@ -86,7 +86,7 @@ impl Ledger {
                 open.left += left;
                 open.expected += expected;
             }
-            None => self.open.push(Open { left, expected, ..item }),
+            None => add_to(&mut self.open, Open { left, expected, ..item }),
         }
         self.settle();
     }
@@ -94,7 +94,7 @@ impl Ledger {
     /// Enters money paid ahead.
     pub(crate) fn prepay(&mut self, item: Open) {
         self.credits -= item.left;
-        self.open.push(item);
+        add_to(&mut self.open, item);
     }
 
     /// What was paid too much, as a positive amount; what was paid ahead is not part of it.
@@ -117,6 +117,10 @@ impl Ledger {
 
     fn settle(&mut self) {
         self.open.retain(|i| i.left != Cents::ZERO || i.expected != Cents::ZERO);
+        // Most accounts are settled for most of the time.
+        if self.open.capacity() > 2 * self.open.len() + 2 {
+            self.open.shrink_to_fit();
+        }
     }
 
     /// What the family owes now, credits of one item set against the others.

@@ -1,7 +1,10 @@
 //! Names, places and texts. Names are drawn part by part from public counts of common names, so that nobody real is
 //! meant; streets, towns, carriers and employers do not exist.
 
+use std::fmt;
 use std::sync::LazyLock;
+
+use bicuspid_model::Value;
 
 use crate::draw::Draw;
 
@@ -220,9 +223,28 @@ pub(crate) fn street_of(number: usize) -> &'static str {
 pub(crate) const STATE: &str = "OR";
 
 /// A telephone number from the block that is kept for fiction: any area code, then 555-0100 to 555-0199.
-pub(crate) fn phone(draw: &mut Draw) -> String {
-    let area = draw.pick(&["503", "541", "971", "458"]);
-    format!("({area})555-01{:02}", draw.below(100))
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Phone {
+    area: u16,
+    line: u8,
+}
+
+impl fmt::Display for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({:03})555-01{:02}", self.area, self.line)
+    }
+}
+
+impl From<Phone> for Value {
+    fn from(phone: Phone) -> Self {
+        Self::text(phone.to_string())
+    }
+}
+
+/// Some telephone number.
+pub(crate) fn phone(draw: &mut Draw) -> Phone {
+    let area = draw.pick(&[503, 541, 971, 458]);
+    Phone { area, line: u8::try_from(draw.below(100)).unwrap_or_default() }
 }
 
 /// A mailbox that cannot exist: the domain is kept for examples.
@@ -279,7 +301,7 @@ mod tests {
     fn telephones_are_fiction() {
         let mut draw = Draw::new(3, Stream::Office, 0, 0);
         for _ in 0..1000 {
-            let phone = phone(&mut draw);
+            let phone = phone(&mut draw).to_string();
             assert!(phone.len() == 13 && phone.get(5..11) == Some("555-01"), "{phone}");
         }
     }

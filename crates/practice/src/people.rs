@@ -3,7 +3,7 @@
 use bicuspid_model::{Date, DateTime};
 use bicuspid_opendental::enums::{PatientGender, PatientPosition, PatientStatus, Relat};
 
-use crate::arena::{FamilyKey, PatientKey, PlanKey, ProcedureKey, ProviderKey, VisitKey};
+use crate::arena::{FamilyKey, PatientKey, PlanKey, ProcedureKey, ProviderKey, VisitKey, add_to};
 use crate::calendar::{is_open, plus_months};
 use crate::draw::{Draw, Stream};
 use crate::error::PracticeError;
@@ -11,7 +11,7 @@ use crate::installments::PayPlan;
 use crate::ledger::{Ledger, Open};
 use crate::money::Cents;
 use crate::mouth::Mouth;
-use crate::names;
+use crate::names::{self, Phone};
 use crate::recall::Recall;
 
 /// How somebody keeps to check-ups.
@@ -76,7 +76,7 @@ impl Coverage {
                 *p += paid;
                 *m += met;
             }
-            None => self.used.push((year, paid, met)),
+            None => add_to(&mut self.used, (year, paid, met)),
         }
     }
 }
@@ -118,7 +118,7 @@ pub(crate) struct Patient {
     pub(crate) upkeep_months: u8,
     pub(crate) habit: Habit,
     pub(crate) mouth: Mouth,
-    pub(crate) phone: String,
+    pub(crate) phone: Phone,
     pub(crate) texts: bool,
     pub(crate) first_visit: Option<Date>,
     pub(crate) last_visit: Option<Date>,
@@ -204,7 +204,7 @@ pub(crate) struct Family {
     pub(crate) location: usize,
     pub(crate) street: String,
     pub(crate) town: (&'static str, &'static str),
-    pub(crate) phone: String,
+    pub(crate) phone: Phone,
     pub(crate) purse: Purse,
     /// How often chance was asked about the family: each answer comes from a stream of its own.
     pub(crate) draws: u64,
@@ -212,7 +212,7 @@ pub(crate) struct Family {
     /// What insurers are expected to cover of open claims, counted up at the end.
     pub(crate) insurance: Cents,
     /// The payment plan that is being paid.
-    pub(crate) plan: Option<PayPlan>,
+    pub(crate) plan: Option<Box<PayPlan>>,
     /// Whether a bill is on its way to be written.
     pub(crate) billed: bool,
     /// Bills in a row that brought nothing.

@@ -157,8 +157,7 @@ impl World<'_> {
                 stamp: at,
             };
             // The key is used up at once: nothing happens to the row any more.
-            let num = self.procedures.add(procedure.clone());
-            self.procedures.take(num)?;
+            let num = self.procedures.skip();
             // Of older X-rays often only the films came along, and nobody charts those; nor every check-up of old.
             let code = crate::codes::of(item.code);
             if code.work == crate::codes::Work::Xray && draw.chance(850)
@@ -214,7 +213,8 @@ impl World<'_> {
         let slow = if account.purse == Purse::Never { "D" } else { "" };
         let email = names::mailbox(person.first, person.last, key.num());
         // Children have no telephone of their own.
-        let mobile = if person.position == PatientPosition::Child { "" } else { person.phone.as_str() };
+        let mobile =
+            if person.position == PatientPosition::Child { "".into() } else { Value::from(person.phone) };
         self.out.row(Rows::Patient, person.stamp, |r| {
             r.set("PatNum", key)
                 .set("LName", person.last)
@@ -228,8 +228,8 @@ impl World<'_> {
                 .set("City", account.town.0)
                 .set("State", names::STATE)
                 .set("Zip", account.town.1)
-                .set("HmPhone", account.phone.clone())
-                .set("WirelessPhone", Value::text(mobile.to_owned()))
+                .set("HmPhone", account.phone)
+                .set("WirelessPhone", mobile)
                 .set("Guarantor", head)
                 .set("CreditType", slow)
                 .set("Email", email)
@@ -265,7 +265,7 @@ impl World<'_> {
             relative if other != key => format!("{} {}", relative.first, relative.last),
             alone => format!("Friend of {}", alone.first),
         };
-        let near_phone = account.phone.clone();
+        let near_phone = account.phone;
         self.out.row(Rows::PatientNote, entered, |r| {
             r.set("PatNum", key)
                 .set("SecDateTEntry", entered)

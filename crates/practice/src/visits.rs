@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bicuspid_model::{Date, DateTime};
 use bicuspid_opendental::enums::{ApptStatus, CommItemMode, CommSentOrReceived, Permission};
 
-use crate::arena::{Key, PatientKey, ProcedureKey, ProviderKey, VisitKey};
+use crate::arena::{Key, PatientKey, ProcedureKey, ProviderKey, VisitKey, add_to};
 use crate::calendar::{age, unset_time};
 use crate::codes;
 use crate::definitions::Definition;
@@ -278,7 +278,7 @@ impl World<'_> {
             stamp: now,
         });
         let person = self.patients.get_mut(patient)?;
-        person.visits.push(key);
+        add_to(&mut person.visits, key);
         if let (Reason::Recall, Some(recall)) = (reason, &mut person.recall) {
             recall.scheduled = Some(slot.start.date());
             recall.stamp = now;
@@ -488,7 +488,7 @@ impl World<'_> {
             let hygiene = visit.reason == Reason::Hygiene;
             let provider = visit.slot.provider;
             let waiting = Waiting { procedures, minutes: visit.slot.minutes, hygiene, provider };
-            self.patients.get_mut(visit.patient)?.waiting.push(waiting);
+            add_to(&mut self.patients.get_mut(visit.patient)?.waiting, waiting);
         } else {
             for procedure in procedures {
                 self.give_up(procedure)?;

@@ -3,7 +3,7 @@
 use bicuspid_model::{Date, DateTime};
 use bicuspid_opendental::enums::Permission;
 
-use crate::arena::{Arena, ClaimKey, Counter, FamilyKey, PatientKey, ProcedureKey, VisitKey};
+use crate::arena::{Arena, ClaimKey, Counter, FamilyKey, Passing, PatientKey, ProcedureKey, VisitKey};
 use crate::calendar::{is_open, open_from};
 use crate::claims::Claim;
 use crate::diary::Diary;
@@ -56,9 +56,9 @@ pub(crate) struct World<'s> {
     pub(crate) diary: Diary,
     pub(crate) families: Arena<FamilyKey, Family>,
     pub(crate) patients: Arena<PatientKey, Patient>,
-    pub(crate) visits: Arena<VisitKey, Visit>,
-    pub(crate) procedures: Arena<ProcedureKey, Procedure>,
-    pub(crate) claims: Arena<ClaimKey, Claim>,
+    pub(crate) visits: Passing<VisitKey, Visit>,
+    pub(crate) procedures: Passing<ProcedureKey, Procedure>,
+    pub(crate) claims: Passing<ClaimKey, Claim>,
     pub(crate) keys: Keys,
     pub(crate) life: OfficeLife,
 }
@@ -88,9 +88,9 @@ impl<'s> World<'s> {
             diary,
             families: Arena::default(),
             patients: Arena::default(),
-            visits: Arena::default(),
-            procedures: Arena::default(),
-            claims: Arena::default(),
+            visits: Passing::default(),
+            procedures: Passing::default(),
+            claims: Passing::default(),
             keys: Keys::default(),
             life: OfficeLife::default(),
         };

@@ -37,11 +37,11 @@ impl World<'_> {
         let (entered, texts, mother) = (person.entered, person.texts, self.patients.get(head)?.female);
         let stamp = entered.at_seconds(10 * 3600 + 1200);
         self.out.row(Rows::EhrPatient, stamp, |r| _ = r.set("PatNum", key))?;
-        let home = (head == key).then(|| self.families.get(family).map(|f| f.phone.clone())).transpose()?;
-        let mobile = if child { None } else { Some(person.phone.clone()) };
+        let home = (head == key).then(|| self.families.get(family).map(|f| f.phone)).transpose()?;
+        let mobile = if child { None } else { Some(person.phone) };
         for (number, kind) in [(home, HOME), (mobile, MOBILE)] {
-            let Some(number) = number.filter(|n| !n.is_empty()) else { continue };
-            let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+            let Some(number) = number else { continue };
+            let digits: String = number.to_string().chars().filter(char::is_ascii_digit).collect();
             self.out.add(Rows::PhoneNumber, stamp, |r| {
                 r.set("PatNum", key)
                     .set("PhoneNumberVal", number)

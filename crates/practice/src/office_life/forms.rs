@@ -178,7 +178,7 @@ impl World<'_> {
                 (I, "City") => family.town.0.to_owned(),
                 (I, "Zip") => family.town.1.to_owned(),
                 (I, "State") => crate::names::STATE.to_owned(),
-                (I, "WirelessPhone") if person.position != PatientPosition::Child => person.phone.clone(),
+                (I, "WirelessPhone") if person.position != PatientPosition::Child => person.phone.to_string(),
                 _ => String::new(),
             };
             self.out.add(Rows::SheetField, at, |r| {
