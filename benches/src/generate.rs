@@ -2,9 +2,10 @@
 //! into the same tables with the same keys.
 
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use bicuspid_generate::{Condition, GenerateSettings, RunInfo, plan};
+use bicuspid_generate::{Condition, Event, GenerateSettings, RunInfo, plan};
 use bicuspid_model::{Date, FingerprintKey, Value};
 use bicuspid_practice::{Practice, Settings};
 use bicuspid_sandbox::PostgresOptions;
@@ -42,27 +43,48 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
     let server = PostgresServer::start(PostgresOptions { durable: true, settings: Vec::new() });
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?;
-    let (mut copies, mut runs) = (Vec::new(), Vec::new());
+    let (mut empty, mut copies, mut runs) = (Vec::new(), Vec::new(), Vec::new());
+    let mut steps: Vec<Vec<Duration>> = vec![Vec::new(); STEPS.len()];
     for turn in 0..3 {
-        server.admin("postgres", &format!("DROP DATABASE IF EXISTS {DEMO} WITH (FORCE)"));
         let database = server.named_database(DEMO, &format!("demo_user_{turn}"));
-        runs.push(runtime.block_on(generated(&database, settings, turn))?);
+        let ends = runtime.block_on(generated(&database, settings, turn))?;
+        let mut before = Duration::ZERO;
+        for (step, end) in steps.iter_mut().zip(&ends) {
+            step.push(end.saturating_sub(before));
+            before = *end;
+        }
+        runs.push(before);
         let bench = Bench { server: &server, folder: folder.path() };
         let tables = filled(&database);
         bench.copy_out(&tables)?;
         copies.push(bench.copy_in(&tables)?);
+        empty.push(bench.make(&database)?);
+        // Not dropped: a file system takes its time over new files after many were deleted.
+        server.admin("postgres", &format!("ALTER DATABASE {DEMO} RENAME TO turn_{turn}"));
     }
-    let copy = pairs::median(copies);
+    let (empty, copy) = (pairs::median(empty), pairs::median(copies));
     line("limit: psql COPY and keys, one session", copy, copy);
+    line("the same, all tables made before", copy + empty, copy);
     line("generate: simulated, loaded, proved", pairs::median(runs), copy);
+    for (what, took) in STEPS.iter().zip(steps) {
+        println!("  {what:<32} {:>9.2}", pairs::median(took).as_secs_f64());
+    }
     println!(
         "ratio: of COPY; rows/s of all {rows} rows; proved: the server hashes every row before the commit"
     );
     Ok(())
 }
 
-async fn generated(database: &PostgresDatabase, practice: Settings, turn: u32) -> Result<Duration, Fault> {
-    let at = database.endpoint.clone();
+/// The parts of a run, in order.
+const STEPS: [&str; 4] = ["judged, tables made", "rows", "keys", "proved, published, counted"];
+
+/// When each of [`STEPS`] ended, counted from the beginning.
+async fn generated(
+    database: &PostgresDatabase,
+    practice: Settings,
+    turn: u32,
+) -> Result<[Duration; STEPS.len()], Fault> {
+    let at = database.socket_endpoint();
     let endpoint = DemoEndpoint { host: at.host, user: at.user, password: at.password, tls: at.tls };
     let began = Instant::now();
     let plan = plan(GenerateSettings { practice, condition: Condition::Clean, endpoint, known: None })
@@ -74,8 +96,21 @@ async fn generated(database: &PostgresDatabase, practice: Settings, turn: u32) -
         tool_version: "bench".to_owned(),
         key: FingerprintKey::new([7; 16]),
     };
-    plan.run(info, &|_| {}).await.map_err(|e| e.to_string())?;
-    Ok(began.elapsed())
+    let ends = Mutex::new([Duration::ZERO; STEPS.len()]);
+    let ended = |step: usize| {
+        if let Some(end) = ends.lock().ok().as_mut().and_then(|ends| ends.get_mut(step)) {
+            *end = began.elapsed();
+        }
+    };
+    let listener = |event| match event {
+        Event::Begun => ended(0),
+        Event::Keys => ended(1),
+        Event::Proving => ended(2),
+        _ => {}
+    };
+    plan.run(info, &listener).await.map_err(|e| e.to_string())?;
+    ended(3);
+    ends.into_inner().map_err(|_| "a clock was lost".into())
 }
 
 struct Bench<'b> {
@@ -135,6 +170,22 @@ impl Bench<'_> {
             )
         });
         self.psql(&each.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// How long it takes to make all tables, empty ones too, in one transaction.
+    fn make(&self, database: &PostgresDatabase) -> Result<Duration, Fault> {
+        let tables = database.query("SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'raw'::regnamespace AND relkind = 'r'");
+        let names = tables.iter().filter_map(|row| row.first()?.as_ref());
+        let each =
+            names.map(|name| format!("CREATE TABLE empty.{name} (LIKE raw.{name} INCLUDING DEFAULTS)"));
+        let steps: Vec<String> = ["CREATE SCHEMA empty".to_owned(), "BEGIN".to_owned()]
+            .into_iter()
+            .chain(each)
+            .chain(["COMMIT".to_owned()])
+            .collect();
+        let began = Instant::now();
+        self.psql(&steps.join("\n"))?;
+        Ok(began.elapsed())
     }
 
     /// One session, one transaction, then the keys: what `generate` does with rows that were there before.

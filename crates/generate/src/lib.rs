@@ -10,6 +10,7 @@ mod explain;
 mod files;
 mod plan;
 mod quality;
+mod queue;
 mod report;
 mod runner;
 

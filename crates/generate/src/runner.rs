@@ -1,11 +1,11 @@
 //! The run: the practice happens on a thread of its own, and its rows stream into one transaction.
 //!
 //! The practice hands out rows of all tables mixed. They are kept neither in files nor in memory until their table's
-//! turn comes: each table has one batch that fills up, and a full batch is sent by a `COPY` of its own, whichever table
-//! it is of, all inside the same transaction. A `COPY` costs a few round trips, a batch a thousand rows; memory is one
-//! batch per table and a few on their way, whatever the size of the practice; and the simulation and the server work at
-//! the same time. Files would be written and read once more for nothing, and a simulation per table would be paid again
-//! for each.
+//! turn comes: each table has one batch that fills up, full batches wait in a queue, and whenever the server is free it
+//! gets all that waits for the table with the most, in one `COPY`, all inside the same transaction. Memory is one batch
+//! per table and the queue, whatever the size of the practice; and the simulation and the server work at the same time,
+//! from the moment at which the server begins to make tables. Files would be written and read once more for nothing, and
+//! a simulation per table would be paid again for each.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -19,10 +19,11 @@ use crate::anomalies::{Anomaly, Condition, Made, Source, counts_by_kind};
 use crate::encoder;
 use crate::error::GenerateError;
 use crate::plan::Plan;
+use crate::queue::{Full, Queue};
 use crate::report::{GenerateReport, Place};
 
-/// Full batches that may wait for the server.
-const BATCHES_WAITING_MAX: usize = 32;
+/// Full batches between the simulation and the queue.
+const BATCHES_BETWEEN_MAX: usize = 8;
 
 /// What is given to a run from outside: it draws no names and no chance, and reads no clock for its records.
 #[derive(Debug, Clone)]
@@ -72,18 +73,21 @@ impl Plan {
         let target = self.target();
         let Self { demo, source, condition, settings, user, tables, .. } = self;
         // The practice happens whatever the server does meanwhile; it waits where its rows wait.
-        let (sender, mut batches) = mpsc::channel(BATCHES_WAITING_MAX);
+        let (sender, mut batches) = mpsc::channel(BATCHES_BETWEEN_MAX);
         let simulated = tables.clone();
         let simulation = tokio::task::spawn_blocking(move || simulate(source, &simulated, &sender));
-        let mut writer = demo.into_writer(tables, &user, &info.key, &info.tool_version).await?;
+        let mut queue = Queue::new(tables.len());
+        let beginning = Box::pin(demo.into_writer(tables, &user, &info.key, &info.tool_version));
+        let mut writer = queue.filled_during(&mut batches, beginning).await?;
         listener(Event::Begun);
         let mut loaded = Ok(());
-        while let Some((position, batch)) = batches.recv().await {
-            loaded = writer.load(position, &batch).await;
+        while let Some((position, rows)) = queue.next(&mut batches).await {
+            loaded = writer.load(position, &rows).await;
             if loaded.is_err() {
                 break;
             }
-            listener(Event::Rows { rows: count(batch.len()), bytes: count(batch.bytes().len()) });
+            let sum = |of: fn(&Batch) -> usize| count(rows.iter().map(of).sum());
+            listener(Event::Rows { rows: sum(Batch::len), bytes: sum(|batch| batch.bytes().len()) });
         }
         // A simulation whose rows nobody takes any more ends at the next full batch.
         drop(batches);
@@ -148,10 +152,7 @@ fn named(settings: &Settings, condition: Condition, anomalies: &[Anomaly]) -> BT
     named
 }
 
-/// A full batch and the position of its table.
-type Sent = (usize, Batch);
-
-fn simulate(source: Source, tables: &[Table], sender: &mpsc::Sender<Sent>) -> Result<Made, GenerateError> {
+fn simulate(source: Source, tables: &[Table], sender: &mpsc::Sender<Full>) -> Result<Made, GenerateError> {
     let mut deliver =
         |position, batch| sender.blocking_send((position, batch)).map_err(|_| GenerateError::Stopped);
     encoder::simulate(source, tables, &mut |_, _| true, &mut deliver)

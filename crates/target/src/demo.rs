@@ -22,6 +22,7 @@
 
 mod inspect;
 mod life;
+mod proof;
 mod quality;
 mod record;
 mod writer;

@@ -72,7 +72,7 @@ pub(crate) async fn agrees(link: &Link, table: &Table, expected: &RowHashes) -> 
 
 /// Errors of the statement or of one of its values: not supported, data exceptions, syntax and access, resources,
 /// limits. What remains (the connection, a shutdown, somebody who cancels) is not for this table to get round.
-fn is_of_statement(state: &str) -> bool {
+pub(crate) fn is_of_statement(state: &str) -> bool {
     ["0A", "22", "42", "53", "54"].iter().any(|class| state.starts_with(class))
 }
 
