@@ -45,11 +45,12 @@ fn run(arguments: &[String]) -> Result<(), Fault> {
             name => named.push(name),
         }
     }
-    let all = ["rates", "proof", "locks", "memory", "generate", "link"];
+    let all = ["rates", "proof", "clinic", "locks", "memory", "generate", "link"];
     for name in if named.is_empty() { &all[..] } else { &named } {
         match *name {
             "rates" => rates::measure(long, &only)?,
             "proof" => proof::measure(long)?,
+            "clinic" => proof::clinic(long)?,
             "locks" => locks::measure(long)?,
             "memory" => memory::measure(long)?,
             "generate" => generate::measure(long)?,

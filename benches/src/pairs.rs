@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER, row_length};
 use bicuspid_model::{Batch, Column, Endpoint, Environment, Fingerprint, FingerprintKey, Table, TargetType};
 use bicuspid_source::{FoundTable, Pace, Source, SourceOptions, Walk};
-use bicuspid_sync::{LinkWish, RunInfo, SyncReport, SyncSettings};
+use bicuspid_sync::{LinkWish, ProofWish, RunInfo, SyncReport, SyncSettings};
 use bicuspid_target::{Analytics, Intake as _, Proof, RowHashes};
 
 pub(crate) type Fault = Box<dyn std::error::Error>;
@@ -118,6 +118,7 @@ pub(crate) async fn sync_over(
     settings.tables = (!tables.is_empty()).then(|| tables.iter().map(|t| (*t).to_owned()).collect());
     settings.pace = pace;
     settings.link = link;
+    settings.proof = ProofWish::Full;
     let look = Analytics::connect(target).await?;
     let policy = settings.type_policy.name();
     let identity = look.enrol(Environment::Test, FingerprintKey::new([7; 16]), policy, "bench").await?;

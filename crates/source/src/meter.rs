@@ -19,6 +19,8 @@ pub struct Meter {
     pub bytes: u64,
     /// Rows that the server hashed instead of sending them.
     pub rows_asked: u64,
+    /// Time that all statements took together.
+    pub busy: Duration,
     buckets: Vec<u64>,
     max: Duration,
 }
@@ -30,6 +32,7 @@ impl Default for Meter {
             rows: 0,
             bytes: 0,
             rows_asked: 0,
+            busy: Duration::ZERO,
             buckets: vec![0; BUCKETS],
             max: Duration::ZERO,
         }
@@ -41,6 +44,7 @@ impl Meter {
         self.statements += 1;
         self.rows += rows;
         self.bytes += bytes;
+        self.busy += elapsed;
         self.max = self.max.max(elapsed);
         if let Some(bucket) = self.buckets.get_mut(bucket(elapsed)) {
             *bucket += 1;
@@ -103,6 +107,7 @@ mod tests {
         }
         assert!((meter.max_ms() - 1000.0).abs() < 1e-9);
         assert_eq!((meter.statements, meter.rows, meter.bytes), (1000, 1000, 10_000));
+        assert_eq!(meter.busy, Duration::from_millis(500_500));
         assert!(Meter::default().per_mille_ms(500).abs() < f64::EPSILON);
     }
 }

@@ -139,6 +139,8 @@ pub struct SourceReport {
     pub bytes: u64,
     /// Rows that it hashed itself instead of sending them.
     pub rows_hashed: u64,
+    /// Seconds that its statements took together.
+    pub busy_seconds: f64,
     /// Times of the statements, in milliseconds.
     pub statement_ms: StatementTimes,
 }
@@ -156,16 +158,17 @@ pub struct StatementTimes {
 
 impl From<&Meter> for SourceReport {
     fn from(meter: &Meter) -> Self {
-        let tenth = |ms: f64| (ms * 100.0).round() / 100.0;
+        let hundredth = |number: f64| (number * 100.0).round() / 100.0;
         Self {
             statements: meter.statements,
             rows: meter.rows,
             bytes: meter.bytes,
             rows_hashed: meter.rows_asked,
+            busy_seconds: hundredth(meter.busy.as_secs_f64()),
             statement_ms: StatementTimes {
-                p50: tenth(meter.per_mille_ms(500)),
-                p99: tenth(meter.per_mille_ms(990)),
-                max: tenth(meter.max_ms()),
+                p50: hundredth(meter.per_mille_ms(500)),
+                p99: hundredth(meter.per_mille_ms(990)),
+                max: hundredth(meter.max_ms()),
             },
         }
     }
