@@ -79,7 +79,7 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
 /// rows.
 pub(crate) fn clinic(long: bool) -> Result<(), Fault> {
     let (mariadb, postgres, bench) = start()?;
-    let patients = if long { 43_000 } else { 500 };
+    let patients = if long { 50_000 } else { 500 };
     let (clinic, target) = (mariadb.database("quiet"), postgres.database("quiet"));
     let as_of = Date::from_ymd(2026, 3, 2).ok_or("a day")?;
     let rows = clinic.fill(Engine::MyIsam, Settings::new(patients, 3, as_of));
