@@ -1,7 +1,7 @@
 //! From a discovered table to the table that is copied: types, withheld columns, the walk, and what holds it.
 
 use bicuspid_guard::RowHash;
-use bicuspid_model::{Column, SourceType, Table, TargetType};
+use bicuspid_model::{Column, KeyBound, SourceType, Table, TargetType, Value};
 use bicuspid_opendental as opendental;
 use bicuspid_source::{Engine, FoundColumn, FoundTable, Walk};
 use bicuspid_target::HeldState;
@@ -60,6 +60,17 @@ impl Shaped {
     /// The server's hash of a row, if it is asked for.
     pub(crate) fn row_hash(&self) -> Option<&RowHash> {
         self.thin.as_ref().map(|thin| &thin.hash)
+    }
+
+    /// A bound of this one column, if it is a whole number.
+    pub(crate) fn whole_number(&self, column: usize, bound: &KeyBound) -> Option<i128> {
+        match bound.values(self.table.columns.get(column).into_iter())?.into_iter().next()? {
+            Value::Int(v) => Some(v.into()),
+            Value::UInt(v) => Some(v.into()),
+            // An unsigned 64-bit number is a decimal on the target.
+            Value::Decimal(text) => text.parse().ok(),
+            _ => None,
+        }
     }
 
     /// Names of the walk's columns.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use bicuspid_guard::NextNumbers;
-use bicuspid_model::{Batch, KeyBound, SourceType, Value};
+use bicuspid_model::{Batch, KeyBound, SourceType};
 use bicuspid_opendental::{TOMBSTONES, deleted_from};
 use bicuspid_source::Source;
 
@@ -51,7 +51,7 @@ pub(crate) async fn deleted(
         let piece = reader.next(None).await?;
         for row in piece.batch.rows() {
             rows += 1;
-            let number = |at: usize| whole_number(shaped, at, &KeyBound::of_row(row, &[at])?);
+            let number = |at: usize| shaped.whole_number(at, &KeyBound::of_row(row, &[at])?);
             let (Some(kind), Some(object)) = (number(kind), number(object)) else { continue };
             if let Some(table) = bicuspid_opendental::deleted_table(kind) {
                 found.entry(table).or_default().push(object);
@@ -77,15 +77,4 @@ fn before(shaped: &Shaped, next: u64) -> Option<KeyBound> {
 
 fn position(shaped: &Shaped, name: &str) -> Option<usize> {
     shaped.table.columns.iter().position(|c| c.name.as_str() == name && !c.withheld)
-}
-
-/// A bound of one column that is a whole number.
-pub(crate) fn whole_number(shaped: &Shaped, column: usize, bound: &KeyBound) -> Option<i128> {
-    match bound.values(shaped.table.columns.get(column).into_iter())?.into_iter().next()? {
-        Value::Int(v) => Some(v.into()),
-        Value::UInt(v) => Some(v.into()),
-        // An unsigned 64-bit number is a decimal on the target.
-        Value::Decimal(text) => text.parse().ok(),
-        _ => None,
-    }
 }

@@ -16,7 +16,6 @@ use crate::pump::Pump;
 use crate::report::{Mode, TableOutcome};
 use crate::schedule;
 use crate::shape::Shaped;
-use crate::tombstones::whole_number;
 
 /// Rows stamped since the last run up to which their chunks are looked up; more of them are found by a proof. It is one
 /// statement, which must not hold its lock for long.
@@ -126,7 +125,7 @@ impl Flow<'_> {
                 Edited::TooMany => return Ok(Selection::All),
                 Edited::Keys(edited) => {
                     let edited: Option<Vec<i128>> =
-                        edited.iter().map(|bound| whole_number(shaped, key, bound)).collect();
+                        edited.iter().map(|bound| shaped.whole_number(key, bound)).collect();
                     let Some(edited) = edited else { return Ok(Selection::All) };
                     keys.extend(edited);
                 }
@@ -134,7 +133,7 @@ impl Flow<'_> {
         }
         if !keys.is_empty() {
             let borders = chunks.iter().filter_map(|chunk| chunk.upper.as_ref());
-            let borders: Option<Vec<i128>> = borders.map(|bound| whole_number(shaped, key, bound)).collect();
+            let borders: Option<Vec<i128>> = borders.map(|bound| shaped.whole_number(key, bound)).collect();
             let Some(borders) = borders else { return Ok(Selection::All) };
             places.extend(keys.iter().map(|key| borders.partition_point(|border| border < key)));
         }
