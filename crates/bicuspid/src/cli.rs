@@ -184,6 +184,22 @@ impl OneOrAll {
     }
 }
 
+/// How fast the source is read, and when.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Haste {
+    /// How fast the source is read
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) pace: PaceArg,
+    /// Disregard the clinic's business hours (`quiet_hours` in bicuspid.toml), in which large tables are read slowly
+    #[arg(long)]
+    pub(crate) now: bool,
+}
+
+impl Haste {
+    /// For a few questions.
+    pub(crate) const KIND: Self = Self { pace: PaceArg::Kind, now: false };
+}
+
 /// How fast the source is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum PaceArg {

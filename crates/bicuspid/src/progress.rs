@@ -83,6 +83,11 @@ impl Progress {
                 let rows = counted(rows, "row");
                 self.line(&format!("Reading {} with about {rows}", counted(inner.tables_u64(), "table")));
             }
+            Event::Hours(hours) => {
+                if hours.inside || hours.overruns {
+                    self.bar.suspend(|| Printer::note(&format!("{} (--now overrides)", hours.text())));
+                }
+            }
             Event::TableBegun { name, mode, rows_estimate: _ } => {
                 let now = Instant::now();
                 (inner.table, inner.mode, inner.table_began, inner.told) = (plain(&name), mode, now, now);

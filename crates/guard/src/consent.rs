@@ -34,6 +34,8 @@ pub enum Action {
     Replace,
     /// Another server trusted as the one that the copy is made from.
     NewSource,
+    /// The clinic's business hours disregarded.
+    BusinessHours,
     /// Synthetic rows written into the demo database.
     Generate,
 }
@@ -51,6 +53,9 @@ impl Action {
             Self::Enroll => "write the identity row into the database",
             Self::Replace => "forget the database that was known in this place, and trust this one instead",
             Self::NewSource => "go on with this copy from another source than the one it was made from",
+            Self::BusinessHours => {
+                "read the clinic's server at the usual pace even while the clinic is at work"
+            }
             Self::Generate => "write synthetic patients into the demo database",
         }
     }
@@ -64,7 +69,7 @@ impl Action {
             | Self::Replace
             | Self::NewSource
             | Self::Generate => true,
-            Self::Sync | Self::Repair | Self::Enroll => {
+            Self::Sync | Self::Repair | Self::Enroll | Self::BusinessHours => {
                 matches!((environment, stage), (Environment::Clinic, Stage::Production))
             }
         }
@@ -234,7 +239,7 @@ mod tests {
 
     #[test]
     fn production_asks_and_elsewhere_only_what_destroys() {
-        for action in [Action::Sync, Action::Repair, Action::Enroll] {
+        for action in [Action::Sync, Action::Repair, Action::Enroll, Action::BusinessHours] {
             let request = Request { actions: &[action], terminal: true, ..CLINIC };
             assert!(matches!(decide(&request), Consent::Ask(_)), "{action:?}");
             let development = Request { stage: Stage::Development, ..request };

@@ -11,6 +11,7 @@ pub mod environment;
 pub mod fingerprint;
 pub mod ident;
 pub mod key;
+pub mod quiet_hours;
 pub mod row;
 pub mod server_sum;
 pub mod source_type;
@@ -24,6 +25,7 @@ pub use endpoint::{Endpoint, Host, Password, Secret, Tls};
 pub use environment::Environment;
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use key::KeyBound;
+pub use quiet_hours::{HoursAt, QuietHours, QuietHoursError};
 pub use row::Batch;
 pub use server_sum::{ServerHash, ServerSum};
 

@@ -1,6 +1,7 @@
 //! What can go wrong on the source's side.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bicuspid_guard::Refusal;
 use bicuspid_model::trouble::reason_of_io;
@@ -53,6 +54,14 @@ pub enum SourceError {
     /// The server has no room for another connection.
     #[error("the source takes no more connections")]
     Busy,
+    /// The server was in trouble and did not recover, so that the run made room.
+    #[error("the source is overloaded, and the run made room")]
+    Overloaded {
+        /// The sign of it.
+        why: String,
+        /// How long it was left alone before.
+        waited: Duration,
+    },
     /// The account, the session or a statement is not safe.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -194,6 +203,7 @@ impl SourceError {
             Self::Login { .. } => "source::login".into(),
             Self::Database { .. } => "source::database".into(),
             Self::Busy => "source::busy".into(),
+            Self::Overloaded { .. } => "source::overloaded".into(),
             Self::Refused(refusal) => refusal.code().to_owned(),
             Self::Setting { .. } => "source::setting".into(),
             Self::PasswordFile(_) => "source::password_file".into(),
@@ -242,6 +252,10 @@ impl SourceError {
             Self::Busy => (
                 "the server or the account is at its limit of connections".into(),
                 "try again later; Bicuspid itself uses one connection",
+            ),
+            Self::Overloaded { why, waited } => (
+                format!("{why}; nothing was read for {} s, and it stayed so", waited.as_secs()),
+                "run again when the server is calmer: the run goes on where this one stopped. What counts as overloaded is set by threads_critical, lock_waits_critical, answer_critical_ms and critical_wait_seconds in bicuspid.toml",
             ),
             Self::Setting { variable } => (
                 format!("`{variable}` was set and read back, and the server answered with another value"),
@@ -295,6 +309,8 @@ impl SourceError {
         };
         let state = if matches!(self, Self::Tls { .. } | Self::AuthorityFile { .. }) {
             "neither the password nor a statement was sent"
+        } else if matches!(self, Self::Overloaded { .. }) {
+            "nothing was changed on the source; tables of a first load that were complete are kept, all others show the last published state"
         } else {
             "nothing was changed on the source; the target still shows the last published state"
         };

@@ -8,22 +8,22 @@ use bicuspid_guard::session::{self, SessionLimits};
 use bicuspid_guard::{
     ChunkQuery, Filter, KeyPart, ReadStatement, Refusal, RowHash, Selected, SourceServer, builder,
 };
-use bicuspid_model::{Batch, Column, Endpoint, KeyBound, ServerSum, SourceType, Table, TableName, Value};
+use bicuspid_model::{
+    Batch, Column, Endpoint, KeyBound, QuietHours, ServerSum, SourceType, Table, TableName, Value,
+};
 
 use crate::connect::{SourceFacts, Wire, cell};
 use crate::decode::Conversions;
 use crate::decoder::Decoder;
 use crate::discover::{self, Discovered, Engine, FoundTable, key_cast};
 use crate::error::SourceError;
+use crate::hours::Hours;
+use crate::load::{LoadLimits, Watch};
 use crate::meter::Meter;
 use crate::pace::{Pace, Pacer};
 use crate::renewal::{Renewal, judged};
 use crate::row::{decode_row, select_of};
 
-/// Time between two looks at the server's load.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// Threads at work, ours and the one that answers among them, above which the server counts as busy.
-const THREADS_RUNNING_MAX: u64 = 8;
 /// Age at which a snapshot is given up for a new one, so that the server can clean up old row versions.
 const SNAPSHOT_AGE_MAX: Duration = Duration::from_mins(2);
 
@@ -36,6 +36,11 @@ pub struct SourceOptions {
     pub pace: Pace,
     /// How long one statement should take at most.
     pub lock_aim: Duration,
+    /// The clinic's business hours, by its own clock, in which no pace is quicker than the kind one and large tables are
+    /// read at a tenth of the time. `None` if there are none, or if a person wishes to disregard them.
+    pub quiet_hours: Option<QuietHours>,
+    /// When the server counts as busy, and when as in trouble.
+    pub load: LoadLimits,
     /// Which rows of a table are read, by the table's name in small letters; of the others, all are.
     pub filters: BTreeMap<String, Filter>,
     /// What is done when the connection ends.
@@ -51,6 +56,8 @@ impl Default for SourceOptions {
             limits: SessionLimits::default(),
             pace: Pace::Kind,
             lock_aim: Duration::from_millis(10),
+            quiet_hours: None,
+            load: LoadLimits::default(),
             filters: BTreeMap::new(),
             renewal: Renewal::default(),
             patience: Duration::from_secs(70),
@@ -69,8 +76,11 @@ pub struct Source {
     pub(crate) snapshot: Option<Instant>,
     /// Time that a question and its answer are on their way, as last measured.
     pub(crate) round_trip: Duration,
-    looked_at: Instant,
-    locks_waited: Option<u64>,
+    /// When the server's status was last looked at.
+    pub(crate) looked_at: Option<Instant>,
+    pub(crate) watch: Watch,
+    /// The business hours with the clinic's clock, once it was asked for the time.
+    pub(crate) hours: Option<Hours>,
     /// How often somebody ended a statement of ours.
     kills: u32,
 }
@@ -200,8 +210,9 @@ impl Source {
             meter: Meter::default(),
             snapshot: None,
             round_trip: Duration::ZERO,
-            looked_at: Instant::now(),
-            locks_waited: None,
+            looked_at: None,
+            watch: Watch::default(),
+            hours: None,
             kills: 0,
         })
     }
@@ -314,6 +325,7 @@ impl Source {
     }
 
     async fn prepare(&mut self, engine: &Engine) -> Result<(), SourceError> {
+        self.look_around().await?;
         let young = self.snapshot.is_some_and(|at| at.elapsed() < SNAPSHOT_AGE_MAX);
         match engine {
             Engine::Snapshot if young => {}
@@ -421,22 +433,6 @@ impl Source {
         if matches!(error, SourceError::Killed { .. }) {
             self.kills += 1;
         }
-    }
-
-    /// Whether the people who work on the server feel a strain: many threads at work, or somebody waiting for locks.
-    async fn strained(&mut self) -> Result<bool, SourceError> {
-        let rows = self.wire.texts(&builder::status()?, "the status").await?;
-        let value = |name: &str| {
-            rows.iter()
-                .find(|row| row.first().and_then(Option::as_deref) == Some(name))
-                .and_then(|row| row.get(1)?.as_deref()?.parse::<u64>().ok())
-        };
-        let waited = value("Table_locks_waited");
-        let more_waited = matches!((self.locks_waited, waited), (Some(before), Some(now)) if now > before);
-        self.locks_waited = waited;
-        Ok(more_waited
-            || value("Threads_running").is_some_and(|n| n > THREADS_RUNNING_MAX)
-            || value("Innodb_row_lock_current_waits").is_some_and(|n| n > 0))
     }
 }
 
@@ -618,16 +614,18 @@ impl Reader<'_> {
 
     /// Leaves the server alone for a while, and looks how it fares.
     pub(crate) async fn rest(&mut self, elapsed: Duration) -> Result<(), SourceError> {
-        if let Some(pause) = self.pacer.pause(self.source.at_work(elapsed)) {
-            if self.source.looked_at.elapsed() >= LOOK_EVERY {
-                self.source.looked_at = Instant::now();
-                match self.source.strained().await {
-                    Ok(strained) => self.pacer.feel(strained),
-                    // The rows are in hand.
-                    Err(error) => self.source.recover(error, &mut 0).await?,
-                }
-            }
-            tokio::time::sleep(pause).await;
+        let worked = self.source.at_work(elapsed);
+        let is_quiet = self.source.is_quiet().await?;
+        self.pacer.mind_hours(is_quiet, worked);
+        if let Some(asking) = &mut self.asking {
+            asking.mind_hours(is_quiet, worked);
+        }
+        if let Err(error) = self.source.look_around().await {
+            // The rows are in hand.
+            self.source.recover(error, &mut 0).await?;
+        }
+        if let Some(pause) = self.pacer.pause(worked, self.source.watch.strain()) {
+            self.source.sleep(pause).await;
         }
         Ok(())
     }

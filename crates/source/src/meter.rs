@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::load::Looks;
+
 /// Buckets per factor of two.
 const FINE: u32 = 16;
 /// Longest time told apart, about 2^36 microseconds.
@@ -21,6 +23,10 @@ pub struct Meter {
     pub rows_asked: u64,
     /// Time that all statements took together.
     pub busy: Duration,
+    /// Time in which the server was left alone on purpose.
+    pub rested: Duration,
+    /// Looks at the server's load.
+    pub looks: Looks,
     buckets: Vec<u64>,
     max: Duration,
 }
@@ -33,6 +39,8 @@ impl Default for Meter {
             bytes: 0,
             rows_asked: 0,
             busy: Duration::ZERO,
+            rested: Duration::ZERO,
+            looks: Looks::default(),
             buckets: vec![0; BUCKETS],
             max: Duration::ZERO,
         }

@@ -39,32 +39,47 @@ const SUMS_FIRST: u64 = 512;
 /// Rows of the first statement of a table: enough to measure, too few to be felt.
 const ROWS_FIRST: u64 = 64;
 
+/// Work of the server on one table inside business hours that is done at the kind pace: what takes no longer is small.
+const QUIET_ALLOWANCE: Duration = Duration::from_millis(250);
+/// How many times as long as it worked the server is left alone after that.
+const TRICKLE_REST: u32 = 9;
+/// Longest pause, but for the one after a single slow statement inside business hours.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// The same inside business hours.
+const TRICKLE_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// How many times as long as at the kind pace a large table takes to read inside business hours.
+pub const TRICKLE_SLOWDOWN: u32 = TRICKLE_REST.div_ceil(2);
+
 /// Chooses the number of rows of the next statement from the time and bytes of the ones before.
 #[derive(Debug, Clone)]
 pub(crate) struct Pacer {
-    pace: Pace,
-    aim: Duration,
+    asked: Pace,
+    lock_aim: Duration,
     rows: u64,
     row_bytes: u64,
-    strain: u32,
-    /// Bytes of rows that one statement is about, at most.
-    bytes_max: u64,
+    /// How often somebody ended a statement of the run.
+    kills: u32,
+    /// Whether the clinic is at work, so that the kind pace is the quickest there is.
+    is_quiet: bool,
+    /// How long the server was at work on the table meanwhile.
+    quiet_work: Duration,
+    /// Whether statements ask for sums of row hashes.
+    asks_for_sums: bool,
 }
 
 impl Pacer {
     /// `lock_aim` is how long one statement should take.
-    pub(crate) fn new(pace: Pace, lock_aim: Duration, row_bytes_estimate: u64) -> Self {
-        let aim = match pace {
-            // Half the aim on average keeps the slow ones of a busy minute under it.
-            Pace::Kind => lock_aim / 2,
-            Pace::Full => lock_aim * 5,
+    pub(crate) fn new(asked: Pace, lock_aim: Duration, row_bytes_estimate: u64) -> Self {
+        let mut pacer = Self {
+            asked,
+            lock_aim,
+            rows: ROWS_FIRST,
+            row_bytes: row_bytes_estimate.max(1),
+            kills: 0,
+            is_quiet: false,
+            quiet_work: Duration::ZERO,
+            asks_for_sums: false,
         };
-        let bytes_max = match pace {
-            Pace::Kind => BYTES_AIM_KIND,
-            Pace::Full => BYTES_AIM_FULL,
-        };
-        let row_bytes = row_bytes_estimate.max(1);
-        let mut pacer = Self { pace, aim, rows: ROWS_FIRST, row_bytes, strain: 0, bytes_max };
         pacer.rows = pacer.within(pacer.rows);
         pacer
     }
@@ -73,26 +88,53 @@ impl Pacer {
     /// say. There are pauses from now on, and shorter statements.
     #[must_use]
     pub(crate) fn after(mut self, kills: u32) -> Self {
-        if kills > 0 {
-            if self.pace == Pace::Full {
-                self.pace = Pace::Kind;
-                // What this pace aims at is ten times what the other does.
-                self.aim /= 10;
-                self.bytes_max = BYTES_AIM_KIND;
-            }
-            self.aim /= 1 << kills.min(4);
-            self.strain = kills.min(6);
-            self.rows = self.within(self.rows);
-        }
+        self.kills = kills;
+        self.rows = self.within(self.rows);
         self
     }
 
     /// The same for statements that ask for sums of row hashes.
     pub(crate) fn for_sums(&self) -> Self {
-        let bytes_max = (self.bytes_max * SUMS_FACTOR).min(BYTES_AIM_FULL);
-        let mut pacer = Self { bytes_max, ..self.clone() };
+        let mut pacer = Self { asks_for_sums: true, ..self.clone() };
         pacer.rows = pacer.within(SUMS_FIRST);
         pacer
+    }
+
+    /// The pace that is kept, whatever was asked for.
+    const fn pace(&self) -> Pace {
+        if self.kills > 0 || self.is_quiet { Pace::Kind } else { self.asked }
+    }
+
+    /// How long a statement should take.
+    fn aim(&self) -> Duration {
+        let aim = match self.pace() {
+            // Half the aim on average keeps the slow ones of a busy minute under it.
+            Pace::Kind => self.lock_aim / 2,
+            Pace::Full => self.lock_aim * 5,
+        };
+        aim / (1 << self.kills.min(4))
+    }
+
+    /// Bytes of rows that one statement is about, at most.
+    fn bytes_max(&self) -> u64 {
+        let bytes = match self.pace() {
+            Pace::Kind => BYTES_AIM_KIND,
+            Pace::Full => BYTES_AIM_FULL,
+        };
+        if self.asks_for_sums { (bytes * SUMS_FACTOR).min(BYTES_AIM_FULL) } else { bytes }
+    }
+
+    /// Takes into account whether the clinic is at work, and how long its server just was for us.
+    pub(crate) fn mind_hours(&mut self, is_quiet: bool, worked: Duration) {
+        if is_quiet && !self.is_quiet && self.pace() == Pace::Full {
+            // What was aimed at was ten times as much.
+            self.rows = (self.rows / 10).max(1);
+        }
+        self.is_quiet = is_quiet;
+        self.rows = self.within(self.rows);
+        if is_quiet {
+            self.quiet_work += worked;
+        }
     }
 
     /// Learns from a statement that asked for the sum of at most `limit` rows and found `rows`.
@@ -119,7 +161,7 @@ impl Pacer {
             // Wide rows count at once, narrow ones slowly: one image must not be followed by a thousand.
             self.row_bytes = mean.max((self.row_bytes * 7 + mean) / 8).max(1);
         }
-        let (aim, took) = (self.aim.as_micros().max(1), elapsed.as_micros().max(1));
+        let (aim, took) = (self.aim().as_micros().max(1), elapsed.as_micros().max(1));
         let next = if took > aim {
             u128::from(self.rows) * aim / took
         } else if rows == self.rows {
@@ -132,23 +174,24 @@ impl Pacer {
     }
 
     fn within(&self, rows: u64) -> u64 {
-        round(rows.min(self.bytes_max / self.row_bytes).min(ROWS_MAX))
+        round(rows.min(self.bytes_max() / self.row_bytes).min(ROWS_MAX))
     }
 
-    /// How long to leave the server alone after a statement that took `elapsed`.
-    pub(crate) fn pause(&self, elapsed: Duration) -> Option<Duration> {
-        match self.pace {
-            Pace::Full => None,
+    /// How long to leave the server alone after a statement for which it worked so long, where its strain asks for so
+    /// many doublings.
+    pub(crate) fn pause(&self, worked: Duration, strain: u32) -> Option<Duration> {
+        let strain = strain.max(self.kills).min(6);
+        let worked = worked.max(Duration::from_millis(1));
+        match self.pace() {
+            // Nobody is at work; but somebody who turns out to be is not overrun.
+            Pace::Full => Some((worked * (1 << strain.checked_sub(1)?)).min(PAUSE_MAX)),
             Pace::Kind => {
-                let rest = elapsed.max(Duration::from_millis(1)) * (1 << self.strain.min(6));
-                Some(rest.min(Duration::from_secs(1)))
+                let rest = (worked * (1 << strain)).min(PAUSE_MAX);
+                let is_small = !self.is_quiet || self.quiet_work <= QUIET_ALLOWANCE;
+                let trickle = (worked * TRICKLE_REST).min(TRICKLE_PAUSE_MAX);
+                Some(if is_small { rest } else { rest.max(trickle) })
             }
         }
-    }
-
-    /// Takes a look at the server's load into account: more strain doubles the pauses, up to 64 times.
-    pub(crate) fn feel(&mut self, strained: bool) {
-        self.strain = if strained { (self.strain + 1).min(6) } else { self.strain.saturating_sub(1) };
     }
 }
 
@@ -197,10 +240,10 @@ mod tests {
         let aim = Duration::from_millis(10);
         let after = |pace, kills| Pacer::new(pace, aim, 100).after(kills);
         let took = Duration::from_millis(5);
-        assert_eq!(after(Pace::Full, 0).pause(took), None);
+        assert_eq!(after(Pace::Full, 0).pause(took, 0), None);
         for pace in [Pace::Kind, Pace::Full] {
-            assert_eq!(after(pace, 1).pause(took), Some(took * 2), "{pace:?}");
-            assert_eq!(after(pace, 2).pause(took), Some(took * 4), "{pace:?}");
+            assert_eq!(after(pace, 1).pause(took, 0), Some(took * 2), "{pace:?}");
+            assert_eq!(after(pace, 2).pause(took, 0), Some(took * 4), "{pace:?}");
             let calm = steady(&mut after(Pace::Kind, 0), 5, 100);
             assert!(steady(&mut after(pace, 1), 5, 100) <= calm / 2 + 64, "{pace:?}");
             assert!(steady(&mut after(pace, 2), 5, 100) <= calm / 4 + 64, "{pace:?}");
@@ -239,16 +282,44 @@ mod tests {
     }
 
     #[test]
-    fn strain_lengthens_the_pauses_and_passes() {
-        let mut pacer = Pacer::new(Pace::Kind, Duration::from_millis(10), 100);
+    fn strain_lengthens_the_pauses() {
+        let pacer = |pace| Pacer::new(pace, Duration::from_millis(10), 100);
         let took = Duration::from_millis(5);
-        assert_eq!(pacer.pause(took), Some(took));
-        pacer.feel(true);
-        pacer.feel(true);
-        assert_eq!(pacer.pause(took), Some(took * 4));
-        pacer.feel(false);
-        pacer.feel(false);
-        assert_eq!(pacer.pause(took), Some(took));
-        assert_eq!(Pacer::new(Pace::Full, took, 1).pause(took), None);
+        let pauses = |pace| [0, 1, 2, 3, 60].map(|strain| pacer(pace).pause(took, strain));
+        assert_eq!(pauses(Pace::Kind), [1, 2, 4, 8, 64].map(|n| Some(took * n)));
+        assert_eq!(pauses(Pace::Full), [0, 1, 2, 4, 32].map(|n| (n > 0).then_some(took * n)));
+        assert_eq!(pacer(Pace::Kind).pause(took * 20, 6), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn inside_business_hours_small_tables_are_read_kindly_and_large_ones_trickle() {
+        let took = Duration::from_millis(5);
+        for pace in [Pace::Kind, Pace::Full] {
+            let mut pacer = Pacer::new(pace, Duration::from_millis(10), 100);
+            for _ in 0..50 {
+                pacer.mind_hours(true, took);
+                assert_eq!(pacer.pause(took, 0), Some(took), "{pace:?}");
+            }
+            pacer.mind_hours(true, took);
+            assert_eq!(pacer.pause(took, 0), Some(took * 9), "{pace:?}");
+            assert_eq!(pacer.pause(took, 4), Some(took * 16), "strain asks for more, {pace:?}");
+            assert_eq!(pacer.pause(took * 400, 0), Some(Duration::from_secs(10)), "{pace:?}");
+            pacer.mind_hours(false, took);
+            assert_eq!(pacer.pause(took, 0), (pace == Pace::Kind).then_some(took), "{pace:?}");
+        }
+    }
+
+    #[test]
+    fn a_full_pace_ends_where_business_hours_begin() {
+        let mut pacer = Pacer::new(Pace::Full, Duration::from_millis(10), 100);
+        let full = steady(&mut pacer, 5, 100);
+        pacer.mind_hours(true, Duration::ZERO);
+        assert!(pacer.rows <= full / 10, "{} of {full}", pacer.rows);
+        let kind = steady(&mut Pacer::new(Pace::Kind, Duration::from_millis(10), 100), 5, 100);
+        assert_eq!(steady(&mut pacer, 5, 100), kind);
+        let mut wide = Pacer::new(Pace::Full, Duration::from_millis(10), 1_000_000);
+        assert_eq!(wide.rows, 8);
+        wide.mind_hours(true, Duration::ZERO);
+        assert_eq!(wide.rows, 1);
     }
 }

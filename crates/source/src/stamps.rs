@@ -13,6 +13,7 @@ use crate::decode::Conversions;
 use crate::discover::{FoundTable, Stamp};
 use crate::error::SourceError;
 use crate::extract::Source;
+use crate::hours::Hours;
 use crate::pace::Pace;
 use crate::row::decode_row;
 
@@ -47,9 +48,13 @@ impl Source {
     pub async fn clock(&mut self) -> Result<SourceClock, SourceError> {
         let unreadable = || SourceError::Protocol { what: "the server's clock" };
         let rows = self.wire.texts(&stamps::clock()?, "the clock").await?;
+        let asked_at = Instant::now();
         let row = rows.into_iter().next().ok_or_else(unreadable)?;
         let moment = |i: usize| row.get(i).and_then(Option::as_deref).and_then(DateTime::parse);
         let (Some(here), Some(utc)) = (moment(0), moment(1)) else { return Err(unreadable()) };
+        if let Some(hours) = &self.options.quiet_hours {
+            self.hours = Some(Hours::new(hours.clone(), here, asked_at));
+        }
         Ok(SourceClock { here, utc })
     }
 
@@ -69,7 +74,7 @@ impl Source {
                 Ok(())
             })
             .await;
-        self.took(1, 0, began.elapsed()).await;
+        self.took(1, 0, began.elapsed()).await?;
         match asked {
             // An index that the server was told to ignore. If it is the table that is gone, reading it will tell.
             Err(SourceError::Drifted { .. }) => Ok(None),
@@ -110,7 +115,7 @@ impl Source {
             asked => asked?,
         }
         let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-        self.took(rows, u64::try_from(batch.bytes().len()).unwrap_or(u64::MAX), began.elapsed()).await;
+        self.took(rows, u64::try_from(batch.bytes().len()).unwrap_or(u64::MAX), began.elapsed()).await?;
         if conversions.iter().any(|c| !c.is_empty()) {
             return Err(fault());
         }
@@ -133,11 +138,12 @@ impl Source {
     }
 
     /// Counts a statement, and leaves the server alone for as long as it took.
-    async fn took(&mut self, rows: u64, bytes: u64, elapsed: Duration) {
+    async fn took(&mut self, rows: u64, bytes: u64, elapsed: Duration) -> Result<(), SourceError> {
         self.meter.add(rows, bytes, elapsed);
-        if self.options.pace == Pace::Kind {
-            tokio::time::sleep(elapsed).await;
+        if self.options.pace == Pace::Kind || self.is_quiet().await? {
+            self.sleep(elapsed).await;
         }
+        Ok(())
     }
 }
 

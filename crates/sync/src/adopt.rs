@@ -81,15 +81,7 @@ pub(crate) async fn take_over(
         needs_key: foreign.primary_key.is_empty() && !shaped.table.primary_key.is_empty(),
         kept,
     };
-    Ok(Ok(Planned {
-        shaped,
-        mode: Mode::Full,
-        why: format!("taken over with the {} rows that it has", foreign.rows),
-        since: None,
-        added,
-        relaxed,
-        widened: Vec::new(),
-        adoption: Some((adoption, foreign.rows)),
-        state: None,
-    }))
+    let why = format!("taken over with the {} rows that it has", foreign.rows);
+    let adoption = Some((adoption, foreign.rows));
+    Ok(Ok(Planned { added, relaxed, adoption, ..Planned::new(shaped, Mode::Full, why) }))
 }

@@ -1,6 +1,6 @@
 //! What a run says while it goes on. A listener may show it, count it or keep it; it cannot change it.
 
-use crate::report::{Mode, TableOutcome};
+use crate::report::{HoursReport, Mode, TableOutcome};
 
 /// A border between two stages: what was done before it holds whatever happens after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +31,8 @@ pub enum Event {
         /// Rows that they hold, as estimated.
         rows: u64,
     },
+    /// The clinic has business hours.
+    Hours(HoursReport),
     /// A table is begun.
     TableBegun {
         /// Name.

@@ -26,8 +26,8 @@ pub use error::SyncError;
 pub use event::{Border, Event, Listener};
 pub use link::{LinkMode, LinkReport, LinkWish, measure_link};
 pub use report::{
-    HeldReport, Mode, PlanReport, PlannedReport, SkippedReport, SourceReport, StatementTimes, SyncReport,
-    TableOutcome, TableReport, VerifiedTable, VerifyReport,
+    HeldReport, HoursReport, LaterReport, LooksReport, Mode, PlanReport, PlannedReport, SkippedReport,
+    SourceReport, StatementTimes, SyncReport, TableOutcome, TableReport, VerifiedTable, VerifyReport,
 };
 pub use runner::{RunInfo, plan, sync};
 pub use settings::{ProofWish, SyncSettings};

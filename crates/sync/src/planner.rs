@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bicuspid_guard::{NextNumbers, numbers};
-use bicuspid_model::{ColumnName, DateTime, TableName, TargetType, fingerprint};
+use bicuspid_model::{ColumnName, DateTime, HoursAt, QuietHours, TableName, TargetType, fingerprint};
 use bicuspid_opendental as opendental;
 use bicuspid_source::{Discovered, Engine, Pace, Source, SourceClock, SourceError, SourceFacts};
 use bicuspid_target::{Adoption, Analytics, HeldState, TableState};
@@ -11,8 +11,8 @@ use bicuspid_target::{Adoption, Analytics, HeldState, TableState};
 use crate::adopt;
 use crate::error::SyncError;
 use crate::link::{self, LinkMode, LinkReport};
-use crate::report::{HeldReport, Mode, PlanReport, PlannedReport, SkippedReport};
-use crate::schedule;
+use crate::report::{HeldReport, HoursReport, LaterReport, Mode, PlanReport, PlannedReport, SkippedReport};
+use crate::schedule::{self, Later, Quiet};
 use crate::settings::{SyncSettings, names};
 use crate::shape::{Shaped, shape};
 use crate::thin::Thin;
@@ -23,6 +23,8 @@ pub(crate) struct Planned {
     pub(crate) shaped: Shaped,
     pub(crate) mode: Mode,
     pub(crate) why: String,
+    /// The proof that would have been due, if it waits for the end of business hours.
+    pub(crate) later: Option<Later>,
     /// The stamp from which edited rows are asked for, in [`Mode::Stamp`].
     pub(crate) since: Option<DateTime>,
     /// Columns that the target lacks.
@@ -38,6 +40,22 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
+    /// A table of which nothing is known but how it is read.
+    pub(crate) const fn new(shaped: Shaped, mode: Mode, why: String) -> Self {
+        Self {
+            shaped,
+            mode,
+            why,
+            later: None,
+            since: None,
+            added: Vec::new(),
+            relaxed: Vec::new(),
+            widened: Vec::new(),
+            adoption: None,
+            state: None,
+        }
+    }
+
     /// Lets the server hash the rows, where it can, and says so.
     fn hash_by_server(&mut self, facts: &SourceFacts) {
         match Thin::of(&self.shaped, facts) {
@@ -57,6 +75,8 @@ impl Planned {
 pub(crate) struct Plan {
     /// The source's clock from before anything was read.
     pub(crate) clock: SourceClock,
+    /// The business hours, and whether the run begins inside them.
+    pub(crate) hours: Option<(QuietHours, HoursAt)>,
     pub(crate) tables: Vec<Planned>,
     pub(crate) skipped: Vec<SkippedReport>,
     pub(crate) held: Vec<PlannedHeld>,
@@ -90,6 +110,10 @@ impl Plan {
             source.must_be(&known)?;
         }
         let clock = source.clock().await?;
+        let hours = settings.quiet_hours.clone().map(|hours| {
+            let at = hours.at(clock.here);
+            (hours, at)
+        });
         let link = link::choose(source, settings.link).await?;
         let discovered = source.discover().await?;
         let numbers = discovered.next_numbers();
@@ -118,6 +142,7 @@ impl Plan {
         let settings = &with_kept_types(settings, look).await?;
         let mut plan = Self {
             clock,
+            hours,
             tables: Vec::new(),
             skipped: Vec::new(),
             held: Vec::new(),
@@ -161,7 +186,8 @@ impl Plan {
             }
         }
         plan.held.extend(gone);
-        let left_out = schedule::choose(&mut plan.tables, clock, settings);
+        let quiet = plan.quiet();
+        let left_out = schedule::choose(&mut plan.tables, clock, quiet, settings);
         if plan.link.mode == LinkMode::Thin {
             plan.tables.iter_mut().for_each(|planned| planned.hash_by_server(source.facts()));
         }
@@ -177,21 +203,51 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The business hours in which the run begins.
+    pub(crate) fn quiet(&self) -> Option<Quiet> {
+        let (_, at) = self.hours.as_ref()?;
+        at.is_inside.then_some(Quiet { ends_at: at.changes_at })
+    }
+
+    /// What the business hours mean for the run.
+    pub(crate) fn hours_report(&self, pace: Pace) -> Option<HoursReport> {
+        let (hours, at) = self.hours.as_ref()?;
+        let minutes = |at: DateTime| at.to_string().chars().take(16).collect::<String>();
+        let seconds: f64 = self.tables.iter().map(|p| schedule::seconds(p, pace, self.quiet())).sum();
+        let left = at.changes_at.and_then(|to| i32::try_from(to.seconds_since(self.clock.here)).ok());
+        Some(HoursReport {
+            hours: hours.to_string(),
+            here: minutes(self.clock.here),
+            inside: at.is_inside,
+            changes_at: at.changes_at.map(minutes),
+            overruns: left.is_some_and(|left| seconds > f64::from(left)),
+        })
+    }
+
     pub(crate) fn report(&self, pace: Pace) -> PlanReport {
+        let quiet = self.quiet();
+        let tables = self.tables.iter().map(|p| {
+            let seconds = schedule::seconds(p, pace, quiet);
+            let whole = matches!(p.mode, Mode::First | Mode::Proof | Mode::Full);
+            PlannedReport {
+                name: p.shaped.found.name.to_string(),
+                mode: p.mode,
+                why: p.why.clone(),
+                rows_estimate: p.shaped.found.rows_estimate,
+                seconds_estimate: seconds,
+                slowly: quiet.is_some() && whole && schedule::is_large(seconds),
+                later: p.later.as_ref().map(|later| LaterReport {
+                    mode: Mode::Proof,
+                    from: later.from.to_string().chars().take(16).collect(),
+                    seconds_estimate: later.seconds,
+                }),
+                withheld: p.shaped.withheld.iter().map(|(c, why)| format!("{c} ({why})")).collect(),
+            }
+        });
         PlanReport {
             link: self.link.clone(),
-            tables: self
-                .tables
-                .iter()
-                .map(|p| PlannedReport {
-                    name: p.shaped.found.name.to_string(),
-                    mode: p.mode,
-                    why: p.why.clone(),
-                    rows_estimate: p.shaped.found.rows_estimate,
-                    seconds_estimate: schedule::seconds(p, pace),
-                    withheld: p.shaped.withheld.iter().map(|(c, why)| format!("{c} ({why})")).collect(),
-                })
-                .collect(),
+            quiet_hours: self.hours_report(pace),
+            tables: tables.collect(),
             skipped: self.skipped.clone(),
             held: self
                 .held
@@ -307,17 +363,7 @@ async fn against_target(
         Ok(Err(HeldState { rule: rule.to_owned(), detail, remedy: remedy.to_owned() }))
     };
     let columns = look.columns(&shaped.table.name).await?;
-    let first = |shaped: Shaped, why: &str| Planned {
-        shaped,
-        mode: Mode::First,
-        why: why.to_owned(),
-        since: None,
-        added: Vec::new(),
-        relaxed: Vec::new(),
-        widened: Vec::new(),
-        adoption: None,
-        state: None,
-    };
+    let first = |shaped: Shaped, why: &str| Planned::new(shaped, Mode::First, why.to_owned());
     let (columns, state) = match (columns, state) {
         (None, None) => return Ok(Ok(first(shaped, "the target does not have it yet"))),
         (None, Some(_)) => return Ok(Ok(first(shaped, "it is gone from the target"))),
@@ -392,17 +438,8 @@ async fn against_target(
     } else {
         (Mode::Proof, format!("every chunk is compared with its fingerprint of {}", state.proved_at))
     };
-    Ok(Ok(Planned {
-        shaped,
-        mode,
-        why,
-        since: None,
-        added,
-        relaxed,
-        widened,
-        adoption: None,
-        state: Some(state),
-    }))
+    let planned = Planned::new(shaped, mode, why);
+    Ok(Ok(Planned { added, relaxed, widened, state: Some(state), ..planned }))
 }
 
 #[cfg(test)]

@@ -50,8 +50,56 @@ pub struct PlannedReport {
     pub rows_estimate: u64,
     /// Seconds, as estimated.
     pub seconds_estimate: f64,
+    /// Whether it is read at a tenth of the time, because the clinic is at work.
+    pub slowly: bool,
+    /// The whole proof that would be due and waits for the end of business hours.
+    pub later: Option<LaterReport>,
     /// Columns that are not copied, with the reason.
     pub withheld: Vec<String>,
+}
+
+/// A pass that waits.
+#[derive(Debug, Clone, Serialize)]
+pub struct LaterReport {
+    /// How the table will be read.
+    pub mode: Mode,
+    /// From when on, by the clinic's clock: `2026-03-02 18:00`.
+    pub from: String,
+    /// Seconds, as estimated.
+    pub seconds_estimate: f64,
+}
+
+/// The clinic's business hours and what they mean for a run that begins now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HoursReport {
+    /// As they are set.
+    pub hours: String,
+    /// The clinic's time, `2026-03-02 09:15`.
+    pub here: String,
+    /// Whether the clinic is at work.
+    pub inside: bool,
+    /// When that changes, in the same form; null if never.
+    pub changes_at: Option<String>,
+    /// Whether the run is expected to go on beyond that moment.
+    pub overruns: bool,
+}
+
+impl HoursReport {
+    /// The same for people, in one line.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let Self { hours, here, changes_at, .. } = self;
+        let clock = format!("business hours ({hours}); it is {here} at the clinic");
+        match (self.inside, changes_at) {
+            (true, Some(end)) => format!("inside {clock}: large tables are read slowly until {end}"),
+            (true, None) => format!("inside {clock}: large tables are read slowly"),
+            (false, Some(begin)) if self.overruns => {
+                format!("outside {clock}: they begin at {begin}, and what is left then is read slowly")
+            }
+            (false, Some(begin)) => format!("outside {clock}: they begin at {begin}"),
+            (false, None) => format!("outside {clock}"),
+        }
+    }
 }
 
 /// Something that is not copied.
@@ -77,6 +125,8 @@ pub struct HeldReport {
 pub struct PlanReport {
     /// Whether rows travel to be compared, and why.
     pub link: LinkReport,
+    /// The clinic's business hours, if there are any.
+    pub quiet_hours: Option<HoursReport>,
     /// Tables, in the order in which they would be read.
     pub tables: Vec<PlannedReport>,
     /// What is left out by rule or setting.
@@ -141,8 +191,23 @@ pub struct SourceReport {
     pub rows_hashed: u64,
     /// Seconds that its statements took together.
     pub busy_seconds: f64,
+    /// Seconds in which it was left alone on purpose.
+    pub rested_seconds: f64,
+    /// Looks at its load.
+    pub looks: LooksReport,
     /// Times of the statements, in milliseconds.
     pub statement_ms: StatementTimes,
+}
+
+/// Looks at the source's load.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct LooksReport {
+    /// All of them.
+    pub all: u64,
+    /// Those that found the server busy.
+    pub busy: u64,
+    /// Those that found it in trouble.
+    pub critical: u64,
 }
 
 /// Times of statements, in milliseconds.
@@ -165,6 +230,12 @@ impl From<&Meter> for SourceReport {
             bytes: meter.bytes,
             rows_hashed: meter.rows_asked,
             busy_seconds: hundredth(meter.busy.as_secs_f64()),
+            rested_seconds: hundredth(meter.rested.as_secs_f64()),
+            looks: LooksReport {
+                all: meter.looks.all,
+                busy: meter.looks.busy,
+                critical: meter.looks.critical,
+            },
             statement_ms: StatementTimes {
                 p50: hundredth(meter.per_mille_ms(500)),
                 p99: hundredth(meter.per_mille_ms(990)),
@@ -185,6 +256,10 @@ pub struct SyncReport {
     pub skipped: Vec<SkippedReport>,
     /// Whether rows travelled to be compared, and why.
     pub link: LinkReport,
+    /// The clinic's business hours, if there are any.
+    pub quiet_hours: Option<HoursReport>,
+    /// Tables whose whole proof waits for the end of business hours.
+    pub put_off: Vec<String>,
     /// What the source was asked.
     pub source: SourceReport,
     /// Seconds from begin to end.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bicuspid_guard::NextNumbers;
 use bicuspid_model::{DateTime, FingerprintKey, ServerHash, TableName};
-use bicuspid_source::{Engine, Pace, Source, SourceClock};
+use bicuspid_source::{Engine, Pace, Source, SourceClock, SourceError};
 use bicuspid_target::{
     Applied, Change, Converted, HeldBack, HeldState, PassRecord, Publication, RowHashes, RunRecord, Scope,
     Staged, TableRecord, TableState, TargetError, Unchanged, Writer,
@@ -75,7 +75,13 @@ pub async fn sync(
         tables: plan.tables.len(),
         rows: plan.tables.iter().map(|p| p.shaped.found.rows_estimate).sum(),
     });
+    let quiet_hours = plan.hours_report(settings.pace);
+    if let Some(hours) = &quiet_hours {
+        listener(Event::Hours(hours.clone()));
+    }
     listener(Event::Border(Border::Planned));
+    let late = plan.tables.iter().filter(|planned| planned.later.is_some());
+    let put_off = late.map(|planned| planned.shaped.found.name.to_string()).collect();
     let mut tables: Vec<Planned> = plan.tables;
     // What nobody has yet comes first: it is visible as soon as it is loaded.
     tables.sort_by_key(|p| p.mode != Mode::First);
@@ -125,7 +131,10 @@ pub async fn sync(
                 TableOutcome::Unchanged
             }
             Ok(Done::Published) => TableOutcome::Published,
-            Err(error) => flow.hold(planned, error).await?,
+            Err(error) => match flow.hold(planned, error).await {
+                Ok(held) => held,
+                Err(error) => return Err(flow.make_room(error).await),
+            },
         };
         listener(Event::TableDone { name, outcome });
     }
@@ -139,6 +148,8 @@ pub async fn sync(
         tables: reports,
         skipped: plan.skipped,
         link: plan.link,
+        quiet_hours,
+        put_off,
         source: SourceReport::from(&meter),
         seconds: began.elapsed().as_secs_f64(),
         troubles,
@@ -200,8 +211,8 @@ impl Flow<'_> {
 
     async fn table<'p>(&mut self, planned: &'p Planned) -> Result<Done<'p>, SyncError> {
         match planned.mode {
-            Mode::First => self.first_load(planned).await,
-            // Boxed: it is much larger than the rest of a run.
+            // Boxed: they are much larger than the rest of a run.
+            Mode::First => Box::pin(self.first_load(planned)).await,
             Mode::Tail | Mode::Stamp | Mode::Proof | Mode::Full => Box::pin(self.compare(planned)).await,
         }
     }
@@ -263,6 +274,16 @@ impl Flow<'_> {
         self.reports.retain(|r| r.name != name.as_str());
         self.reports.push(held_report(name, planned.mode, planned.state.as_ref(), held));
         Ok(TableOutcome::Held)
+    }
+
+    /// Ends a run that makes room for the people on an overloaded server: first loads that are complete and wait for
+    /// others to be committed with them are kept.
+    async fn make_room(&mut self, error: SyncError) -> SyncError {
+        if matches!(error, SyncError::Source(SourceError::Overloaded { .. })) {
+            // What cannot be committed is rolled back, and loaded again by the next run.
+            let _ = self.writer.settle().await;
+        }
+        error
     }
 
     /// Makes the run visible.

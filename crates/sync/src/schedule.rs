@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bicuspid_model::{Column, DateTime, SourceType};
-use bicuspid_source::{Pace, SourceClock};
+use bicuspid_source::{Pace, SourceClock, TRICKLE_SLOWDOWN};
 use bicuspid_target::{PassState, StampMark, TableState};
 
 use crate::planner::Planned;
@@ -22,6 +22,8 @@ const BYTES_PER_SECOND_FULL: f64 = 60e6;
 const SMALL_SECONDS: f64 = 0.25;
 /// Runs a day for which the proofs are spread, when the settings' budget is too small for it.
 const RUNS_A_DAY: f64 = 24.0;
+/// How many times older than it may be a proof is before it does not wait for the end of business hours any more.
+const PUT_OFF_AGES: i64 = 7;
 /// Seconds of a pass that reads one part of a table, for estimates.
 const PART_SECONDS: f64 = 0.05;
 /// Seconds before the recorded stamp at which a pass over edited rows begins: a transaction may have been open for as
@@ -31,6 +33,27 @@ const OVERLAP_SECONDS: i64 = 600;
 const LAG_SECONDS: i64 = 3600;
 /// Seconds that the source's clock may be behind its own time of the last run, before stamps are not believed.
 const CLOCK_SLACK_SECONDS: i64 = 5;
+
+/// Business hours in which a run begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Quiet {
+    /// When they end, by the clinic's clock; `None` if never.
+    pub(crate) ends_at: Option<DateTime>,
+}
+
+/// A proof that waits.
+#[derive(Debug, Clone)]
+pub(crate) struct Later {
+    /// When it may begin, by the clinic's clock.
+    pub(crate) from: DateTime,
+    /// Seconds that it will take.
+    pub(crate) seconds: f64,
+}
+
+/// Whether a table of which so many seconds are read is read slowly inside business hours.
+pub(crate) fn is_large(seconds: f64) -> bool {
+    seconds > SMALL_SECONDS
+}
 
 /// Seconds that reading the whole table takes.
 pub(crate) fn proof_seconds(shaped: &Shaped, state: Option<&TableState>, pace: Pace) -> f64 {
@@ -46,10 +69,14 @@ pub(crate) fn proof_seconds(shaped: &Shaped, state: Option<&TableState>, pace: P
 }
 
 /// Seconds that reading a table in this way takes.
-pub(crate) fn seconds(planned: &Planned, pace: Pace) -> f64 {
+pub(crate) fn seconds(planned: &Planned, pace: Pace, quiet: Option<Quiet>) -> f64 {
+    let pace = if quiet.is_some() { Pace::Kind } else { pace };
     let whole = proof_seconds(&planned.shaped, planned.state.as_ref(), pace);
     match planned.mode {
         Mode::Tail | Mode::Stamp => whole.min(PART_SECONDS),
+        Mode::First | Mode::Proof | Mode::Full if quiet.is_some() && is_large(whole) => {
+            SMALL_SECONDS + (whole - SMALL_SECONDS) * f64::from(TRICKLE_SLOWDOWN)
+        }
         Mode::First | Mode::Proof | Mode::Full => whole,
     }
 }
@@ -65,6 +92,7 @@ struct Lighter {
 pub(crate) fn choose(
     tables: &mut Vec<Planned>,
     clock: SourceClock,
+    quiet: Option<Quiet>,
     settings: &SyncSettings,
 ) -> Vec<(String, String)> {
     if settings.proof == ProofWish::Full {
@@ -100,13 +128,20 @@ pub(crate) fn choose(
         } else {
             None
         };
-        if let Some(why) = why {
+        // A proof that is long overdue is not put off from one working day to the next for ever.
+        let may_wait = age(planned) < oldest.saturating_mul(PUT_OFF_AGES);
+        let later = quiet
+            .and_then(|quiet| quiet.ends_at)
+            .filter(|_| why.is_some() && is_large(cost) && may_wait)
+            .map(|from| Later { from, seconds: cost });
+        if let (Some(why), None) = (&why, &later) {
             spent += cost;
-            planned.why = why;
+            planned.why.clone_from(why);
             continue;
         }
         match lighter(planned, clock) {
             Ok(Lighter { mode, since }) => {
+                planned.later = later;
                 planned.mode = mode;
                 planned.since = since;
                 planned.why = match mode {
@@ -115,6 +150,9 @@ pub(crate) fn choose(
                     }
                     _ => format!("new rows behind the last key; last proved {proved_at}"),
                 };
+                if planned.later.is_some() {
+                    planned.why.push_str("; its whole proof waits for the end of business hours");
+                }
             }
             Err(why) if due => {
                 planned.why = format!("{why}; last proved {proved_at}");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bicuspid_model::{Environment, TargetType};
+use bicuspid_model::{Environment, QuietHours, TargetType};
 use bicuspid_opendental::TypePolicy;
 use bicuspid_source::Pace;
 
@@ -69,6 +69,8 @@ pub struct SyncSettings {
     pub pace: Pace,
     /// Time that one statement on the source should take at most.
     pub lock_aim: Duration,
+    /// The clinic's business hours, which the source knows as well; `None` if they are to be disregarded.
+    pub quiet_hours: Option<QuietHours>,
     /// Rows at which a chunk is cut.
     pub chunk_rows: u64,
     /// Whether chunks are asked for by the server's own hash before their rows travel.
@@ -103,6 +105,7 @@ impl SyncSettings {
             tool_version: tool_version.to_owned(),
             pace: Pace::Kind,
             lock_aim: Duration::from_millis(10),
+            quiet_hours: None,
             chunk_rows: 8192,
             link: LinkWish::Fat,
         }

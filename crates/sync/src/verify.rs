@@ -53,6 +53,9 @@ pub async fn verify(
         tables: plan.tables.len(),
         rows: plan.tables.iter().map(|p| p.shaped.found.rows_estimate).sum(),
     });
+    if let Some(hours) = plan.hours_report(settings.pace) {
+        listener(Event::Hours(hours));
+    }
     let mut tables = Vec::with_capacity(plan.tables.len());
     let mut troubles = Vec::new();
     for planned in &plan.tables {

@@ -3,14 +3,14 @@
 use bicuspid_guard::identity::{self, Standing};
 use bicuspid_guard::{NextNumbers, SourceServer, numbers};
 use bicuspid_model::{Class, Endpoint, Environment, Side, Trouble};
-use bicuspid_source::{Pace, Source, SourceError};
+use bicuspid_source::{Source, SourceError};
 use bicuspid_target::{Analytics, Demo, ServerFacts, TargetError};
 use serde::Serialize;
 
 use super::ends;
 use crate::App;
 use crate::banner;
-use crate::cli::OneOrAll;
+use crate::cli::{Haste, OneOrAll};
 use crate::known::KnownDatabases;
 use crate::printer::{Printer, counted, plain};
 use crate::report::{Ended, Report, Stop};
@@ -164,7 +164,7 @@ impl Found<'_> {
 
     /// What the source says of itself, if it could be asked.
     async fn source(&mut self, settings: &Settings, at: &Endpoint) -> Option<Origin> {
-        let options = ends::source_options(settings, Pace::Kind);
+        let options = ends::source_options(settings, Haste::KIND);
         let facts = match Source::inspect(at, &options).await {
             Ok(facts) => facts,
             Err(error) => {

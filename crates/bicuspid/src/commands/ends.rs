@@ -9,22 +9,25 @@ use bicuspid_source::{Pace, Source, SourceOptions};
 use bicuspid_sync::SyncSettings;
 use bicuspid_target::DemoEndpoint;
 
-use crate::cli::VERSION;
+use crate::cli::{Haste, VERSION};
 use crate::report::Stop;
 use crate::settings::Settings;
 
 /// How the source is to be read under these settings.
-pub(crate) fn source_options(settings: &Settings, pace: Pace) -> SourceOptions {
+pub(crate) fn source_options(settings: &Settings, haste: Haste) -> SourceOptions {
+    let (pace, now) = (Pace::from(haste.pace), haste.now);
     let mut options = SourceOptions { pace, lock_aim: lock_aim(settings), ..SourceOptions::default() };
     let limits = SessionLimits { time_zone: settings.config.source_time_zone.clone(), ..options.limits };
     options.limits = limits;
+    options.quiet_hours = settings.config.quiet_hours.clone().filter(|_| !now);
+    options.load = settings.config.load;
     options.filters.clone_from(&settings.config.row_filters);
     options
 }
 
 /// Connects to the source, which refuses an account that may do more than read it.
-pub(crate) async fn open_source(at: &Endpoint, settings: &Settings, pace: Pace) -> Result<Source, Stop> {
-    Ok(Source::connect(at, source_options(settings, pace)).await?)
+pub(crate) async fn open_source(at: &Endpoint, settings: &Settings, haste: Haste) -> Result<Source, Stop> {
+    Ok(Source::connect(at, source_options(settings, haste)).await?)
 }
 
 /// The demo's endpoint without the name of its database, which is not a setting.
@@ -44,7 +47,7 @@ pub(crate) fn demo_tables() -> Vec<Table> {
 }
 
 /// What a run is told, from bicuspid.toml.
-pub(crate) fn sync_settings(settings: &Settings, tables: Option<&[String]>, pace: Pace) -> SyncSettings {
+pub(crate) fn sync_settings(settings: &Settings, tables: Option<&[String]>, haste: Haste) -> SyncSettings {
     let config = &settings.config;
     let staging = config.staging_dir.clone().unwrap_or_else(|| settings.state_dir.path().join("staging"));
     let mut told = SyncSettings::new(settings.environment, staging, VERSION);
@@ -56,7 +59,8 @@ pub(crate) fn sync_settings(settings: &Settings, tables: Option<&[String]>, pace
     told.column_types.clone_from(&config.column_types);
     told.type_policy = config.type_policy;
     told.reader_role.clone_from(&config.reader_role);
-    told.pace = pace;
+    told.pace = haste.pace.into();
+    told.quiet_hours = config.quiet_hours.clone().filter(|_| !haste.now);
     told.lock_aim = lock_aim(settings);
     if let Some(share) = config.shrink_share {
         told.shrink_share = share;

@@ -4,14 +4,13 @@ use bicuspid_guard::consent::Action;
 use bicuspid_guard::identity::{self, Identity, Standing};
 use bicuspid_guard::{SourceServer, numbers};
 use bicuspid_model::{Endpoint, Environment, FingerprintKey};
-use bicuspid_source::Pace;
 use bicuspid_target::{Analytics, Demo, ServerFacts};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;
 
 use super::ends;
 use crate::App;
-use crate::cli::{Any, VERSION};
+use crate::cli::{Any, Haste, VERSION};
 use crate::journal::Journal;
 use crate::known::KnownDatabases;
 use crate::printer::Printer;
@@ -149,7 +148,7 @@ async fn other_source(
     settings: &Settings,
 ) -> Result<Option<SourceServer>, Stop> {
     let Some(known) = look.source_server().await? else { return Ok(None) };
-    let mut source = ends::open_source(at, settings, Pace::Kind).await?;
+    let mut source = ends::open_source(at, settings, Haste::KIND).await?;
     let found = source.facts().server.clone();
     banner::source(source.facts());
     let discovered = source.discover().await?;

@@ -10,7 +10,7 @@ use bicuspid_target::Analytics;
 use super::ends;
 use crate::App;
 use crate::banner;
-use crate::cli::{Copied, LinkArg, PaceArg, ProofArg};
+use crate::cli::{Copied, Haste, LinkArg, ProofArg};
 use crate::known::KnownDatabases;
 use crate::printer::{Align, Printer, Table, counted, grouped, plain, seconds};
 use crate::report::{Ended, Report};
@@ -31,9 +31,8 @@ pub(crate) struct PlanArgs {
     /// Which tables are proved whole; the others are looked through where something new is likely
     #[arg(long, value_enum, default_value_t, conflicts_with = "full")]
     pub(crate) proof: ProofArg,
-    /// Pace that the estimates are for
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) pace: PaceArg,
+    #[command(flatten)]
+    pub(crate) haste: Haste,
     /// How chunks would be compared that were copied before
     #[arg(long, value_enum, default_value_t)]
     pub(crate) link: LinkArg,
@@ -52,9 +51,9 @@ async fn plan(args: &PlanArgs, app: &App, settings: &Settings) -> Ended {
     banner::target(look.facts());
     let known = KnownDatabases::read(&settings.state_dir)?;
     known.judge(settings.environment, &target_at, &look).await?;
-    let mut source = ends::open_source(&source_at, settings, args.pace.into()).await?;
+    let mut source = ends::open_source(&source_at, settings, args.haste).await?;
     banner::source(source.facts());
-    let mut told = ends::sync_settings(settings, args.tables.as_deref(), args.pace.into());
+    let mut told = ends::sync_settings(settings, args.tables.as_deref(), args.haste);
     told.full = args.full;
     told.proof = args.proof.into();
     told.link = args.link.into();
@@ -72,17 +71,25 @@ fn show(printer: Printer, plan: &PlanReport, filters: &BTreeMap<String, Filter>)
         ("mode", Align::Left),
         ("rows, about", Align::Right),
         ("time, about", Align::Right),
+        ("when", Align::Left),
         ("why", Align::Left),
     ];
+    // Without business hours everything is read at once.
+    let columns = columns.into_iter().filter(|(name, _)| *name != "when" || plan.quiet_hours.is_some());
+    let columns: Vec<_> = columns.collect();
     let mut table = Table::new(&columns);
     for planned in &plan.tables {
-        table.row([
+        let mut row = vec![
             planned.name.clone(),
             planned.mode.name().to_owned(),
             grouped(planned.rows_estimate),
             seconds(planned.seconds_estimate),
-            planned.why.clone(),
-        ]);
+        ];
+        if plan.quiet_hours.is_some() {
+            row.push(if planned.slowly { "now, slowly" } else { "now" }.to_owned());
+        }
+        row.push(planned.why.clone());
+        table.row(row);
     }
     if !table.is_empty() {
         printer.data(&table.to_string());
@@ -111,7 +118,19 @@ fn show(printer: Printer, plan: &PlanReport, filters: &BTreeMap<String, Filter>)
     for skipped in &plan.skipped {
         printer.data(&format!("skipped: {}: {}", plain(&skipped.name), plain(&skipped.why)));
     }
+    for (planned, later) in plan.tables.iter().filter_map(|table| Some((table, table.later.as_ref()?))) {
+        printer.data(&format!(
+            "later: {}: {} from {} on, about {}",
+            plain(&planned.name),
+            later.mode.name(),
+            later.from,
+            seconds(later.seconds_estimate)
+        ));
+    }
     printer.data(&format!("link {}", plain(&plan.link.text())));
+    if let Some(hours) = &plan.quiet_hours {
+        printer.data(&hours.text());
+    }
     let rows = plan.tables.iter().map(|planned| planned.rows_estimate).sum();
     let time = plan.tables.iter().map(|planned| planned.seconds_estimate).sum();
     let tables = u64::try_from(plan.tables.len()).unwrap_or(u64::MAX);

@@ -8,7 +8,7 @@ use bicuspid_sync::{LinkMode, RunInfo, SyncReport, TableOutcome, TableReport};
 use super::pair::Pair;
 use super::{ends, enroll};
 use crate::App;
-use crate::cli::{Copied, LinkArg, PaceArg, ProofArg};
+use crate::cli::{Copied, Haste, LinkArg, ProofArg};
 use crate::journal::Journal;
 use crate::printer::{Align, Printer, Table, bytes, counted, grouped, plain, seconds};
 use crate::progress::{Act, Progress};
@@ -34,9 +34,8 @@ pub(crate) struct SyncArgs {
     /// Which tables are proved whole; the others are looked through where something new is likely
     #[arg(long, value_enum, default_value_t, conflicts_with = "full")]
     pub(crate) proof: ProofArg,
-    /// How fast the source is read
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) pace: PaceArg,
+    #[command(flatten)]
+    pub(crate) haste: Haste,
     /// How chunks are compared that were copied before
     #[arg(long, value_enum, default_value_t)]
     pub(crate) link: LinkArg,
@@ -65,12 +64,12 @@ pub(crate) async fn run(args: &SyncArgs, app: &App) -> Ended {
 async fn sync(args: &SyncArgs, app: &App, settings: &Settings, run: &RunId, journal: &mut Journal) -> Ended {
     let environment = settings.environment;
     let Pair { source_at, target_at, mut look, mut known, standing } = Pair::open(settings, journal).await?;
-    let actions = actions(args, standing);
+    let actions = actions(args, standing, settings);
     consent::obtain(settings, &actions, &look.facts().database, args.confirm.as_deref()).await?;
 
-    let source = ends::open_source(&source_at, settings, args.pace.into()).await?;
+    let source = ends::open_source(&source_at, settings, args.haste).await?;
     banner::source(source.facts());
-    let mut told = ends::sync_settings(settings, args.tables.as_deref(), args.pace.into());
+    let mut told = ends::sync_settings(settings, args.tables.as_deref(), args.haste);
     told.full = args.full;
     told.proof = args.proof.into();
     told.link = args.link.into();
@@ -97,10 +96,13 @@ async fn sync(args: &SyncArgs, app: &App, settings: &Settings, run: &RunId, jour
 }
 
 /// What is about to happen, for consent.
-fn actions(args: &SyncArgs, standing: Standing) -> Vec<Action> {
+fn actions(args: &SyncArgs, standing: Standing, settings: &Settings) -> Vec<Action> {
     let mut actions = vec![Action::Sync];
     if standing == Standing::New {
         actions.push(Action::Enroll);
+    }
+    if args.haste.now && settings.config.quiet_hours.is_some() {
+        actions.push(Action::BusinessHours);
     }
     if args.full {
         actions.push(Action::FullReload);
@@ -213,6 +215,20 @@ fn show(printer: Printer, synced: &SyncReport, environment: Environment) {
         source.statement_ms.p99,
         source.statement_ms.max
     ));
+    if source.looks.busy + source.looks.critical > 0 {
+        printer.data(&format!(
+            "load: the server was busy at {} of {}, and was left alone for {} in all",
+            grouped(source.looks.busy + source.looks.critical),
+            counted(source.looks.all, "look"),
+            seconds(source.rested_seconds)
+        ));
+    }
+    if !synced.put_off.is_empty() {
+        printer.data(&format!(
+            "whole proofs that wait for the end of business hours: {}",
+            plain(&synced.put_off.join(", "))
+        ));
+    }
     if synced.link.mode == LinkMode::Thin {
         let sum = |of: fn(&TableReport) -> u64| synced.tables.iter().map(of).sum();
         printer.data(&format!(

@@ -9,7 +9,7 @@ use bicuspid_target::TargetError;
 use super::ends;
 use super::pair::Pair;
 use crate::App;
-use crate::cli::{Copied, PaceArg};
+use crate::cli::{Copied, Haste};
 use crate::journal::Journal;
 use crate::printer::{Align, Printer, Table, counted, grouped, seconds};
 use crate::progress::{Act, Progress};
@@ -29,14 +29,13 @@ pub(crate) struct VerifyArgs {
     /// Only these tables, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = ends::list)]
     pub(crate) tables: Option<Vec<String>>,
-    /// How fast the source is read
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) pace: PaceArg,
+    #[command(flatten)]
+    pub(crate) haste: Haste,
     /// Bring the tables that differ in line with the source, then compare them again
     #[arg(long)]
     pub(crate) repair: bool,
-    /// Name of the target database, as consent to --repair without a terminal
-    #[arg(long, value_name = "DBNAME", requires = "repair")]
+    /// Name of the target database, as consent to --repair or --now without a terminal
+    #[arg(long, value_name = "DBNAME")]
     pub(crate) confirm: Option<String>,
 }
 
@@ -62,10 +61,14 @@ async fn verify(
     if pair.standing == Standing::New {
         return Err(TargetError::NotEnrolled { database: pair.look.facts().database.clone() }.into());
     }
+    let mut actions = Vec::new();
     if args.repair {
-        let database = &pair.look.facts().database;
-        consent::obtain(settings, &[Action::Repair], database, args.confirm.as_deref()).await?;
+        actions.push(Action::Repair);
     }
+    if args.haste.now && settings.config.quiet_hours.is_some() {
+        actions.push(Action::BusinessHours);
+    }
+    consent::obtain(settings, &actions, &pair.look.facts().database, args.confirm.as_deref()).await?;
     pair.look.anchor(journal.intend()?);
     let proof = prove(args, app, settings, &pair, args.tables.as_deref()).await?;
     show(app.printer, &proof);
@@ -88,9 +91,9 @@ async fn prove(
     pair: &Pair,
     tables: Option<&[String]>,
 ) -> Result<VerifyReport, Stop> {
-    let source = ends::open_source(&pair.source_at, settings, args.pace.into()).await?;
+    let source = ends::open_source(&pair.source_at, settings, args.haste).await?;
     banner::source(source.facts());
-    let told = ends::sync_settings(settings, tables, args.pace.into());
+    let told = ends::sync_settings(settings, tables, args.haste);
     let progress = Progress::new(app.printer, Act::Proof);
     let proof = bicuspid_sync::verify(source, &pair.look, &told, &|event| progress.hear(event)).await;
     progress.finish();
@@ -109,8 +112,8 @@ async fn repair(
 ) -> Result<Vec<TableReport>, Stop> {
     let tables = u64::try_from(differing.len()).unwrap_or(u64::MAX);
     Printer::note(&format!("  repairing {}", counted(tables, "table")));
-    let source = ends::open_source(&pair.source_at, settings, args.pace.into()).await?;
-    let mut told = ends::sync_settings(settings, Some(differing), args.pace.into());
+    let source = ends::open_source(&pair.source_at, settings, args.haste).await?;
+    let mut told = ends::sync_settings(settings, Some(differing), args.haste);
     told.full = true;
     let identity = pair.look.facts().identity(settings.environment);
     let writer = pair.look.into_writer(identity).await?;

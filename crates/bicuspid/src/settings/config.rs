@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bicuspid_guard::Filter;
 use bicuspid_guard::session::TimeZone;
-use bicuspid_model::TargetType;
+use bicuspid_model::{QuietHours, TargetType};
 use bicuspid_opendental::TypePolicy;
+use bicuspid_source::LoadLimits;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -17,7 +19,7 @@ use super::nearest;
 pub(crate) const FILE: &str = "bicuspid.toml";
 
 /// Every key, in the order of the documentation.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 23] = [
     "tables_included",
     "tables_excluded",
     "columns_excluded",
@@ -26,7 +28,14 @@ const KEYS: [&str; 16] = [
     "row_filters",
     "type_policy",
     "source_time_zone",
+    "quiet_hours",
     "lock_aim_ms",
+    "threads_busy",
+    "threads_critical",
+    "lock_waits_critical",
+    "answer_busy_ms",
+    "answer_critical_ms",
+    "critical_wait_seconds",
     "keyless_bytes_max",
     "shrink_share",
     "proof_budget_seconds",
@@ -48,7 +57,9 @@ pub(crate) struct Config {
     pub(crate) row_filters: BTreeMap<String, Filter>,
     pub(crate) type_policy: TypePolicy,
     pub(crate) source_time_zone: Option<TimeZone>,
+    pub(crate) quiet_hours: Option<QuietHours>,
     pub(crate) lock_aim_ms: Option<u32>,
+    pub(crate) load: LoadLimits,
     pub(crate) keyless_bytes_max: Option<u64>,
     pub(crate) shrink_share: Option<f64>,
     pub(crate) proof_budget_seconds: Option<u32>,
@@ -83,6 +94,20 @@ impl Config {
             let entry = Entry { path, text, key: key.get_ref(), at: key.span().start };
             config.set(&entry, value)?;
         }
+        for (key, is_wrong) in [
+            ("threads_critical", config.load.threads_critical <= config.load.threads_busy),
+            ("answer_critical_ms", config.load.answer_critical <= config.load.answer_busy),
+        ] {
+            if is_wrong {
+                // Whichever of the two was written; the other is a default.
+                let busy = key.replace("critical", "busy");
+                let at = [key, &busy]
+                    .iter()
+                    .find_map(|name| Some(table.get_ref().get_key_value(*name)?.0.span().start));
+                let entry = Entry { path, text, key, at: at.unwrap_or_default() };
+                return Err(entry.wrong(format!("it must be more than {busy}")));
+            }
+        }
         Ok(config)
     }
 
@@ -104,6 +129,20 @@ impl Config {
                     entry.wrong("write a name such as `America/Chicago`, or an offset such as `-06:00`")
                 })?;
                 self.source_time_zone = Some(zone);
+            }
+            "quiet_hours" => {
+                let lines = entry.list(value)?;
+                let hours = QuietHours::parse(lines.iter().map(String::as_str));
+                self.quiet_hours =
+                    Some(hours.map_err(|why| entry.wrong(why.to_string()))?).filter(|_| !lines.is_empty());
+            }
+            "threads_busy" => self.load.threads_busy = entry.number(value, 1, 100_000)?,
+            "threads_critical" => self.load.threads_critical = entry.number(value, 2, 100_000)?,
+            "lock_waits_critical" => self.load.lock_waits_critical = entry.number(value, 1, 100_000)?,
+            "answer_busy_ms" => self.load.answer_busy = entry.milliseconds(value, 1, 60_000)?,
+            "answer_critical_ms" => self.load.answer_critical = entry.milliseconds(value, 2, 60_000)?,
+            "critical_wait_seconds" => {
+                self.load.critical_wait = Duration::from_secs(entry.number(value, 0, 3600)?);
             }
             "lock_aim_ms" => self.lock_aim_ms = Some(entry.number(value, 1, 1000)?),
             "keyless_bytes_max" => self.keyless_bytes_max = Some(entry.number(value, 0, 1 << 40)?),
@@ -186,7 +225,20 @@ impl Entry<'_> {
             .ok_or_else(|| self.wrong("a number from 0 to 1 is wanted"))
     }
 
+    fn milliseconds(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        min: u64,
+        max: u64,
+    ) -> Result<Duration, SettingsError> {
+        Ok(Duration::from_millis(self.number(value, min, max)?))
+    }
+
     fn names(&self, value: &Spanned<DeValue<'_>>) -> Result<BTreeSet<String>, SettingsError> {
+        Ok(self.list(value)?.into_iter().collect())
+    }
+
+    fn list(&self, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, SettingsError> {
         let wrong = || self.wrong("a list of texts is wanted");
         let list = value.get_ref().as_array().ok_or_else(wrong)?;
         list.iter()
@@ -279,7 +331,14 @@ mod tests {
             secrets_included = ["userod.Password"]
             type_policy = "numeric"
             source_time_zone = "America/Chicago"
+            quiet_hours = ["mon-fri 07:30-18:00", "sat 08:00-12:00"]
             lock_aim_ms = 5
+            threads_busy = 6
+            threads_critical = 24
+            lock_waits_critical = 10
+            answer_busy_ms = 80
+            answer_critical_ms = 4000
+            critical_wait_seconds = 0
             keyless_bytes_max = 100_000_000
             shrink_share = 0.25
             proof_budget_seconds = 600
@@ -296,6 +355,17 @@ mod tests {
         assert_eq!(config.tables_included.unwrap().len(), 2);
         assert_eq!(config.type_policy, TypePolicy::Numeric);
         assert_eq!(config.lock_aim_ms, Some(5));
+        assert_eq!(config.quiet_hours.unwrap().to_string(), "mon-fri 07:30-18:00, sat 08:00-12:00");
+        let load = LoadLimits {
+            threads_busy: 6,
+            threads_critical: 24,
+            lock_waits_critical: 10,
+            answer_busy: Duration::from_millis(80),
+            answer_critical: Duration::from_secs(4),
+            critical_wait: Duration::ZERO,
+            ..LoadLimits::default()
+        };
+        assert_eq!(config.load, load);
         assert_eq!(config.shrink_share, Some(0.25));
         assert_eq!((config.proof_budget_seconds, config.proof_hours), (Some(600), Some(12)));
         assert_eq!(config.column_types["patient.Gender"], TargetType::Int4);
@@ -322,6 +392,13 @@ mod tests {
             ("[column_types]\n\"a.b\" = \"jsonb\"", 2),
             ("type_policy = \"mysql\"", 1),
             ("source_time_zone = \"'; DROP\"", 1),
+            ("quiet_hours = \"mon-fri 07:30-18:00\"", 1),
+            ("\nquiet_hours = [\"mon-fri 07:30-18:00\",\n\"sun\"]", 2),
+            ("threads_busy = 0", 1),
+            ("\nthreads_critical = 8", 2),
+            ("\nthreads_busy = 32", 2),
+            ("answer_busy_ms = 300\nanswer_critical_ms = 300", 2),
+            ("critical_wait_seconds = -1", 1),
         ] {
             let error = parse(text).unwrap_err();
             assert!(matches!(error, SettingsError::Config { line: l, .. } if l == line), "{text}: {error:?}");

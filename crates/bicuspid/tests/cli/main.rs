@@ -13,6 +13,7 @@ mod documents;
 mod files;
 mod generate;
 mod guard;
+mod hours;
 mod interrupt;
 mod known;
 mod offline;

@@ -15,6 +15,7 @@ mod cuts_target;
 mod drift;
 mod fault;
 mod flow;
+mod kindness;
 mod living;
 mod mutate;
 mod pair;
