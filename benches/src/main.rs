@@ -2,6 +2,8 @@
 #![expect(clippy::print_stdout, reason = "a table of figures is what this program is for")]
 
 mod data;
+mod desk;
+mod frontdesk;
 mod generate;
 mod host;
 mod link;
@@ -45,12 +47,13 @@ fn run(arguments: &[String]) -> Result<(), Fault> {
             name => named.push(name),
         }
     }
-    let all = ["rates", "proof", "clinic", "locks", "memory", "generate", "link"];
+    let all = ["rates", "proof", "clinic", "frontdesk", "locks", "memory", "generate", "link"];
     for name in if named.is_empty() { &all[..] } else { &named } {
         match *name {
             "rates" => rates::measure(long, &only)?,
             "proof" => proof::measure(long)?,
             "clinic" => proof::clinic(long)?,
+            "frontdesk" => frontdesk::measure(long)?,
             "locks" => locks::measure(long)?,
             "memory" => memory::measure(long)?,
             "generate" => generate::measure(long)?,

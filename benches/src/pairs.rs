@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER, row_length};
 use bicuspid_model::{Batch, Column, Endpoint, Environment, Fingerprint, FingerprintKey, Table, TargetType};
 use bicuspid_source::{FoundTable, Pace, Source, SourceOptions, Walk};
-use bicuspid_sync::{LinkWish, ProofWish, RunInfo, SyncReport, SyncSettings};
+use bicuspid_sync::{LinkWish, ProofWish, RunInfo, SyncReport, SyncSettings, VerifyReport};
 use bicuspid_target::{Analytics, Intake as _, Proof, RowHashes};
 
 pub(crate) type Fault = Box<dyn std::error::Error>;
@@ -130,6 +130,22 @@ pub(crate) async fn sync_over(
         return Err(format!("a table was held: {:?}", report.troubles).into());
     }
     Ok(report)
+}
+
+/// A proof of the whole copy, whatever it says: somebody may write meanwhile.
+pub(crate) async fn verify(
+    clinic: &Endpoint,
+    target: &Endpoint,
+    tables: &[&str],
+    pace: Pace,
+    staging: &Path,
+) -> Result<VerifyReport, Fault> {
+    let mut settings = SyncSettings::new(Environment::Test, staging.to_owned(), "bench");
+    settings.tables = (!tables.is_empty()).then(|| tables.iter().map(|t| (*t).to_owned()).collect());
+    settings.pace = pace;
+    let look = Analytics::connect(target).await?;
+    let source = Source::connect(clinic, SourceOptions { pace, ..SourceOptions::default() }).await?;
+    Ok(bicuspid_sync::verify(source, &look, &settings, &|_| {}).await?)
 }
 
 /// A count as a figure to divide.
