@@ -1,44 +1,52 @@
-//! The rows of one statement become canonical rows: beside the reading, if they are many.
+//! The rows of one statement become canonical rows, or are kept as they came: beside the reading, if they are many.
 //!
 //! The time for which a statement holds its lock is the time until its last row has arrived. Whoever receives rows does
 //! nothing else meanwhile.
 
 use std::sync::Arc;
 
-use bicuspid_model::{Batch, ServerSum, Table};
+use bicuspid_model::{Batch, Table};
 use sqlx::mysql::MySqlRow;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use crate::decode::Conversions;
 use crate::error::SourceError;
-use crate::row::decode_row;
+use crate::raw::{DecodedRows, keep_row};
+use crate::row::{cells, decode_row};
 use crate::thin;
 
 /// Rows that are handed over at once, and up to which they are decoded after the last of them.
 const ROWS_AT_ONCE: usize = 256;
 
-/// Canonical rows.
-#[derive(Debug)]
-pub(crate) struct Decoded {
-    /// The rows.
-    pub(crate) batch: Batch,
-    /// Values that were replaced, one entry for each column.
-    pub(crate) conversions: Vec<Conversions>,
-    /// The server's own hash of each row, if it was asked for and every row has one.
-    pub(crate) hashes: Option<Vec<ServerSum>>,
+/// What becomes of the rows of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Canonical rows, with the server's own hash of each if it comes behind the columns.
+    Canonical {
+        /// Whether it does.
+        is_hashed: bool,
+    },
+    /// Their cells are kept in the batch as they came ([`crate::RawRows`]).
+    AsTheyCame,
 }
 
-impl Decoded {
-    fn add(&mut self, table: &Table, rows: &[MySqlRow]) -> Result<(), SourceError> {
+impl Form {
+    fn nothing(self, table: &Table) -> DecodedRows {
+        DecodedRows {
+            batch: Batch::new(),
+            hashes: (self == Self::Canonical { is_hashed: true }).then(Vec::new),
+            conversions: vec![Conversions::default(); table.columns.len()],
+        }
+    }
+
+    fn add(self, decoded: &mut DecodedRows, table: &Table, rows: &[MySqlRow]) -> Result<(), SourceError> {
         rows.iter().try_for_each(|row| {
-            let behind = decode_row(&mut self.batch, table, row, &mut self.conversions)?;
-            if let Some(list) = &mut self.hashes {
-                match thin::row_hash(row, behind)? {
-                    Some(hash) => list.push(hash),
-                    // One row without a hash, and there is no sum.
-                    None => self.hashes = None,
-                }
+            let Self::Canonical { .. } = self else { return keep_row(&mut decoded.batch, row) };
+            let mut next = cells(row);
+            decode_row(&mut decoded.batch, table, &mut next, &mut decoded.conversions)?;
+            if decoded.hashes.is_some() {
+                thin::add_hash(&mut decoded.hashes, next()?)?;
             }
             Ok(())
         })
@@ -48,8 +56,7 @@ impl Decoded {
 /// Takes rows as they arrive.
 pub(crate) struct Decoder {
     table: Arc<Table>,
-    /// Whether the server's own hash of each row comes behind its columns.
-    is_hashed: bool,
+    form: Form,
     waiting: Vec<MySqlRow>,
     beside: Option<Beside>,
 }
@@ -57,17 +64,12 @@ pub(crate) struct Decoder {
 /// A thread that decodes. What waits for it is bounded by the statement, which asks for no more than fits into memory.
 struct Beside {
     rows: UnboundedSender<Vec<MySqlRow>>,
-    decoded: JoinHandle<Result<Decoded, SourceError>>,
+    decoded: JoinHandle<Result<DecodedRows, SourceError>>,
 }
 
 impl Decoder {
-    pub(crate) fn new(table: &Arc<Table>, is_hashed: bool) -> Self {
-        Self { table: Arc::clone(table), is_hashed, waiting: Vec::new(), beside: None }
-    }
-
-    fn nothing(table: &Table, is_hashed: bool) -> Decoded {
-        let conversions = vec![Conversions::default(); table.columns.len()];
-        Decoded { batch: Batch::new(), conversions, hashes: is_hashed.then(Vec::new) }
+    pub(crate) fn new(table: &Arc<Table>, form: Form) -> Self {
+        Self { table: Arc::clone(table), form, waiting: Vec::new(), beside: None }
     }
 
     /// Takes a row. A row that cannot be decoded is told of at the end.
@@ -76,14 +78,14 @@ impl Decoder {
         if self.waiting.len() < ROWS_AT_ONCE {
             return;
         }
-        let (table, is_hashed) = (&self.table, self.is_hashed);
+        let (table, form) = (&self.table, self.form);
         let beside = self.beside.get_or_insert_with(|| {
             let (rows, mut arriving) = unbounded_channel::<Vec<MySqlRow>>();
             let table = Arc::clone(table);
             let decoded = tokio::task::spawn_blocking(move || {
-                let mut decoded = Self::nothing(&table, is_hashed);
+                let mut decoded = form.nothing(&table);
                 while let Some(rows) = arriving.blocking_recv() {
-                    decoded.add(&table, &rows)?;
+                    form.add(&mut decoded, &table, &rows)?;
                 }
                 Ok(decoded)
             });
@@ -95,11 +97,11 @@ impl Decoder {
     }
 
     /// All rows, after the last one.
-    pub(crate) async fn end(self) -> Result<Decoded, SourceError> {
-        let Self { table, is_hashed, waiting, beside } = self;
+    pub(crate) async fn end(self) -> Result<DecodedRows, SourceError> {
+        let Self { table, form, waiting, beside } = self;
         let Some(Beside { rows, decoded }) = beside else {
-            let mut decoded = Self::nothing(&table, is_hashed);
-            decoded.add(&table, &waiting)?;
+            let mut decoded = form.nothing(&table);
+            form.add(&mut decoded, &table, &waiting)?;
             return Ok(decoded);
         };
         let _ = rows.send(waiting);

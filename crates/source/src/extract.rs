@@ -14,15 +14,17 @@ use bicuspid_model::{
 
 use crate::connect::{SourceFacts, Wire, cell};
 use crate::decode::Conversions;
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, Form};
 use crate::discover::{self, Discovered, Engine, FoundTable, key_cast};
 use crate::error::SourceError;
 use crate::hours::Hours;
 use crate::load::{LoadLimits, Watch};
 use crate::meter::Meter;
 use crate::pace::{Pace, Pacer};
+use crate::raw::{self, RawRows};
 use crate::renewal::{Renewal, judged};
-use crate::row::{decode_row, select_of};
+use crate::row::{cells, decode_row, select_of};
+use crate::walk::Walk;
 
 /// Age at which a snapshot is given up for a new one, so that the server can clean up old row versions.
 const SNAPSHOT_AGE_MAX: Duration = Duration::from_mins(2);
@@ -91,83 +93,6 @@ impl std::fmt::Debug for Source {
     }
 }
 
-/// By which columns a table is walked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Walk {
-    /// Positions of the columns of a unique key, in key order.
-    Keyset(Vec<usize>),
-    /// There is no such key: the table is read by one statement.
-    Whole,
-}
-
-impl Walk {
-    /// The primary key if its order can be asked for, else the shortest unique key whose can.
-    #[must_use]
-    pub fn of(found: &FoundTable, table: &Table) -> Self {
-        let walkable = |key: &&Vec<usize>| {
-            !key.is_empty()
-                && key.iter().all(|&i| {
-                    table
-                        .columns
-                        .get(i)
-                        .is_some_and(|c| !c.withheld && key_cast(&c.source).is_some() && decodable_key(c))
-                })
-        };
-        if walkable(&&found.primary_key) {
-            return Self::Keyset(found.primary_key.clone());
-        }
-        let nullable =
-            |key: &&Vec<usize>| key.iter().any(|&i| found.columns.get(i).is_none_or(|c| c.nullable));
-        let shortest =
-            found.unique_keys.iter().filter(walkable).filter(|k| !nullable(k)).min_by_key(|k| k.len());
-        shortest.map_or(Self::Whole, |key| Self::Keyset(key.clone()))
-    }
-
-    /// The columns, empty for [`Walk::Whole`].
-    #[must_use]
-    pub fn positions(&self) -> &[usize] {
-        match self {
-            Self::Keyset(positions) => positions,
-            Self::Whole => &[],
-        }
-    }
-
-    /// Whether source and target order the key alike, so that a range means the same rows on both.
-    #[must_use]
-    pub fn orders_alike(&self, table: &Table) -> bool {
-        let alike = |i: &usize| {
-            table.columns.get(*i).is_some_and(|c| {
-                matches!(
-                    c.source,
-                    SourceType::TinyInt { .. }
-                        | SourceType::SmallInt { .. }
-                        | SourceType::MediumInt { .. }
-                        | SourceType::Int { .. }
-                        | SourceType::BigInt { .. }
-                        | SourceType::Year
-                        | SourceType::Decimal { .. }
-                        | SourceType::Date
-                        | SourceType::DateTime
-                        | SourceType::Binary
-                ) && c.target != bicuspid_model::TargetType::Bool
-            })
-        };
-        match self {
-            Self::Keyset(positions) => positions.iter().all(alike),
-            Self::Whole => false,
-        }
-    }
-}
-
-/// Whether a key field of the canonical row brings the key back exactly.
-fn decodable_key(column: &Column) -> bool {
-    use bicuspid_model::source_type::Charset;
-    match &column.source {
-        SourceType::Text(charset) => *charset == Charset::Utf8 || *charset == Charset::Latin1,
-        _ => true,
-    }
-}
-
 /// Rows of one statement.
 #[derive(Debug)]
 pub struct Piece {
@@ -177,6 +102,15 @@ pub struct Piece {
     pub is_last: bool,
     /// The server's hash of each row, if it was asked for and every row has one.
     pub hashes: Option<Vec<ServerSum>>,
+}
+
+/// Rows of one statement, as they came.
+#[derive(Debug)]
+pub struct RawPiece {
+    /// The rows, in key order.
+    pub rows: RawRows,
+    /// Whether nothing is left in the range that was asked for.
+    pub is_last: bool,
 }
 
 /// What one statement brought.
@@ -397,12 +331,12 @@ impl Source {
         &mut self,
         statement: &ReadStatement,
         table: &Arc<Table>,
-        is_hashed: bool,
+        form: Form,
         conversions: &mut [Conversions],
     ) -> Result<Rows, SourceError> {
         let mut tries = 0;
         loop {
-            let mut decoder = Decoder::new(table, is_hashed);
+            let mut decoder = Decoder::new(table, form);
             let began = Instant::now();
             let read = self
                 .wire
@@ -477,6 +411,23 @@ impl Reader<'_> {
     /// Reads the next rows up to and including `up_to`, or to the end, by the key of the walk. After the last piece of
     /// a range the next call goes on behind the last row; [`Reader::seek`] says otherwise.
     pub async fn next(&mut self, up_to: Option<&KeyBound>) -> Result<Piece, SourceError> {
+        let (rows, is_last) = self.step(up_to, Form::Canonical { is_hashed: self.hash.is_some() }).await?;
+        Ok(Piece { batch: rows.batch, is_last, hashes: rows.hashes })
+    }
+
+    /// The same, with the rows as they came. What is replaced in them is counted where they are decoded.
+    pub async fn next_raw(&mut self, up_to: Option<&KeyBound>) -> Result<RawPiece, SourceError> {
+        let (rows, is_last) = self.step(up_to, Form::AsTheyCame).await?;
+        Ok(RawPiece { rows: self.raw(rows.batch), is_last })
+    }
+
+    fn raw(&self, cells: Batch) -> RawRows {
+        let keys = self.walk.positions().iter().chain(&self.table.primary_key).copied().collect();
+        RawRows::new(cells, Arc::clone(&self.table), keys, self.hash.is_some())
+    }
+
+    /// The rows of the next statement that brings any, and whether nothing is left.
+    async fn step(&mut self, up_to: Option<&KeyBound>, form: Form) -> Result<(Rows, bool), SourceError> {
         let Walk::Keyset(positions) = self.walk else {
             return Err(SourceError::Protocol { what: "a walk without a key" });
         };
@@ -494,23 +445,25 @@ impl Reader<'_> {
                 &select_of(&self.table, self.hash),
                 builder::chunk,
             )?;
-            let is_hashed = self.hash.is_some();
-            let read = self.source.rows(&statement, &self.table, is_hashed, &mut self.conversions).await?;
-            let Rows { batch, hashes, elapsed } = read;
-            let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+            let read = self.source.rows(&statement, &self.table, form, &mut self.conversions).await?;
+            let rows = u64::try_from(read.batch.len()).unwrap_or(u64::MAX);
             let looked_at = if end.is_some() { limit } else { rows };
-            self.learn(looked_at, batch.bytes().len(), elapsed);
+            self.learn(looked_at, read.batch.bytes().len(), read.elapsed);
             self.check_keys(positions)?;
             self.expected = self.expected.saturating_sub(rows);
             let is_last = end.is_none() && rows < limit;
             if let Some(end) = end {
                 self.after = Some(end);
-            } else if let Some(last) = batch.last() {
-                self.after = Some(KeyBound::of_row(last, positions).ok_or_else(|| self.key_fault())?);
+            } else if let Some(row) = read.batch.last() {
+                let key = match form {
+                    Form::Canonical { .. } => KeyBound::of_row(row, positions),
+                    Form::AsTheyCame => raw::key_of(row, &self.table, positions)?,
+                };
+                self.after = Some(key.ok_or_else(|| self.key_fault())?);
             }
-            self.rest(elapsed).await?;
-            if is_last || !batch.is_empty() {
-                return Ok(Piece { batch, is_last, hashes });
+            self.rest(read.elapsed).await?;
+            if is_last || !read.batch.is_empty() {
+                return Ok((read, is_last));
             }
         }
     }
@@ -529,7 +482,10 @@ impl Reader<'_> {
         let statement =
             self.statement(positions, limit, up_to, &select_of(&key, None), builder::chunk_end)?;
         let mut conversions = vec![Conversions::default(); places.len()];
-        let Rows { batch, elapsed, .. } = self.source.rows(&statement, &key, false, &mut conversions).await?;
+        let Rows { batch, elapsed, .. } = self
+            .source
+            .rows(&statement, &key, Form::Canonical { is_hashed: false }, &mut conversions)
+            .await?;
         self.rest(elapsed).await?;
         if conversions.iter().any(|c| !c.is_empty()) {
             return Err(self.key_fault());
@@ -581,7 +537,7 @@ impl Reader<'_> {
             .send(&statement, table.name.as_str(), |row| {
                 rows += 1;
                 if wanted {
-                    let _ = decode_row(&mut batch, table, &row, conversions)?;
+                    decode_row(&mut batch, table, &mut cells(&row), conversions)?;
                     if batch.bytes().len() >= bytes_max {
                         bytes += batch.bytes().len();
                         wanted = each(std::mem::take(&mut batch));

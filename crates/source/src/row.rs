@@ -26,13 +26,15 @@ fn needs_server(column: &Column) -> bool {
     matches!(&column.source, SourceType::Text(charset) | SourceType::Choice(charset) if charset.needs_server())
 }
 
-/// Writes the copied columns of a row into a batch, and returns the place of the cell behind them.
-pub(crate) fn decode_row(
+/// Writes the copied columns of a row into a batch. `next` gives the cells in the order in which they were asked for;
+/// those behind the columns are left to the caller.
+#[inline]
+pub(crate) fn decode_row<'r>(
     batch: &mut Batch,
     table: &Table,
-    row: &MySqlRow,
+    next: &mut impl FnMut() -> Result<Option<&'r [u8]>, SourceError>,
     conversions: &mut [Conversions],
-) -> Result<usize, SourceError> {
+) -> Result<(), SourceError> {
     let misfit = |column: &Column, rule: decode::Misfit| SourceError::Misfit {
         table: table.name.to_string(),
         column: column.name.to_string(),
@@ -40,20 +42,13 @@ pub(crate) fn decode_row(
     };
     let count = u16::try_from(table.columns.len()).map_err(|_| SourceError::Protocol { what: "a row" })?;
     batch.begin_row(count);
-    let mut at = 0;
     for (column, counts) in table.columns.iter().zip(conversions) {
         if column.withheld {
             batch.null();
             continue;
         }
-        let value = cell(row, at)?;
-        at += 1;
-        let stored = if needs_server(column) {
-            at += 1;
-            cell(row, at - 1)?
-        } else {
-            None
-        };
+        let value = next()?;
+        let stored = if needs_server(column) { next()? } else { None };
         match value {
             None => batch.null(),
             Some(bytes) => {
@@ -62,8 +57,17 @@ pub(crate) fn decode_row(
         }
     }
     if batch.end_row() {
-        Ok(at)
+        Ok(())
     } else {
         Err(SourceError::Protocol { what: "more than 4 GiB of rows at once" })
+    }
+}
+
+/// The cells of a row, one after the other.
+pub(crate) fn cells<'r>(row: &'r MySqlRow) -> impl FnMut() -> Result<Option<&'r [u8]>, SourceError> {
+    let mut at = 0;
+    move || {
+        at += 1;
+        cell(row, at - 1)
     }
 }

@@ -9,8 +9,9 @@ use sqlx::mysql::MySqlRow;
 
 use crate::connect::cell;
 use crate::error::SourceError;
-use crate::extract::{Reader, Source, Walk};
+use crate::extract::{Reader, Source};
 use crate::pace::Pacer;
+use crate::walk::Walk;
 
 /// Short questions by which the round trip is measured, after one that prepares them.
 const ROUND_TRIPS: usize = 3;
@@ -199,9 +200,14 @@ fn half(row: &MySqlRow, i: usize) -> Result<u64, SourceError> {
     u64::try_from(whole & u128::from(u64::MAX)).map_err(|_| unreadable())
 }
 
-/// The server's hash of a row in the cell at `i`; `None` if it made none.
-pub(crate) fn row_hash(row: &MySqlRow, i: usize) -> Result<Option<ServerSum>, SourceError> {
-    let Some(bytes) = cell(row, i)? else { return Ok(None) };
-    let hash: [u8; 16] = bytes.try_into().map_err(|_| SourceError::Protocol { what: "the hash of a row" })?;
-    Ok(Some(ServerSum::of_row(hash)))
+/// Adds the server's hash of a row to those of the others. One row without a hash, and there is no sum.
+pub(crate) fn add_hash(hashes: &mut Option<Vec<ServerSum>>, cell: Option<&[u8]>) -> Result<(), SourceError> {
+    match (hashes.as_mut(), cell) {
+        (Some(hashes), Some(bytes)) => {
+            let hash = bytes.try_into().map_err(|_| SourceError::Protocol { what: "the hash of a row" })?;
+            hashes.push(ServerSum::of_row(hash));
+        }
+        _ => *hashes = None,
+    }
+    Ok(())
 }

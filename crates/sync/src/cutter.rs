@@ -2,13 +2,13 @@
 
 use bicuspid_model::{Batch, Fingerprint, FingerprintKey, KeyBound, ServerHash, ServerSum};
 use bicuspid_source::{Engine, SourceError};
-use bicuspid_target::ChunkState;
+use bicuspid_target::{ChunkState, Marks};
 
 use crate::error::SyncError;
 use crate::shape::Shaped;
 
 /// Bytes of a chunk at which it is cut.
-const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes up to which small chunks are joined where a statement locks its table: less than one brings at the kind pace.
 const JOINED_BYTES_LOCKING: usize = 96 * 1024;
 
@@ -103,7 +103,8 @@ impl Cutter {
     fn cut(&mut self, upper: Option<KeyBound>) {
         let sum = self.open_server.replace(ServerSum::default());
         let server = self.server_hash(sum);
-        self.done.push(ChunkState { upper, fingerprint: std::mem::take(&mut self.open), server });
+        let marks = Marks { server, cells: None };
+        self.done.push(ChunkState { upper, fingerprint: std::mem::take(&mut self.open), marks });
         self.open_bytes = 0;
     }
 
@@ -154,12 +155,7 @@ impl Recut {
         {
             last.upper = chunk.upper;
             last.fingerprint.merge(chunk.fingerprint);
-            last.server = match (last.server, chunk.server) {
-                (Some(a), Some(b)) if a.recipe == b.recipe => {
-                    Some(ServerHash { sum: a.sum.with(b.sum), ..a })
-                }
-                _ => None,
-            };
+            last.marks = last.marks.with(chunk.marks);
             self.joinable = Some(joined);
         } else {
             self.chunks.push(chunk);
@@ -258,7 +254,7 @@ mod tests {
 
     fn chunk(upper: Option<i64>, rows: u64) -> ChunkState {
         let fingerprint = Fingerprint { rows, sum: rows.into() };
-        ChunkState { upper: upper.and_then(bound), fingerprint, server: None }
+        ChunkState { upper: upper.and_then(bound), fingerprint, marks: Marks::default() }
     }
 
     fn bound(key: i64) -> Option<KeyBound> {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use bicuspid_model::{Fingerprint, FingerprintKey, KeyBound, ServerHash, ServerSum};
-use bicuspid_source::{Engine, Piece, Reader, Source};
-use bicuspid_target::{ChangedRange, ChunkState};
+use bicuspid_model::{Batch, Fingerprint, FingerprintKey, KeyBound, ServerSum};
+use bicuspid_source::{Conversions, DecodedRows, Engine, RawPiece, RawRows, Reader, Source};
+use bicuspid_target::{ChangedRange, ChunkState, Marks};
 
 use crate::beside::Beside;
-use crate::cutter::{Cutter, Recut};
+use crate::cutter::{CHUNK_BYTES, Cutter, Recut};
 use crate::error::SyncError;
 use crate::event::{Event, Listener};
 use crate::extract::{Extracted, converted, count, finish};
@@ -48,7 +48,8 @@ impl Selection {
 }
 
 /// Reads chunks and compares them with their fingerprints; the rows of those that differ go to staging, if there is one.
-/// The rows of a chunk are hashed while the next ones are read. Over a thin link the server is asked for its own hash of
+/// The rows of a chunk are hashed while the next ones are read: first as they came, and decoded only if that hash is not
+/// the one that they had when they were last decoded. Over a thin link the server is asked for its own hash of
 /// a chunk first, and the rows of one that it shows unchanged are not read.
 pub(crate) async fn differences(
     source: &mut Source,
@@ -66,17 +67,20 @@ pub(crate) async fn differences(
         _ => count(source, shaped).await?,
     };
     let mut extracted = Extracted::default();
+    let cell_key = shaped.thin.is_none().then(|| shaped.cell_key(key, source.facts()));
     let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk).hashing(shaped.row_hash());
     let mut asker = shaped.thin.as_ref().map(Asker::new);
     let mut unread = BTreeSet::new();
     let places = Places { recorded, last: recorded.len().saturating_sub(1) };
     let judge = Judge {
-        recorded: recorded.iter().map(|chunk| chunk.fingerprint).collect(),
+        recorded: recorded.iter().map(Recorded::of).collect(),
+        cell_key,
         blank: Cutter::new(key, shaped),
         is_locking: matches!(shaped.found.engine, Engine::TableLock(_)),
         staging: staging.cloned(),
         open: None,
         verdicts: Vec::new(),
+        conversions: vec![Conversions::default(); shaped.table.columns.len()],
     };
     let beside = Beside::start(judge, Judge::add);
     'chunks: for place in (0..recorded.len()).filter(|&place| selection.takes(place)) {
@@ -90,8 +94,8 @@ pub(crate) async fn differences(
         }
         reader.seek(places.lower(place), places.rows(place));
         loop {
-            let piece = reader.next(places.upper(place)).await?;
-            extracted.tell(&piece.batch, listener);
+            let piece = reader.next_raw(places.upper(place)).await?;
+            extracted.tell(piece.rows.len(), piece.rows.size(), listener);
             let is_last = piece.is_last;
             if !beside.give((place, piece)).await {
                 break 'chunks;
@@ -108,7 +112,7 @@ pub(crate) async fn differences(
         let verdict = if selection.takes(place) && !unread.contains(&place) {
             verdicts.next().ok_or(SyncError::Pump)?
         } else {
-            Verdict::Same { bytes: None, server: None }
+            Verdict::Same { bytes: None, marks: Marks::default() }
         };
         let verdict = match verdict {
             Verdict::Torn(read) => {
@@ -118,20 +122,20 @@ pub(crate) async fn differences(
         };
         let upper = places.upper(place);
         match verdict {
-            Verdict::Changed { expected, server, cut } => {
+            Verdict::Changed { expected, marks, cut } => {
                 let (after, up_to) = (places.lower(place), upper.cloned());
                 extracted.changed.push(ChangedRange { after, up_to, expected });
-                let whole = || vec![ChunkState { upper: upper.cloned(), fingerprint: expected, server }];
+                let whole = || vec![ChunkState { upper: upper.cloned(), fingerprint: expected, marks }];
                 cut_anew.put(cut.map_or_else(whole, |cut| cut.end(upper.cloned())), upper);
             }
-            Verdict::Same { bytes, server } => {
-                if let Some(hash) = server.filter(|hash| chunk.server != Some(*hash)) {
-                    extracted.server_hashes.push((place, hash));
+            Verdict::Same { bytes, marks } => {
+                // The same rows have the same hashes, by whatever recipe they were made.
+                let marks = marks.or(chunk.marks);
+                if marks != chunk.marks {
+                    extracted.marks.push((place, marks));
                 }
-                // The same rows have the same hash, by whatever recipe it was made.
-                let server = server.or(chunk.server);
                 let fingerprint = chunk.fingerprint;
-                cut_anew.keep(ChunkState { upper: upper.cloned(), fingerprint, server }, bytes);
+                cut_anew.keep(ChunkState { upper: upper.cloned(), fingerprint, marks }, bytes);
             }
             // Those were read again.
             Verdict::Torn(_) => return Err(SyncError::Pump),
@@ -139,7 +143,8 @@ pub(crate) async fn differences(
     }
     extracted.chunks = cut_anew.end();
     extracted.asked = asker.as_ref().map(Asker::asked).unwrap_or_default();
-    extracted.converted = converted(shaped, reader.conversions());
+    merge(&mut judge.conversions, reader.conversions());
+    extracted.converted = converted(shaped, &judge.conversions);
     finish(source, shaped, before, &mut extracted).await?;
     Ok(extracted)
 }
@@ -165,6 +170,28 @@ impl Places<'_> {
     }
 }
 
+fn merge(conversions: &mut [Conversions], more: &[Conversions]) {
+    for (counts, more) in conversions.iter_mut().zip(more) {
+        counts.merge(*more);
+    }
+}
+
+/// What is known of a chunk that is read again.
+#[derive(Debug, Clone, Copy, Default)]
+struct Recorded {
+    fingerprint: Fingerprint,
+    /// The fingerprint of its rows as they came, if there is one.
+    as_they_came: Option<Fingerprint>,
+}
+
+impl Recorded {
+    fn of(chunk: &ChunkState) -> Self {
+        let fingerprint = chunk.fingerprint;
+        let as_they_came = chunk.marks.cells.map(|sum| Fingerprint { rows: fingerprint.rows, sum });
+        Self { fingerprint, as_they_came }
+    }
+}
+
 /// What a chunk turned out to be.
 #[derive(Debug)]
 enum Verdict {
@@ -172,14 +199,14 @@ enum Verdict {
     Same {
         /// Bytes of its rows, if they were read.
         bytes: Option<usize>,
-        /// The server's own hash of them, if they came with one.
-        server: Option<ServerHash>,
+        /// Other hashes of them, as far as they were made.
+        marks: Marks,
     },
     /// Not as it was recorded; its rows went to staging.
     Changed {
         expected: Fingerprint,
-        /// The server's own hash of its rows, if they came with one.
-        server: Option<ServerHash>,
+        /// Other hashes of its rows, as far as they were made.
+        marks: Marks,
         /// The chunks that it becomes, unless it stays one.
         cut: Option<Box<Cutter>>,
     },
@@ -191,31 +218,44 @@ enum Verdict {
 /// Hashes chunks and compares them with what was recorded.
 #[derive(Debug)]
 struct Judge {
-    recorded: Vec<Fingerprint>,
+    recorded: Vec<Recorded>,
+    /// By which rows are hashed as they came. Not over a thin link: what is read there changed, or lacks a hash.
+    cell_key: Option<FingerprintKey>,
     blank: Cutter,
     is_locking: bool,
     staging: Option<Staging>,
     open: Option<Read>,
     /// One for each chunk that was read, in their order.
     verdicts: Vec<Verdict>,
+    /// Values that were replaced in rows that were decoded.
+    conversions: Vec<Conversions>,
 }
 
 impl Judge {
-    fn add(&mut self, (place, piece): (usize, Piece)) -> Result<(), SyncError> {
+    fn add(&mut self, (place, piece): (usize, RawPiece)) -> Result<(), SyncError> {
         let recorded = self.recorded.get(place).copied().unwrap_or_default();
-        let mut read = self.open.take().unwrap_or_else(|| Read::new(&self.blank));
+        let staging = self.staging.as_ref();
+        let mut read = self.open.take().unwrap_or_else(|| Read::new(&self.blank, self.cell_key.is_some()));
         let is_last = piece.is_last;
-        read.take(piece, recorded, self.staging.as_ref())?;
+        read.keep(piece.rows, self.cell_key.as_ref());
         if !is_last {
+            if read.must_be_decoded(recorded) {
+                read.decode(recorded.fingerprint, staging, &mut self.conversions)?;
+            }
             self.open = Some(read);
             return Ok(());
         }
-        let verdict = if read.now == recorded {
+        if read.is_as_it_came(recorded) {
+            self.verdicts.push(Verdict::Same { bytes: Some(read.raw_bytes), marks: Marks::default() });
+            return Ok(());
+        }
+        read.decode(recorded.fingerprint, staging, &mut self.conversions)?;
+        let verdict = if read.now == recorded.fingerprint {
             read.same()
         } else if self.is_locking && read.statements > 1 && !read.has_grown {
             Verdict::Torn(read.now)
         } else {
-            read.changed(self.staging.as_ref(), false)?
+            read.changed(staging, false)?
         };
         self.verdicts.push(verdict);
         Ok(())
@@ -233,17 +273,16 @@ async fn again(
     extracted: &mut Extracted,
     listener: Listener<'_>,
 ) -> Result<Verdict, SyncError> {
-    let recorded = judge.recorded.get(place).copied().unwrap_or_default();
+    let recorded = judge.recorded.get(place).copied().unwrap_or_default().fingerprint;
     let mut tries = 0;
     loop {
-        let mut read = Read::new(&judge.blank);
+        let mut read = Read::new(&judge.blank, false);
         reader.seek(places.lower(place), places.rows(place));
         loop {
             let piece = reader.next(places.upper(place)).await?;
-            extracted.tell(&piece.batch, listener);
-            let is_last = piece.is_last;
-            read.take(piece, recorded, judge.staging.as_ref())?;
-            if is_last {
+            extracted.tell(piece.batch.len(), piece.batch.bytes().len(), listener);
+            read.take(piece.batch, piece.hashes, recorded, judge.staging.as_ref())?;
+            if piece.is_last {
                 break;
             }
         }
@@ -262,6 +301,15 @@ async fn again(
 /// The rows of one chunk, as they were read.
 #[derive(Debug)]
 struct Read {
+    /// Rows that were not decoded yet.
+    undecoded: Vec<RawRows>,
+    /// The fingerprint of all rows as they came, if it is made.
+    as_they_came: Option<Fingerprint>,
+    /// Bytes of all rows as they came.
+    raw_bytes: usize,
+    /// Whether a value was replaced in a row that was decoded.
+    has_conversions: bool,
+    /// What follows is of the rows that were decoded.
     now: Fingerprint,
     /// What the server's own hashes of them add up to; `None` if a row came without one.
     server: Option<ServerSum>,
@@ -273,19 +321,66 @@ struct Read {
 }
 
 impl Read {
-    fn new(blank: &Cutter) -> Self {
-        let cutter = blank.clone();
-        let (now, server) = (Fingerprint::default(), Some(ServerSum::default()));
-        Self { now, server, bytes: 0, statements: 0, waiting: Vec::new(), cutter, has_grown: false }
+    fn new(blank: &Cutter, is_hashed_raw: bool) -> Self {
+        Self {
+            undecoded: Vec::new(),
+            as_they_came: is_hashed_raw.then(Fingerprint::default),
+            raw_bytes: 0,
+            has_conversions: false,
+            now: Fingerprint::default(),
+            server: Some(ServerSum::default()),
+            bytes: 0,
+            statements: 0,
+            waiting: Vec::new(),
+            cutter: blank.clone(),
+            has_grown: false,
+        }
+    }
+
+    /// Takes rows as they came.
+    fn keep(&mut self, rows: RawRows, key: Option<&FingerprintKey>) {
+        if let (Some(all), Some(key)) = (&mut self.as_they_came, key) {
+            rows.rows().for_each(|row| all.add(key.hash(row)));
+        }
+        self.raw_bytes += rows.size();
+        self.undecoded.push(rows);
+    }
+
+    /// Whether the rows differ for sure from those that were recorded, or cannot be known undecoded. They should not
+    /// wait in memory for the last of them then.
+    fn must_be_decoded(&self, recorded: Recorded) -> bool {
+        let both = self.as_they_came.zip(recorded.as_they_came);
+        both.is_none_or(|(now, before)| now.rows > before.rows) || self.raw_bytes > CHUNK_BYTES
+    }
+
+    /// Whether all rows came as they did when they were last decoded.
+    fn is_as_it_came(&self, recorded: Recorded) -> bool {
+        recorded.as_they_came.is_some() && recorded.as_they_came == self.as_they_came
+    }
+
+    /// Decodes what was not yet.
+    fn decode(
+        &mut self,
+        recorded: Fingerprint,
+        staging: Option<&Staging>,
+        conversions: &mut [Conversions],
+    ) -> Result<(), SyncError> {
+        for rows in std::mem::take(&mut self.undecoded) {
+            let DecodedRows { batch, hashes, conversions: more } = rows.decode()?;
+            self.has_conversions = self.has_conversions || more.iter().any(|counts| !counts.is_empty());
+            merge(conversions, &more);
+            self.take(batch, hashes, recorded, staging)?;
+        }
+        Ok(())
     }
 
     fn take(
         &mut self,
-        piece: Piece,
+        batch: Batch,
+        hashes: Option<Vec<ServerSum>>,
         recorded: Fingerprint,
         staging: Option<&Staging>,
     ) -> Result<(), SyncError> {
-        let Piece { batch, hashes, .. } = piece;
         self.now.merge(self.cutter.add(&batch, hashes.as_deref())?);
         self.server = self.server.zip(hashes).map(|(sum, rows)| rows.into_iter().fold(sum, ServerSum::with));
         self.bytes += batch.bytes().len();
@@ -309,14 +404,21 @@ impl Read {
         Ok(())
     }
 
+    /// Hashes of the rows beside their fingerprint.
+    fn marks(&self) -> Marks {
+        // Rows with replaced values are decoded in every pass, so that these are counted.
+        let cells = self.as_they_came.filter(|_| !self.has_conversions).map(|all| all.sum);
+        Marks { server: self.cutter.server_hash(self.server), cells }
+    }
+
     fn same(&self) -> Verdict {
-        Verdict::Same { bytes: Some(self.bytes), server: self.cutter.server_hash(self.server) }
+        Verdict::Same { bytes: Some(self.bytes), marks: self.marks() }
     }
 
     fn changed(mut self, staging: Option<&Staging>, is_restless: bool) -> Result<Verdict, SyncError> {
         self.send(staging)?;
         let is_cut = self.has_grown || is_restless || self.now.rows == 0 || self.cutter.is_past_a_cut();
-        let server = self.cutter.server_hash(self.server);
-        Ok(Verdict::Changed { expected: self.now, server, cut: is_cut.then(|| Box::new(self.cutter)) })
+        let marks = self.marks();
+        Ok(Verdict::Changed { expected: self.now, marks, cut: is_cut.then(|| Box::new(self.cutter)) })
     }
 }

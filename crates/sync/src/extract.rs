@@ -1,8 +1,8 @@
 //! Reading one table: rows to the staging queue, fingerprints of chunks, and what changed.
 
-use bicuspid_model::{Batch, Fingerprint, FingerprintKey, ServerHash};
+use bicuspid_model::{Fingerprint, FingerprintKey};
 use bicuspid_source::{Conversions, Engine, Piece, Source, Walk};
-use bicuspid_target::{ChangedRange, ChunkState, Converted, RowHashes};
+use bicuspid_target::{ChangedRange, ChunkState, Converted, Marks, RowHashes};
 
 use crate::beside::Beside;
 use crate::cutter::Cutter;
@@ -30,8 +30,8 @@ pub(crate) struct Extracted {
     pub(crate) counted: Option<(u64, u64)>,
     /// Hashes of the rows that went to a first load.
     pub(crate) hashes: Option<RowHashes>,
-    /// The server's own hashes of unchanged chunks that had none of this kind, by the recorded chunks' places.
-    pub(crate) server_hashes: Vec<(usize, ServerHash)>,
+    /// Marks of unchanged chunks that had others, by the recorded chunks' places.
+    pub(crate) marks: Vec<(usize, Marks)>,
     /// What the server was asked about by its own hashes.
     pub(crate) asked: Asked,
 }
@@ -47,10 +47,10 @@ impl Extracted {
     }
 
     /// Counts rows that arrived, and says so.
-    pub(crate) fn tell(&mut self, batch: &Batch, listener: Listener<'_>) {
-        let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+    pub(crate) fn tell(&mut self, rows: usize, bytes: usize, listener: Listener<'_>) {
+        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
         self.rows_read += rows;
-        listener(Event::Rows { rows, bytes: u64::try_from(batch.bytes().len()).unwrap_or(u64::MAX) });
+        listener(Event::Rows { rows, bytes: u64::try_from(bytes).unwrap_or(u64::MAX) });
     }
 
     /// Whether the number of rows read agrees with what the source counted. On a table that locks, the count may move
@@ -112,7 +112,7 @@ pub(crate) async fn everything(
             let beside = Beside::start(tally, Tally::add);
             loop {
                 let piece = reader.next(None).await?;
-                extracted.tell(&piece.batch, listener);
+                extracted.tell(piece.batch.len(), piece.batch.bytes().len(), listener);
                 let is_last = piece.is_last;
                 if !beside.give(piece).await || is_last {
                     break;
@@ -128,7 +128,7 @@ pub(crate) async fn everything(
             let mut fault = None;
             reader
                 .whole(PIECE_BYTES, |batch| {
-                    extracted.tell(&batch, listener);
+                    extracted.tell(batch.len(), batch.bytes().len(), listener);
                     fault = tally.add(Piece { batch, is_last: false, hashes: None }).err();
                     fault.is_none()
                 })
@@ -189,7 +189,11 @@ mod tests {
     #[test]
     fn counts_may_move_as_far_as_they_moved() {
         let with = |before, after, rows| Extracted {
-            chunks: vec![ChunkState { upper: None, fingerprint: Fingerprint { rows, sum: 0 }, server: None }],
+            chunks: vec![ChunkState {
+                upper: None,
+                fingerprint: Fingerprint { rows, sum: 0 },
+                marks: Marks::default(),
+            }],
             counted: Some((before, after)),
             ..Extracted::default()
         };

@@ -5,11 +5,11 @@ mod compare;
 use std::time::Instant;
 
 use bicuspid_guard::NextNumbers;
-use bicuspid_model::{DateTime, FingerprintKey, ServerHash, TableName};
+use bicuspid_model::{DateTime, FingerprintKey, TableName};
 use bicuspid_source::{Engine, Pace, Source, SourceClock, SourceError};
 use bicuspid_target::{
-    Applied, Change, Converted, HeldBack, HeldState, PassRecord, Publication, RowHashes, RunRecord, Scope,
-    Staged, TableRecord, TableState, TargetError, Unchanged, Writer,
+    Applied, Change, Converted, HeldBack, HeldState, Marks, PassRecord, Publication, RowHashes, RunRecord,
+    Scope, Staged, TableRecord, TableState, TargetError, Unchanged, Writer,
 };
 
 use crate::error::SyncError;
@@ -126,8 +126,8 @@ pub async fn sync(
                 prepared.push(change);
                 TableOutcome::Published
             }
-            Ok(Done::Unchanged(pass, hashes)) => {
-                unchanged.push(Unchanged { table: planned.shaped.table.name.clone(), pass, hashes });
+            Ok(Done::Unchanged(pass, marks)) => {
+                unchanged.push(Unchanged { table: planned.shaped.table.name.clone(), pass, marks });
                 TableOutcome::Unchanged
             }
             Ok(Done::Published) => TableOutcome::Published,
@@ -159,8 +159,8 @@ pub async fn sync(
 /// What became of a table before the run is published.
 enum Done<'a> {
     Published,
-    /// With the server's own hashes of chunks that had none.
-    Unchanged(PassRecord, Vec<(usize, ServerHash)>),
+    /// With the marks of chunks that had others.
+    Unchanged(PassRecord, Vec<(usize, Marks)>),
     Prepared(Box<Prepared<'a>>),
 }
 

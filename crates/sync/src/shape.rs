@@ -1,9 +1,9 @@
 //! From a discovered table to the table that is copied: types, withheld columns, the walk, and what holds it.
 
 use bicuspid_guard::RowHash;
-use bicuspid_model::{Column, KeyBound, SourceType, Table, TargetType, Value};
+use bicuspid_model::{Column, FingerprintKey, KeyBound, SourceType, Table, TargetType, Value};
 use bicuspid_opendental as opendental;
-use bicuspid_source::{Engine, FoundColumn, FoundTable, Walk};
+use bicuspid_source::{Engine, FORM, FoundColumn, FoundTable, SourceFacts, Walk};
 use bicuspid_target::HeldState;
 
 use crate::settings::{SyncSettings, names};
@@ -48,6 +48,14 @@ impl Shaped {
         let key: Vec<String> = self.table.key_columns().map(|c| format!("{:?}", c.name.as_str())).collect();
         lines.push(format!("key {}", key.join(", ")));
         lines.join("\n")
+    }
+
+    /// The key by which rows are hashed as they came: of the target's own, and of everything on which the canonical form
+    /// of a cell depends, so that hashes of two forms never agree.
+    pub(crate) fn cell_key(&self, key: &FingerprintKey, facts: &SourceFacts) -> FingerprintKey {
+        // Quoted, so that no two lists of parts make one text.
+        let form = format!("{:?}", (FORM, self.signature(), &facts.version));
+        FingerprintKey::new(key.hash(form.as_bytes()).to_be_bytes())
     }
 
     /// Whether a range of the walk means the same rows on both sides, and a row that changed stays in its range: then

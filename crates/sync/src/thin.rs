@@ -101,7 +101,7 @@ fn group(chunks: &[ChunkState], recipe: u64, width: usize, rows_max: u64) -> (us
     let mut all = RangeSum { rows: 0, sum: ServerSum::default() };
     let mut count = 0;
     for chunk in chunks.iter().take(width) {
-        let Some(server) = chunk.server.filter(|server| server.recipe == recipe) else { break };
+        let Some(server) = chunk.marks.server.filter(|server| server.recipe == recipe) else { break };
         if count > 0 && all.rows + chunk.fingerprint.rows > rows_max {
             break;
         }
@@ -115,12 +115,17 @@ fn group(chunks: &[ChunkState], recipe: u64, width: usize, rows_max: u64) -> (us
 #[cfg(test)]
 mod tests {
     use bicuspid_model::{Fingerprint, ServerHash};
+    use bicuspid_target::Marks;
 
     use super::*;
 
     fn chunk(rows: u64, recipe: u64) -> ChunkState {
         let server = Some(ServerHash { recipe, sum: ServerSum { high: rows, low: 1 } });
-        ChunkState { upper: None, fingerprint: Fingerprint { rows, sum: 0 }, server }
+        ChunkState {
+            upper: None,
+            fingerprint: Fingerprint { rows, sum: 0 },
+            marks: Marks { server, cells: None },
+        }
     }
 
     #[test]

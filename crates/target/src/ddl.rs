@@ -50,6 +50,7 @@ CREATE TABLE IF NOT EXISTS bicuspid.chunk (
     row_sum bytea NOT NULL,
     server_sum bytea,
     server_recipe bytea,
+    cell_sum bytea,
     PRIMARY KEY (table_name, ordinal)
 );
 CREATE TABLE IF NOT EXISTS bicuspid.run (
@@ -77,10 +78,11 @@ CREATE TABLE IF NOT EXISTS bicuspid.table_pass (
     rows_read_at timestamptz
 )";
 
-/// What copies begun by older versions lack: the source's own hash of each chunk, and what it was used for.
-pub(crate) const SERVER_HASH: &str = "
+/// What copies begun by older versions lack: marks of each chunk, and what they were used for.
+pub(crate) const MARKS: &str = "
 ALTER TABLE bicuspid.chunk ADD COLUMN IF NOT EXISTS server_sum bytea,
-    ADD COLUMN IF NOT EXISTS server_recipe bytea;
+    ADD COLUMN IF NOT EXISTS server_recipe bytea,
+    ADD COLUMN IF NOT EXISTS cell_sum bytea;
 ALTER TABLE bicuspid.table_pass ADD COLUMN IF NOT EXISTS by_hash boolean NOT NULL DEFAULT false,
     ADD COLUMN IF NOT EXISTS rows_read_at timestamptz";
 

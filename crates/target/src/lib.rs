@@ -32,7 +32,7 @@ pub use identity::{Identity, ServerFacts};
 pub use passes::{PassRecord, PassState, StampMark};
 pub use row_hash::RowHashes;
 pub use state::{
-    AuditHead, ChunkState, Converted, HeldState, ProofSettings, RunRecord, TableRecord, TableState,
+    AuditHead, ChunkState, Converted, HeldState, Marks, ProofSettings, RunRecord, TableRecord, TableState,
 };
 pub use writer::{
     Applied, Change, ChangedRange, FilledLoad, HeldBack, Proof, ProvedLoad, Publication, Scope, Staged,

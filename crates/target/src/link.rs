@@ -54,7 +54,7 @@ pub(crate) struct Link {
     /// What is written with the record of a run.
     anchor: Option<AuditHead>,
     /// The state was seen to have columns for the server's own hashes, which older ones lack.
-    keeps_hashes: AtomicBool,
+    keeps_marks: AtomicBool,
 }
 
 impl Drop for Link {
@@ -95,7 +95,7 @@ impl Link {
             user: endpoint.user.clone(),
             tls: endpoint.tls != Tls::Off,
             anchor: None,
-            keeps_hashes: AtomicBool::new(false),
+            keeps_marks: AtomicBool::new(false),
         };
         link.run(SESSION, "set the session up").await?;
         // Servers before version 14 have no such setting and those on Windows refuse it; they notice later.
@@ -113,13 +113,12 @@ impl Link {
         &self.user
     }
 
-    /// Whether the state has columns for the server's own hashes of chunks.
-    pub(crate) async fn keeps_hashes(&self) -> Result<bool, TargetError> {
-        if !self.keeps_hashes.load(Ordering::Relaxed) {
-            self.keeps_hashes
-                .store(has_state_column(self, "chunk", "server_recipe").await?, Ordering::Relaxed);
+    /// Whether the state has columns for the marks of chunks.
+    pub(crate) async fn keeps_marks(&self) -> Result<bool, TargetError> {
+        if !self.keeps_marks.load(Ordering::Relaxed) {
+            self.keeps_marks.store(has_state_column(self, "chunk", "cell_sum").await?, Ordering::Relaxed);
         }
-        Ok(self.keeps_hashes.load(Ordering::Relaxed))
+        Ok(self.keeps_marks.load(Ordering::Relaxed))
     }
 
     /// The head of the audit log that is to be anchored with the record of a run.

@@ -62,9 +62,9 @@ pub(crate) async fn prepare(link: &Link) -> Result<(), TargetError> {
     if !has_state_table(link, "table_pass").await? {
         link.run(ddl::TABLE_PASS, "make bicuspid.table_pass").await?;
     }
-    let keeps_hashes = link.keeps_hashes().await? && has_state_column(link, "table_pass", "by_hash").await?;
-    if !keeps_hashes {
-        link.run(ddl::SERVER_HASH, "add columns to schema bicuspid").await?;
+    let keeps_marks = link.keeps_marks().await? && has_state_column(link, "table_pass", "by_hash").await?;
+    if !keeps_marks {
+        link.run(ddl::MARKS, "add columns to schema bicuspid").await?;
     }
     Ok(())
 }

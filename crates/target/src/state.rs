@@ -20,8 +20,36 @@ pub struct ChunkState {
     pub upper: Option<KeyBound>,
     /// Fingerprint of its rows.
     pub fingerprint: Fingerprint,
+    /// Other hashes of them.
+    pub marks: Marks,
+}
+
+/// Hashes of the rows of a chunk beside its fingerprint, by which a later pass may know them with less work. None of them
+/// proves anything by itself: each was made of the very rows that have the fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Marks {
     /// The server's own hash of them, if it was asked for by the statement that read them.
     pub server: Option<ServerHash>,
+    /// The sum of hashes of the rows as they came, before they were decoded, if nothing in them had to be replaced.
+    pub cells: Option<u128>,
+}
+
+impl Marks {
+    /// These, and where one is missing the other's.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self { server: self.server.or(other.server), cells: self.cells.or(other.cells) }
+    }
+
+    /// The marks of the rows of both, as far as both have them.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        let server = match (self.server, other.server) {
+            (Some(a), Some(b)) if a.recipe == b.recipe => Some(ServerHash { sum: a.sum.with(b.sum), ..a }),
+            _ => None,
+        };
+        Self { server, cells: self.cells.zip(other.cells).map(|(a, b)| a.wrapping_add(b)) }
+    }
 }
 
 /// Values of a column that were replaced, as counted when the table was last read.
@@ -217,10 +245,13 @@ pub(crate) async fn chunks(link: &Link, table: &str) -> Result<Vec<ChunkState>, 
 }
 
 async fn numbered_chunks(link: &Link, table: &str) -> Result<BTreeMap<i32, ChunkState>, TargetError> {
-    let hash =
-        if link.keeps_hashes().await? { "server_sum, server_recipe" } else { "NULL::bytea, NULL::bytea" };
+    let marks = if link.keeps_marks().await? {
+        "server_sum, server_recipe, cell_sum"
+    } else {
+        "NULL::bytea, NULL::bytea, NULL::bytea"
+    };
     let sql = format!(
-        "SELECT upper_key, row_count, row_sum, ordinal, {hash} FROM bicuspid.chunk WHERE table_name = $1"
+        "SELECT upper_key, row_count, row_sum, ordinal, {marks} FROM bicuspid.chunk WHERE table_name = $1"
     );
     let rows =
         link.client.query(&sql, &[&table]).await.map_err(|e| of_driver(&e, "read the chunks of a table"))?;
@@ -233,10 +264,17 @@ async fn numbered_chunks(link: &Link, table: &str) -> Result<BTreeMap<i32, Chunk
                     rows: count(row.try_get(1).map_err(|_| unreadable())?)?,
                     sum: sum(row.try_get(2).map_err(|_| unreadable())?)?,
                 },
-                server: server_hash(
-                    row.try_get(4).map_err(|_| unreadable())?,
-                    row.try_get(5).map_err(|_| unreadable())?,
-                ),
+                marks: Marks {
+                    server: server_hash(
+                        row.try_get(4).map_err(|_| unreadable())?,
+                        row.try_get(5).map_err(|_| unreadable())?,
+                    ),
+                    cells: row
+                        .try_get::<_, Option<&[u8]>>(6)
+                        .map_err(|_| unreadable())?
+                        .and_then(|bytes| bytes.try_into().ok())
+                        .map(u128::from_be_bytes),
+                },
             };
             Ok((row.try_get(3).map_err(|_| unreadable())?, chunk))
         })
@@ -333,9 +371,7 @@ pub(crate) async fn record_unchanged(
         .map(|t| Noted { table: &t.table, pass: &t.pass, edits: 0, edits_unstamped: 0 })
         .collect();
     passes::record(link, &noted).await?;
-    for table in tables.iter().filter(|t| !t.hashes.is_empty()) {
-        write_hashes(link, table).await?;
-    }
+    write_marks(link, tables).await?;
     link.client
         .execute(
             "UPDATE raw.etl_load_status SET load_status = 'success', _loaded_at = now() AT TIME ZONE 'UTC' \
@@ -347,23 +383,37 @@ pub(crate) async fn record_unchanged(
     Ok(())
 }
 
-/// Writes the server's own hashes of chunks that were read and found unchanged, each once.
-async fn write_hashes(link: &Link, table: &Unchanged) -> Result<(), TargetError> {
-    // Chunks are counted from one there.
-    let ordinals =
-        table.hashes.iter().map(|(place, _)| i32::try_from(*place + 1)).collect::<Result<Vec<_>, _>>();
-    let sums: Vec<Vec<u8>> = table.hashes.iter().map(|(_, hash)| hash.sum.to_bytes().to_vec()).collect();
-    let recipes: Vec<Vec<u8>> =
-        table.hashes.iter().map(|(_, hash)| hash.recipe.to_be_bytes().to_vec()).collect();
-    link.client
-        .execute(
-            "UPDATE bicuspid.chunk AS c SET server_sum = h.s, server_recipe = h.r \
-             FROM unnest($2::integer[], $3::bytea[], $4::bytea[]) AS h (n, s, r) \
-             WHERE c.table_name = $1 AND c.ordinal = h.n",
-            &[&table.table.in_target().as_str(), &ordinals.map_err(|_| unreadable())?, &sums, &recipes],
-        )
-        .await
-        .map_err(|e| of_state(&e, "write the server's hashes of a table"))?;
+/// Marks of chunks, as they are stored: the server's sums, their recipes, the sums of cells.
+type MarkColumns = (Vec<Option<Vec<u8>>>, Vec<Option<Vec<u8>>>, Vec<Option<Vec<u8>>>);
+
+fn mark_columns<'a>(marks: impl Iterator<Item = &'a Marks> + Clone) -> MarkColumns {
+    (
+        marks.clone().map(|m| m.server.map(|h| h.sum.to_bytes().to_vec())).collect(),
+        marks.clone().map(|m| m.server.map(|h| h.recipe.to_be_bytes().to_vec())).collect(),
+        marks.map(|m| m.cells.map(|sum| sum.to_be_bytes().to_vec())).collect(),
+    )
+}
+
+/// Writes the marks of chunks that were read and found unchanged, each once.
+async fn write_marks(link: &Link, tables: &[Unchanged]) -> Result<(), TargetError> {
+    let fresh = tables.iter().flat_map(|t| t.marks.iter().map(|(place, marks)| (&t.table, *place, marks)));
+    let fresh: Vec<_> = fresh.collect();
+    for piece in fresh.chunks(1000) {
+        let names: Vec<String> = piece.iter().map(|(t, _, _)| t.in_target().to_string()).collect();
+        // Chunks are counted from one there.
+        let ordinals = piece.iter().map(|(_, place, _)| i32::try_from(place + 1));
+        let ordinals = ordinals.collect::<Result<Vec<_>, _>>().map_err(|_| unreadable())?;
+        let (sums, recipes, cells) = mark_columns(piece.iter().map(|(_, _, marks)| *marks));
+        link.client
+            .execute(
+                "UPDATE bicuspid.chunk AS c SET server_sum = m.s, server_recipe = m.r, cell_sum = m.c \
+                 FROM unnest($1::text[], $2::integer[], $3::bytea[], $4::bytea[], $5::bytea[]) \
+                 AS m (t, n, s, r, c) WHERE c.table_name = m.t AND c.ordinal = m.n",
+                &[&names, &ordinals, &sums, &recipes, &cells],
+            )
+            .await
+            .map_err(|e| of_state(&e, "write the marks of chunks"))?;
+    }
     Ok(())
 }
 
@@ -404,16 +454,14 @@ async fn write_chunks(link: &Link, name: &str, chunks: &[ChunkState]) -> Result<
             .collect::<Result<_, _>>()
             .map_err(|_| unreadable())?;
         let sums: Vec<Vec<u8>> = piece.iter().map(|(_, c)| c.fingerprint.sum_bytes().to_vec()).collect();
-        let hashes: Vec<Option<Vec<u8>>> =
-            piece.iter().map(|(_, c)| c.server.map(|h| h.sum.to_bytes().to_vec())).collect();
-        let recipes: Vec<Option<Vec<u8>>> =
-            piece.iter().map(|(_, c)| c.server.map(|h| h.recipe.to_be_bytes().to_vec())).collect();
+        let (hashes, recipes, cells) = mark_columns(piece.iter().map(|(_, c)| &c.marks));
         link.client
             .execute(
                 "INSERT INTO bicuspid.chunk (table_name, ordinal, upper_key, row_count, row_sum, server_sum, \
-                 server_recipe) SELECT $1, c.n, c.u, c.r, c.s, c.h, c.e FROM unnest($2::integer[], $3::bytea[], \
-                 $4::bigint[], $5::bytea[], $6::bytea[], $7::bytea[]) AS c (n, u, r, s, h, e)",
-                &[&name, &ordinals, &uppers, &counts, &sums, &hashes, &recipes],
+                 server_recipe, cell_sum) SELECT $1, c.n, c.u, c.r, c.s, c.h, c.e, c.c FROM \
+                 unnest($2::integer[], $3::bytea[], $4::bigint[], $5::bytea[], $6::bytea[], $7::bytea[], \
+                 $8::bytea[]) AS c (n, u, r, s, h, e, c)",
+                &[&name, &ordinals, &uppers, &counts, &sums, &hashes, &recipes, &cells],
             )
             .await
             .map_err(fault)?;

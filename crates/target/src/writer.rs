@@ -1,7 +1,7 @@
 //! The one way to write an analytics database: what is proved becomes visible, in one transaction, or nothing does.
 
 use bicuspid_guard::{NextNumbers, SourceServer};
-use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, ServerHash, Table, TableName};
+use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, Table, TableName};
 
 use crate::adoption::{self, Adoption};
 use crate::analytics::{Analytics, KeyRange};
@@ -13,7 +13,7 @@ use crate::identity::{self, Identity};
 use crate::link::Link;
 use crate::passes::{self, Noted, PassRecord};
 use crate::row_hash::RowHashes;
-use crate::state::{self, HeldState, RunRecord, TableRecord};
+use crate::state::{self, HeldState, Marks, RunRecord, TableRecord};
 use crate::surroundings;
 
 /// First loads that are committed together at most.
@@ -130,8 +130,8 @@ pub struct Unchanged {
     pub table: TableName,
     /// The pass that found it so.
     pub pass: PassRecord,
-    /// The server's own hashes of chunks that had none, or none that can be used any more, by the places of the chunks.
-    pub hashes: Vec<(usize, ServerHash)>,
+    /// Marks of chunks that had none, or none that can be used any more, by the places of the chunks.
+    pub marks: Vec<(usize, Marks)>,
 }
 
 /// A table that a rule kept back.

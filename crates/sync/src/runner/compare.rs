@@ -107,7 +107,7 @@ impl Flow<'_> {
         } else {
             report.outcome = TableOutcome::Unchanged;
             self.reports.push(report);
-            Ok(Done::Unchanged(pass, extracted.server_hashes.clone()))
+            Ok(Done::Unchanged(pass, extracted.marks.clone()))
         }
     }
 

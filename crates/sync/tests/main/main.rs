@@ -10,6 +10,7 @@
 
 mod adopt;
 mod attack;
+mod cells;
 mod cuts;
 mod cuts_target;
 mod drift;

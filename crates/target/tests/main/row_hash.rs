@@ -6,7 +6,7 @@ use bicuspid_model::{
 };
 use bicuspid_sandbox::testing::{self, PostgresDatabase};
 use bicuspid_target::{
-    Analytics, ChunkState, Intake as _, PassRecord, Proof, RowHashes, TableRecord, TargetError, Writer,
+    Analytics, ChunkState, Intake as _, Marks, PassRecord, Proof, RowHashes, TableRecord, TargetError, Writer,
 };
 
 const KEY: FingerprintKey = FingerprintKey::new([3; 16]);
@@ -61,7 +61,7 @@ impl Run {
                 source_name: table.name.clone(),
                 shape: String::new(),
                 walk: Vec::new(),
-                chunks: vec![ChunkState { upper: None, fingerprint: expected, server: None }],
+                chunks: vec![ChunkState { upper: None, fingerprint: expected, marks: Marks::default() }],
                 converted: Vec::new(),
                 pass: PassRecord { whole: true, ..PassRecord::default() },
             };
