@@ -186,7 +186,10 @@ fn show(printer: Printer, environment: Environment, tables: &[Shown]) {
         let state = match (&row.held, row.state) {
             (Some(held), _) => format!("held: {}", held.rule),
             (None, State::Due) => "due".to_owned(),
-            (None, _) => "fresh".to_owned(),
+            (None, _) => row
+                .next_due_at
+                .as_ref()
+                .map_or_else(|| "fresh".to_owned(), |at| format!("fresh until {}", minute(at))),
         };
         table.row([
             row.name.clone(),

@@ -231,13 +231,16 @@ fn show(printer: Printer, synced: &SyncReport, environment: Environment) {
     }
     if synced.link.mode == LinkMode::Thin {
         let sum = |of: fn(&TableReport) -> u64| synced.tables.iter().map(of).sum();
-        printer.data(&format!(
-            "link {}: asked about {} ({} hashed by the source), of which {} did not change and were not read",
-            plain(&synced.link.text()),
-            counted(sum(|table| table.chunks_asked), "chunk"),
-            counted(source.rows_hashed, "row"),
-            grouped(sum(|table| table.chunks_equal))
-        ));
+        let link = plain(&synced.link.text());
+        printer.data(&match sum(|table| table.chunks_asked) {
+            0 => format!("link {link}: the rows were read with the source's hashes, for later runs to ask about"),
+            asked => format!(
+                "link {link}: asked about {} ({} hashed by the source), of which {} did not change and were not read",
+                counted(asked, "chunk"),
+                counted(source.rows_hashed, "row"),
+                grouped(sum(|table| table.chunks_equal))
+            ),
+        });
     }
     printer.data(&format!("run {}: {}", synced.run_id, seconds(synced.seconds)));
 }

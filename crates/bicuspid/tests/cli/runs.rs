@@ -42,6 +42,33 @@ fn a_copy_is_made_kept_and_proved() {
 }
 
 #[test]
+fn a_thin_link_is_told_of() {
+    let (bench, source, _) = Bench::fresh();
+    source.admin(PATIENTS);
+    let told = |args: &[&str]| {
+        let ran = bench.run(args);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        ran.stdout.lines().find(|line| line.starts_with("link ")).unwrap().to_owned()
+    };
+    let thin = ["sync", "--env", "test", "--link", "thin"];
+    let first = told(&thin);
+    assert!(
+        first.ends_with(": the rows were read with the source's hashes, for later runs to ask about"),
+        "{first}"
+    );
+    let second = told(&thin);
+    assert!(
+        second.ends_with(": asked about 2 chunks (4 rows hashed by the source), of which 2 did not change and were not read"),
+        "{second}"
+    );
+    let run = bench.json(&thin);
+    assert_eq!((run["source"]["rows"].as_u64(), run["source"]["rows_hashed"].as_u64()), (Some(0), Some(4)));
+    let wrong = bench.run(&["sync", "--env", "test", "--link", "slim"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("thin") && wrong.stderr.contains("fat"), "{}", wrong.stderr);
+}
+
+#[test]
 fn json_has_the_promised_fields() {
     let (bench, source, target) = Bench::fresh();
     source.admin(PATIENTS);
