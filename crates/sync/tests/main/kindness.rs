@@ -12,7 +12,7 @@ use bicuspid_sync::{Event, Mode, PlannedReport, TableOutcome};
 
 use crate::pair::{Pair, table};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Sets the clinic's business hours for plan, run and source.
 fn set_hours(pair: &mut Pair, lines: &[&str]) {
