@@ -285,7 +285,9 @@ pub struct TableSummary {
 #[must_use]
 pub fn row_digest(row: &[Value]) -> u128 {
     let mut encoded = Vec::new();
-    encode(row, &mut encoded);
+    for value in row {
+        encode(value, &mut encoded);
+    }
     let mut hasher = SipHasher13::new();
     hasher.write(&encoded);
     hasher.finish128().as_u128()
@@ -302,7 +304,15 @@ struct Form {
     /// Position of the column that says at which place it happened.
     clinic: Option<usize>,
     empty: Vec<Value>,
+    /// The empty row as it is hashed, and where each of its cells begins and ends.
+    encoded: Vec<u8>,
+    starts: Vec<usize>,
+    /// Empty but while it is being filled.
     row: Vec<Value>,
+    /// Positions that were filled.
+    filled: Vec<usize>,
+    /// For each column in the order of filling, its name as the latest row gave it, and its position.
+    places: Vec<(&'static str, usize)>,
     rows: u64,
     digest: u128,
 }
@@ -320,24 +330,49 @@ pub(crate) struct Emitter<'s> {
 pub(crate) struct Row<'f> {
     columns: &'f [&'static str],
     values: &'f mut [Value],
-    cursor: usize,
+    filled: &'f mut Vec<usize>,
+    places: &'f mut Vec<(&'static str, usize)>,
+    /// Columns filled by name so far.
+    named: usize,
     unknown: Option<&'static str>,
 }
 
 impl Row<'_> {
-    /// Fills a column. Columns are found fastest in the order of the schema.
+    /// Fills a column. A name is looked up once for all rows that one piece of the program makes, which fill the same
+    /// columns in the same order from the same literals.
     pub(crate) fn set(&mut self, column: &'static str, value: impl Into<Value>) -> &mut Self {
-        let ahead = self.columns.iter().enumerate().skip(self.cursor);
-        let found =
-            ahead.chain(self.columns.iter().enumerate().take(self.cursor)).find(|(_, name)| **name == column);
-        match found.and_then(|(position, _)| Some((position, self.values.get_mut(position)?))) {
-            Some((position, cell)) => {
-                *cell = value.into();
-                self.cursor = position + 1;
-            }
+        let place = self.places.get(self.named).filter(|(name, _)| std::ptr::eq(*name, column));
+        let position = match place {
+            Some((_, position)) => Some(*position),
+            None => self.look_up(column),
+        };
+        self.named += 1;
+        match position {
+            Some(position) => self.put(position, value.into()),
             None => self.unknown = Some(column),
         }
         self
+    }
+
+    /// Looks for a column, first behind the one that was filled last, and remembers its place.
+    #[cold]
+    fn look_up(&mut self, column: &'static str) -> Option<usize> {
+        let behind = self.filled.last().map_or(0, |last| last + 1);
+        let ahead = self.columns.iter().enumerate().skip(behind);
+        let mut all = ahead.chain(self.columns.iter().enumerate().take(behind));
+        let (position, _) = all.find(|(_, name)| **name == column)?;
+        match self.places.get_mut(self.named) {
+            Some(place) => *place = (column, position),
+            None => self.places.push((column, position)),
+        }
+        Some(position)
+    }
+
+    fn put(&mut self, position: usize, value: Value) {
+        if let Some(cell) = self.values.get_mut(position) {
+            *cell = value;
+            self.filled.push(position);
+        }
     }
 }
 
@@ -374,9 +409,7 @@ impl<'s> Emitter<'s> {
         fill: impl FnOnce(&mut Row<'_>),
     ) -> Result<i64, PracticeError> {
         self.fill(rows, stamp, |key, row| {
-            if let Some(cell) = row.values.get_mut(key.0) {
-                *cell = Value::Int(key.1);
-            }
+            row.put(key.0, Value::Int(key.1));
             fill(row);
         })
     }
@@ -394,28 +427,33 @@ impl<'s> Emitter<'s> {
     ) -> Result<i64, PracticeError> {
         let form = self.forms.get_mut(rows.position()).ok_or(PracticeError::Fault("table"))?;
         let number = form.next_key();
-        form.row.clone_from(&form.empty);
+        let mut row = Row {
+            columns: &form.columns,
+            values: &mut form.row,
+            filled: &mut form.filled,
+            places: &mut form.places,
+            named: 0,
+            unknown: None,
+        };
         for position in &form.stamps {
-            if let Some(cell) = form.row.get_mut(*position) {
-                *cell = stamp.into();
-            }
+            row.put(*position, stamp.into());
         }
-        if let Some(cell) = form.clinic.and_then(|position| form.row.get_mut(position)) {
-            *cell = self.clinic.into();
+        if let Some(position) = form.clinic {
+            row.put(position, self.clinic.into());
         }
-        let mut row = Row { columns: &form.columns, values: &mut form.row, cursor: 0, unknown: None };
         fill((form.key, number), &mut row);
         if let Some(column) = row.unknown {
             return Err(PracticeError::Fault(column));
         }
         self.encoded.clear();
-        encode(&form.row, &mut self.encoded);
+        form.encode(&mut self.encoded);
         let mut hasher = SipHasher13::new();
         hasher.write(&self.encoded);
         form.digest = form.digest.wrapping_add(hasher.finish128().as_u128());
         form.rows += 1;
         let table = form.table;
         self.sink.row(table, &form.row).map_err(|source| PracticeError::Sink { table, source })?;
+        form.clear();
         Ok(number)
     }
 
@@ -429,6 +467,11 @@ impl<'s> Emitter<'s> {
 impl Form {
     fn new(table: &'static TableFacts) -> Self {
         let empty: Vec<Value> = table.columns.iter().map(|c| empty(&c.source, c.default)).collect();
+        let (mut encoded, mut starts) = (Vec::new(), vec![0]);
+        for value in &empty {
+            encode(value, &mut encoded);
+            starts.push(encoded.len());
+        }
         Self {
             table: table.name,
             columns: table.columns.iter().map(|c| c.name).collect(),
@@ -441,6 +484,10 @@ impl Form {
             stamps: table.columns.iter().enumerate().filter(|(_, c)| c.on_update).map(|(i, _)| i).collect(),
             row: empty.clone(),
             empty,
+            encoded,
+            starts,
+            filled: Vec::new(),
+            places: Vec::new(),
             rows: 0,
             digest: 0,
         }
@@ -448,6 +495,31 @@ impl Form {
 
     fn next_key(&self) -> i64 {
         i64::try_from(self.rows).unwrap_or(i64::MAX).saturating_add(1)
+    }
+
+    /// Appends the row as it is hashed. What lies between the cells that were filled is as in the empty row.
+    fn encode(&mut self, bytes: &mut Vec<u8>) {
+        self.filled.sort_unstable();
+        self.filled.dedup();
+        let start = |position: usize| self.starts.get(position).copied().unwrap_or_default();
+        let mut done = 0;
+        for position in &self.filled {
+            bytes.extend_from_slice(self.encoded.get(done..start(*position)).unwrap_or_default());
+            if let Some(value) = self.row.get(*position) {
+                encode(value, bytes);
+            }
+            done = start(position + 1);
+        }
+        bytes.extend_from_slice(self.encoded.get(done..).unwrap_or_default());
+    }
+
+    /// Empties the cells that were filled.
+    fn clear(&mut self) {
+        for position in self.filled.drain(..) {
+            if let (Some(cell), Some(empty)) = (self.row.get_mut(position), self.empty.get(position)) {
+                cell.clone_from(empty);
+            }
+        }
     }
 }
 
@@ -473,8 +545,8 @@ fn empty(source: &SourceType, default: Option<DefaultValue>) -> Value {
     }
 }
 
-/// Appends the values in a form in which different rows have different bytes.
-fn encode(row: &[Value], bytes: &mut Vec<u8>) {
+/// Appends a value in a form in which different rows have different bytes.
+fn encode(value: &Value, bytes: &mut Vec<u8>) {
     // The tag tells the length of everything but text and bytes.
     fn fixed(bytes: &mut Vec<u8>, tag: u8, content: &[u8]) {
         bytes.push(tag);
@@ -485,19 +557,17 @@ fn encode(row: &[Value], bytes: &mut Vec<u8>) {
         fixed(bytes, tag, &length.to_le_bytes());
         bytes.extend_from_slice(content);
     }
-    for value in row {
-        match value {
-            Value::Null => fixed(bytes, 0, &[]),
-            Value::Int(v) => fixed(bytes, 1, &v.to_le_bytes()),
-            Value::UInt(v) => fixed(bytes, 2, &v.to_le_bytes()),
-            Value::Float(v) => fixed(bytes, 3, &v.to_bits().to_le_bytes()),
-            Value::Decimal(v) => sized(bytes, 4, v.as_bytes()),
-            Value::Text(v) => sized(bytes, 5, v.as_bytes()),
-            Value::Bytes(v) => sized(bytes, 6, v),
-            Value::Date(v) => fixed(bytes, 7, &v.days().to_le_bytes()),
-            Value::DateTime(v) => fixed(bytes, 8, &v.micros().to_le_bytes()),
-            Value::Time(v) => fixed(bytes, 9, &v.to_le_bytes()),
-        }
+    match value {
+        Value::Null => fixed(bytes, 0, &[]),
+        Value::Int(v) => fixed(bytes, 1, &v.to_le_bytes()),
+        Value::UInt(v) => fixed(bytes, 2, &v.to_le_bytes()),
+        Value::Float(v) => fixed(bytes, 3, &v.to_bits().to_le_bytes()),
+        Value::Decimal(v) => sized(bytes, 4, v.as_bytes()),
+        Value::Text(v) => sized(bytes, 5, v.as_bytes()),
+        Value::Bytes(v) => sized(bytes, 6, v),
+        Value::Date(v) => fixed(bytes, 7, &v.days().to_le_bytes()),
+        Value::DateTime(v) => fixed(bytes, 8, &v.micros().to_le_bytes()),
+        Value::Time(v) => fixed(bytes, 9, &v.to_le_bytes()),
     }
 }
 
@@ -515,18 +585,29 @@ mod tests {
         };
         let mut out = Emitter::new(&mut sink).unwrap();
         let stamp = DateTime::from_micros(1_000_000);
+        // What one row fills is empty again in the next, whatever the order of filling.
+        for late in ["Remarks", "Percentage"] {
+            out.row(Rows::ClaimProc, stamp, |r| _ = r.set(late, 5_i64).set("ClaimProcNum", 6_i64)).unwrap();
+        }
         out.row(Rows::ClaimProc, stamp, |r| {
             r.set("ClaimProcNum", 7_i64).set("PatNum", 3_i64).set("ProcNum", 2_i64);
         })
         .unwrap();
-        assert_eq!(out.summary().iter().find(|t| t.table == "claimproc").unwrap().rows, 1);
+        let summary = out.summary();
+        let summary = summary.iter().find(|t| t.table == "claimproc").unwrap();
+        assert_eq!(summary.rows, 3);
+        let digest = summary.digest;
         assert!(matches!(
             out.row(Rows::Claim, stamp, |r| _ = r.set("Nothing", 1_i64)),
             Err(PracticeError::Fault("Nothing"))
         ));
         let facts = facts().table("claimproc").unwrap();
-        let (table, row) = &seen[0];
+        let sum = seen.iter().fold(0_u128, |sum, (_, row)| sum.wrapping_add(row_digest(row)));
+        assert_eq!(digest, sum, "the digest is that of the rows as they were handed out");
+        let (table, row) = &seen[2];
         assert_eq!((*table, row.len()), ("claimproc", facts.columns.len()));
+        assert_eq!(seen[0].1[facts.position("Remarks").unwrap()], Value::Int(5));
+        assert_eq!(seen[1].1[facts.position("Remarks").unwrap()], Value::from(""));
         let cell = |name: &str| &row[facts.position(name).unwrap()];
         assert_eq!(*cell("ProcNum"), Value::Int(2));
         assert_eq!(*cell("PatNum"), Value::Int(3));
@@ -541,7 +622,9 @@ mod tests {
     fn different_rows_have_different_bytes() {
         let bytes = |row: &[Value]| {
             let mut out = Vec::new();
-            encode(row, &mut out);
+            for value in row {
+                encode(value, &mut out);
+            }
             out
         };
         assert_ne!(bytes(&["ab".into(), "c".into()]), bytes(&["a".into(), "bc".into()]));
