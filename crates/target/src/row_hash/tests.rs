@@ -58,6 +58,30 @@ fn the_statement_is_a_chain_without_the_seed() {
 }
 
 #[test]
+fn a_number_that_is_not_narrow_proves_nothing() {
+    let table = table(&[("a", TargetType::Int8, false), ("b", TargetType::Int8, true)]);
+    let of = |value: i64| {
+        let mut batch = Batch::new();
+        batch.begin_row(2);
+        batch.int8(value);
+        batch.null();
+        assert!(batch.end_row());
+        let mut hashes = RowHashes::of_narrow(&table, |_| true, &KEY).unwrap();
+        hashes.add(&batch);
+        let sum = hashes.sum.to_string();
+        hashes.are(1, Some(&sum))
+    };
+    assert!(of(i64::from(i32::MAX)) && of(i64::from(i32::MIN)));
+    assert!(!of(i64::from(i32::MAX) + 1) && !of(i64::from(i32::MIN) - 1));
+    assert_eq!(
+        RowHashes::of_narrow(&table, |_| true, &KEY).unwrap().sql(),
+        "SELECT count(*), sum(hashint4extended(CASE WHEN \"b\" IS NULL THEN 1 ELSE 0 END, \
+         hashint4extended(coalesce(\"b\", '0'::bigint)::integer, hashint4extended(\"a\"::integer, $1))))::text \
+         FROM raw.\"odd\""
+    );
+}
+
+#[test]
 fn a_row_of_another_form_proves_nothing() {
     let table = table(&[("a", TargetType::Int4, false), ("b", TargetType::Text, true)]);
     let sums = |write: &dyn Fn(&mut Batch)| {
