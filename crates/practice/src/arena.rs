@@ -236,6 +236,11 @@ pub(crate) fn add_to<T>(list: &mut Vec<T>, thing: T) {
 pub(crate) struct Counter(i64);
 
 impl Counter {
+    /// The key that was handed out last, 0 before the first.
+    pub(crate) fn latest(&self) -> i64 {
+        self.0
+    }
+
     /// The next key.
     pub(crate) fn next(&mut self) -> i64 {
         self.0 += 1;

@@ -45,7 +45,7 @@ impl World<'_> {
         // Whoever has not answered bills for long pays for today at most.
         let due = if account.unanswered >= 2 { account.ledger.due_of(self.now.date()).min(due) } else { due };
         // Small change is left for the bill.
-        if due < Cents::dollars(75) {
+        if due < Cents::dollars(125) {
             return Ok(());
         }
         self.now = self.now.plus_seconds(i64::from(draw.between(60, 600)));
@@ -74,7 +74,7 @@ impl World<'_> {
             account.billed = true;
             let days = draw.between(4, 20);
             self.bill_in(days, family, draw);
-        } else if account.ledger.overpaid() > Cents::dollars(25) && draw.chance(95) {
+        } else if account.ledger.overpaid() > Cents::dollars(25) && draw.chance(75) {
             let days = draw.between(15, 45);
             self.later(days, draw, Event::Refund(family));
         }
@@ -138,7 +138,7 @@ impl World<'_> {
         if !due.is_positive() {
             return Ok(());
         }
-        let part = due > Cents::dollars(300) && draw.chance(350);
+        let part = due > Cents::dollars(300) && draw.chance(130);
         let amount = if part { due.percent(50).floor_dollars() } else { due };
         self.pay(head, family, amount, &mut draw)
     }

@@ -49,6 +49,16 @@ pub(crate) fn is_open(date: Date) -> bool {
     date.weekday() < 5 && holiday(date).is_none()
 }
 
+/// Whether only who is in pain is seen on that day: dentists were asked for that in the spring of 2020.
+pub(crate) fn urgent_only(date: Date) -> bool {
+    matches!(date.ymd(), (2020, 3, 18..) | (2020, 4, _) | (2020, 5, ..11))
+}
+
+/// Whether it is known on `today` that only who is in pain is seen on that day. Who booked before did not know.
+pub(crate) fn is_called_off(date: Date, today: Date) -> bool {
+    urgent_only(date) && urgent_only(today.plus_days(2))
+}
+
 /// The first open day from `date` on.
 pub(crate) fn open_from(date: Date) -> Date {
     (0..14).map(|days| date.plus_days(days)).find(|day| is_open(*day)).unwrap_or(date)
@@ -74,6 +84,16 @@ mod tests {
     fn ages() {
         assert_eq!(age(day(2000, 2, 29), day(2018, 2, 28)), 17);
         assert_eq!(age(day(2000, 2, 29), day(2018, 3, 1)), 18);
+    }
+
+    #[test]
+    fn who_is_in_pain_is_seen_in_the_spring_of_2020() {
+        let day = |month, day| Date::from_ymd(2020, month, day).unwrap();
+        let closed = [(3, 17), (3, 18), (4, 15), (5, 10), (5, 11)].map(|(m, d)| urgent_only(day(m, d)));
+        assert_eq!(closed, [false, true, true, true, false]);
+        assert!(!urgent_only(Date::from_ymd(2021, 4, 15).unwrap()));
+        // Nobody knew at the beginning of March.
+        assert!(is_called_off(day(4, 15), day(3, 16)) && !is_called_off(day(4, 15), day(3, 9)));
     }
 
     #[test]

@@ -216,6 +216,9 @@ pub(crate) const CODES: &[Service] = &[
     code("D9987", "visit cancelled late", "LateCx", 0, Work::Admin, TreatmentArea::Mouth),
     code("N0001", "finished work fitted", "Fit", 0, Work::Admin, TreatmentArea::Tooth),
     code("N0002", "denture or guard fitted", "FitDent", 0, Work::Admin, TreatmentArea::Mouth),
+    code("N0003", "tooth to be watched", "Watch", 0, Work::Admin, TreatmentArea::Tooth),
+    code("N0004", "worn edge", "Wear", 0, Work::Admin, TreatmentArea::Tooth),
+    code("N0005", "gum drawn back", "Recess", 0, Work::Admin, TreatmentArea::Tooth),
     code("~GRP~", "note for several procedures", "Group", 0, Work::Admin, TreatmentArea::None),
 ];
 

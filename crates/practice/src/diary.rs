@@ -3,7 +3,7 @@
 use bicuspid_model::{Date, DateTime};
 
 use crate::arena::{ChairKey, Counter, Key, ProviderKey};
-use crate::calendar::{holiday, is_open};
+use crate::calendar::{holiday, is_called_off, is_open};
 use crate::definitions::Definition;
 use crate::draw::Draw;
 use crate::emit::{Emitter, Rows};
@@ -114,7 +114,8 @@ impl Diary {
         for later in 0..150 {
             let date = from.plus_days(later);
             let Some(day) = self.day(date) else { return Ok(None) };
-            if !is_open(date) || avoid.contains(&date) {
+            let in_pain = caller == Caller::InPain;
+            if !is_open(date) || avoid.contains(&date) || !in_pain && is_called_off(date, after.date()) {
                 continue;
             }
             let like = |p: &&Provider| {

@@ -8,8 +8,8 @@ use bicuspid_opendental::enums::TreatmentArea;
 
 /// What comes with a check-up or a first visit.
 const CHECK_UP: &[(&str, u32)] = &[
-    ("D0350", 98),
-    ("D0270", 140),
+    ("D0350", 80),
+    ("D0270", 118),
     ("D0180", 60),
     ("D1330", 30),
     ("D0601", 34),
@@ -31,7 +31,7 @@ const CHECK_UP: &[(&str, u32)] = &[
 /// What comes with a visit because of pain.
 const PAIN: &[(&str, u32)] = &[
     ("D2920", 690),
-    ("D9310", 70),
+    ("D9310", 50),
     ("D0364", 44),
     ("D0160", 44),
     ("D0460", 150),
@@ -50,9 +50,9 @@ const PAIN: &[(&str, u32)] = &[
 
 /// What comes with treatment.
 const TREATMENT: &[(&str, u32)] = &[
-    ("D0350", 60),
-    ("D0364", 50),
-    ("D9310", 34),
+    ("D0350", 46),
+    ("D0364", 38),
+    ("D9310", 24),
     ("D0170", 90),
     ("D0171", 44),
     ("D9215", 60),

@@ -98,7 +98,7 @@ impl Fees {
         let first_year = start.ymd().0;
         // The catalogue is of 2024 and 2025, the fees of an earlier year were lower.
         let years = i64::from((2024 - first_year).clamp(-10, 20));
-        let level = i64::from(draw.between(812, 872)) - 33 * years;
+        let level = i64::from(draw.between(815, 868)) - 33 * years;
         let level = level.max(400);
         let charged = |amount: Cents, permille: i64| {
             if amount.is_positive() { amount.permille_in_dollars(permille) } else { Cents::ZERO }

@@ -76,6 +76,7 @@ impl World<'_> {
         let closed = dismissed.plus_seconds(45);
         self.keep_history(key, &visit, Change::Changed, closed, user, Some(presence))?;
         self.emit_visit(key, &visit, Some(presence))?;
+        self.talk_at_desk(patient, presence, user, draw)?;
         self.chart(key, &visit, &done, seated)?;
         let text = format!("Appointment {} completed", key.num());
         self.log(Log { permission: Permission::AppointmentEdit, patient, key: key.num(), user, text })?;
@@ -87,6 +88,35 @@ impl World<'_> {
         self.examine(&visit, draw)?;
         self.next_check_up(&visit, user, draw)?;
         self.settle_up(family, draw)
+    }
+
+    /// What is said at the desk when somebody comes and goes.
+    fn talk_at_desk(
+        &mut self,
+        patient: PatientKey,
+        presence: Presence,
+        user: i64,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let left = self.now;
+        let mut say = |at, chance, note| {
+            if !draw.chance(chance) {
+                return Ok(());
+            }
+            self.now = at;
+            self.talk(Talk {
+                patient,
+                about: Definition::TALK_OTHER,
+                mode: CommItemMode::InPerson,
+                direction: CommSentOrReceived::Neither,
+                user,
+                note: Cow::Borrowed(note),
+            })
+        };
+        say(presence.arrived, 450, "Address, telephone and insurance looked through at the desk.")?;
+        say(left, 900, "Told what was done today and what comes next.")?;
+        self.now = left;
+        Ok(())
     }
 
     /// Completes the work of a visit: each procedure is charged at today's fee.
@@ -218,7 +248,7 @@ impl World<'_> {
             };
             if let Some(finding) = finding {
                 self.patients.get_mut(patient)?.mouth.plan(tooth, true);
-                let wait = if codes::of(line.code).code == "D6010" { 90 } else { draw.between(8, 15) };
+                let wait = if codes::of(line.code).code == "D6010" { 75 } else { draw.between(8, 15) };
                 self.propose(visit.patient, &finding, wait, draw)?;
             }
         }
@@ -338,7 +368,14 @@ impl World<'_> {
         let from = plus_months(due, gap);
         if draw.chance(booked) {
             self.book_routine(patient, Reason::Recall, from, user, draw)?;
-            self.automatic(patient, Definition::TALK_APPOINTMENT, "Appointment made; you will be reminded.")
+            self.talk(Talk {
+                patient,
+                about: Definition::TALK_APPOINTMENT,
+                mode: CommItemMode::InPerson,
+                direction: CommSentOrReceived::Sent,
+                user,
+                note: Cow::Borrowed("Next check-up agreed at the desk."),
+            })
         } else {
             if habit != Habit::InPain || draw.chance(150) {
                 let days = from.days() - day.days() + draw.along(&[-5, 5, 20, 45, 110]);
@@ -434,7 +471,9 @@ fn has_passed(item: Item, mouth: &Mouth, age: i32, day: Date) -> bool {
         "D5110" => !mouth.bare(true),
         "D5120" => !mouth.bare(false),
         "D0120" => mouth.last_exam.is_none() || mouth.too_soon(code.code, day),
-        "D0210" | "D0330" | "D0272" | "D0274" => mouth.too_soon(code.code, day),
+        "D0210" | "D0330" | "D0272" | "D0274" | "D1110" | "D1120" | "D4346" | "D4355" | "D4910" => {
+            mouth.too_soon(code.code, day)
+        }
         "D2740" | "D2750" | "D2751" | "D2790" | "D2930" | "D3310" | "D3320" | "D3330"
             if mouth.is_crowned(item.tooth) =>
         {

@@ -44,7 +44,7 @@ pub(crate) fn cancels(start: DateTime, minutes: u32, age: i32, lapsed: bool) -> 
     if lapsed {
         return 620;
     }
-    let length = if minutes > 60 { 125 } else { 100 };
+    let length = if minutes > 60 { 145 } else { 100 };
     let years = match age {
         18..35 => 125,
         ..60 => 100,
@@ -60,7 +60,7 @@ pub(crate) fn misses(expected: Expected) -> u32 {
         return 700;
     }
     let waited = match expected.waited_seconds / 86_400 {
-        ..1 => 27,
+        ..1 => 28,
         1..4 => 60,
         4..15 => 100,
         15..29 => 125,
@@ -69,9 +69,9 @@ pub(crate) fn misses(expected: Expected) -> u32 {
     let factors = [
         waited,
         by_start(expected.start),
-        if expected.public { 172 } else { 100 },
+        if expected.public { 158 } else { 100 },
         if expected.missed { 330 } else { 100 },
-        if expected.female { 100 } else { 112 },
+        if expected.female { 100 } else { 116 },
         if expected.minutes < 60 { 175 } else { 100 },
         match expected.age {
             18..30 => 150,

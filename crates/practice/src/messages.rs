@@ -7,7 +7,7 @@ use bicuspid_opendental::enums::{CommItemMode, CommItemSource, CommSentOrReceive
 
 use crate::arena::PatientKey;
 use crate::definitions::Definition;
-use crate::draw::Draw;
+use crate::draw::{Draw, Stream};
 use crate::emit::Rows;
 use crate::error::PracticeError;
 use crate::world::World;
@@ -67,7 +67,10 @@ impl World<'_> {
         about: Definition,
         note: &'static str,
     ) -> Result<(), PracticeError> {
-        let mode = if self.patients.get(patient)?.texts { CommItemMode::Text } else { CommItemMode::Email };
+        // Some who take text messages want mail all the same.
+        let texts = self.patients.get(patient)?.texts
+            && self.paper(Stream::Post, self.keys.talk.latest(), 9).chance(620);
+        let mode = if texts { CommItemMode::Text } else { CommItemMode::Email };
         let direction = CommSentOrReceived::Sent;
         self.talk(Talk { patient, about, mode, direction, user: 0, note: Cow::Borrowed(note) })
     }

@@ -104,6 +104,8 @@ pub(crate) struct Mouth {
     pub(crate) last_full_xrays: Option<Date>,
     /// The two latest check-ups, the latest first.
     pub(crate) check_ups: [Option<Date>; 2],
+    /// The four latest cleanings, the latest first.
+    cleanings: [Option<Date>; 4],
     /// When gums were last cleaned deeply.
     pub(crate) last_deep: Option<Date>,
 }
@@ -256,11 +258,13 @@ impl Mouth {
     }
 
     /// Whether such work was done so shortly before that nobody does it again, and no plan pays for it: two check-ups a
-    /// year, bitewings once, all teeth on X-rays every three years.
+    /// year, four cleanings, bitewings once, all teeth on X-rays every three years.
     pub(crate) fn too_soon(&self, code: &str, day: Date) -> bool {
         let since = |last: Option<Date>| last.map_or(i32::MAX, |last| day.days().saturating_sub(last.days()));
         let [latest, before] = self.check_ups;
+        let [.., fourth] = self.cleanings;
         match code {
+            "D1110" | "D1120" | "D4346" | "D4355" | "D4910" => since(fourth) < 366,
             "D0120" => since(self.last_exam) < 100 || since(latest) < 100 || since(before) < 366,
             "D0272" | "D0274" => since(self.last_bitewings) < 330,
             "D0210" | "D0330" => since(self.last_full_xrays) < 1096,
@@ -318,6 +322,12 @@ impl Mouth {
                 self.check_ups = [Some(day), latest];
             }
             "D0140" | "D0145" | "D0150" | "D0180" => self.last_exam = Some(day),
+            "D1110" | "D1120" | "D4346" | "D4355" | "D4910" => {
+                let [a, b, c, _] = self.cleanings;
+                if a != Some(day) {
+                    self.cleanings = [Some(day), a, b, c];
+                }
+            }
             "D0272" | "D0274" => self.last_bitewings = Some(day),
             "D0210" => {
                 self.last_full_xrays = Some(day);
@@ -352,6 +362,19 @@ mod tests {
         assert_eq!((Tooth(33).label(), Tooth(52).label()), ("A".to_owned(), "T".to_owned()));
         assert_eq!(Tooth::NONE.label(), "");
         assert!(Tooth(6).is_front() && Tooth(35).is_front() && !Tooth(5).is_front() && !Tooth(41).is_front());
+    }
+
+    #[test]
+    fn nobody_is_cleaned_five_times_a_year() {
+        let first = Date::from_days(9000);
+        let mut mouth = Mouth::default();
+        for (weeks, code) in [(0, "D4910"), (13, "D1110"), (26, "D4910"), (39, "D4346")] {
+            assert!(!mouth.too_soon("D4910", first.plus_days(weeks * 7)));
+            mouth.treat(code, Tooth::NONE, first.plus_days(weeks * 7));
+        }
+        assert!(
+            mouth.too_soon("D1110", first.plus_days(365)) && !mouth.too_soon("D1110", first.plus_days(366))
+        );
     }
 
     #[test]

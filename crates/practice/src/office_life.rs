@@ -83,7 +83,7 @@ impl World<'_> {
     }
 
     /// A stream of chance for paper about the thing with this number.
-    fn paper(&self, stream: Stream, number: i64, step: u64) -> Draw {
+    pub(crate) fn paper(&self, stream: Stream, number: i64, step: u64) -> Draw {
         Draw::new(self.settings.seed, stream, u64::try_from(number).unwrap_or_default(), step)
     }
 }

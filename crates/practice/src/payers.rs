@@ -124,7 +124,9 @@ impl Payers {
             employer: 0,
         });
         let most = u32::try_from(names::CARRIER_COUNT).unwrap_or(u32::MAX);
-        for number in 0..(patients / 90).clamp(7, most) {
+        // Most carriers in the list have no plan that anybody here is covered by any more.
+        let carriers = (patients / 90).clamp(7, most);
+        for number in 0..(patients / 15).clamp(carriers, most) {
             let mut draw = Draw::new(seed, Stream::Payer, u64::from(number), 0);
             payers.carriers.add(Carrier {
                 name: names::carrier(usize::try_from(number).unwrap_or_default()),
@@ -133,11 +135,10 @@ impl Payers {
                 decided: Vec::new(),
             });
         }
-        let carriers = u32::try_from(payers.carriers.added()).unwrap_or(1);
         for number in 0..(patients / 9).max(9) {
             let mut draw = Draw::new(seed, Stream::Payer, u64::from(number), 1);
             // A few carriers hold most plans.
-            let spread = draw.below(carriers - 1).min(draw.below(carriers - 1));
+            let spread = draw.below(carriers).min(draw.below(carriers));
             let carrier = CarrierKey::from_num(2 + i64::from(spread));
             let by_head = number % BY_HEAD_OF == BY_HEAD_OF / 2;
             let mut plan =

@@ -356,15 +356,15 @@ pub(crate) fn family(stream: u64, location: usize, draw: &mut Draw) -> Family {
 /// The habit of somebody of that age. Women keep to check-ups a little more than men, and whoever is covered much more.
 pub(crate) fn habit(age: i32, female: bool, covered: bool, draw: &mut Draw) -> Habit {
     let (often, yearly, rarely, in_pain) = match (age, covered) {
-        (..18, _) => (71, 17, 4, 8),
+        (..18, _) => (75, 15, 3, 7),
         (_, true) => (68, 10, 6, 16),
-        (_, false) => (12, 13, 27, 48),
+        (_, false) => (10, 12, 26, 54),
     };
     let (often, in_pain) = match (age, female) {
         // Children come as their parents bring them.
         (..18, _) => (often, in_pain),
-        (_, true) => (often + 9, in_pain - 6),
-        (_, false) => (often - 12, in_pain + 13),
+        (_, true) => (often + 12, in_pain - 9),
+        (_, false) => (often - 10, in_pain + 15),
     };
     draw.weighted(&[
         (Habit::HalfYearly, often),

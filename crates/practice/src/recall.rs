@@ -120,7 +120,7 @@ pub(crate) fn emit_kinds(out: &mut Emitter<'_>, stamp: DateTime) -> Result<(), P
     Ok(())
 }
 
-/// Hands out the recalls of a patient: the check-up, the bitewings if any were ever taken, and the full X-rays.
+/// Hands out the recalls of a patient: the check-up, and the X-rays that were taken last, if any were ever.
 pub(crate) fn emit(
     out: &mut Emitter<'_>,
     keys: &mut Counter,
@@ -144,12 +144,11 @@ pub(crate) fn emit(
         })
     };
     row(recall.kind, recall.previous, recall.scheduled)?;
-    for (kind, previous) in [(Kind::Bitewings, bitewings), (Kind::FullXrays, full)] {
-        if let Some(previous) = previous {
-            row(kind, previous, None)?;
-        }
+    match (bitewings, full) {
+        (bitewings, Some(full)) if bitewings.is_none_or(|day| day < full) => row(Kind::FullXrays, full, None),
+        (Some(bitewings), _) => row(Kind::Bitewings, bitewings, None),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]

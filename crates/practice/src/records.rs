@@ -279,7 +279,9 @@ impl World<'_> {
         match &person.recall {
             Some(found) => {
                 let mouth = &person.mouth;
-                let xrays = [mouth.last_bitewings, mouth.last_full_xrays];
+                // Who comes only in pain is not called in for X-rays.
+                let called = person.habit != Habit::InPain;
+                let xrays = [mouth.last_bitewings, mouth.last_full_xrays].map(|day| day.filter(|_| called));
                 recall::emit(&mut self.out, &mut self.keys.recall, key, found, xrays, !person.is_active())
             }
             None => Ok(()),

@@ -149,7 +149,7 @@ fn recall(mouth: &Mouth, age: i32, day: Date, draw: &mut Draw) -> Vec<Item> {
         items.push(Item::new("D0120"));
     }
     if since(mouth.last_full_xrays) >= 1830 && age >= 14 && draw.chance(700) {
-        items.push(Item::new(if draw.chance(600) { "D0210" } else { "D0330" }));
+        items.push(Item::new(if draw.chance(550) { "D0210" } else { "D0330" }));
     } else if since(mouth.last_bitewings) >= 355 && age >= 5 && draw.chance(900) {
         items.push(Item::new(if age >= 13 { "D0274" } else { "D0272" }));
     }
@@ -163,7 +163,10 @@ fn recall(mouth: &Mouth, age: i32, day: Date, draw: &mut Draw) -> Vec<Item> {
         }
     }
     if age < 14 {
-        items.push(Item::new("D1120"));
+        // With the smallest it often stays at a look and fluoride.
+        if age >= 6 || draw.chance(450) {
+            items.push(Item::new("D1120"));
+        }
         if draw.chance(880) {
             items.push(Item::new(if draw.chance(690) { "D1206" } else { "D1208" }));
         }
@@ -174,7 +177,7 @@ fn recall(mouth: &Mouth, age: i32, day: Date, draw: &mut Draw) -> Vec<Item> {
     }
     let cleaning = match mouth.gums {
         Gums::Treated => {
-            if draw.chance(20) {
+            if draw.chance(15) {
                 let teeth: Vec<Tooth> =
                     (0..6).map(|_| mouth.any(draw, age)).filter(|t| *t != Tooth::NONE).collect();
                 items.extend(teeth.into_iter().map(|tooth| Item::on("D4381", tooth)));
@@ -198,7 +201,7 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
     let (decay, crown, root, loss) = match reason {
         Reason::First => (640, 300, 34, 105),
         Reason::Emergency => (320, 190, 220, 300),
-        _ => (468, 118, 20, 44),
+        _ => (468, 118, 20, 41),
     };
     if draw.chance(if age < 4 { decay / 4 } else { decay }) {
         found.extend(fillings(mouth, age, draw));
@@ -277,7 +280,7 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
     if age >= 20 && mouth.gums == Gums::Diseased && reason != Reason::Emergency && mouth.last_deep.is_none() {
         found.push(deep_cleaning(draw));
     }
-    if age >= 25 && draw.chance(22) {
+    if age >= 25 && draw.chance(19) {
         found.push(Finding {
             items: vec![Item::new("D9944")],
             diagnosis: Definition::default(),
@@ -300,7 +303,7 @@ fn replacements(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
         minutes: 60,
     };
     if age >= 25
-        && draw.chance(22)
+        && draw.chance(28)
         && let Some([before, gap, after]) = mouth.gap(draw)
     {
         let items = vec![Item::on("D6750", before), Item::on("D6240", gap), Item::on("D6750", after)];
@@ -339,7 +342,7 @@ fn replacements(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
 }
 
 fn fillings(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
-    let count = draw.weighted(&[(1, 46), (2, 31), (3, 15), (4, 8)]);
+    let count = draw.weighted(&[(1, 56), (2, 28), (3, 11), (4, 5)]);
     let mut items: Vec<Item> = Vec::new();
     let mut size = 0;
     for _ in 0..count {
@@ -358,7 +361,7 @@ fn fillings(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
         diagnosis: Definition::DIAGNOSIS_DECAY,
         hygiene: false,
         appeal: 690,
-        minutes: 30 + 20 * u32::try_from(items.len()).unwrap_or_default(),
+        minutes: 20 + 20 * u32::try_from(items.len()).unwrap_or_default(),
     });
     visits.collect()
 }
@@ -366,14 +369,14 @@ fn fillings(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
 /// How many surfaces a filling covers.
 fn size_of(front: bool, draw: &mut Draw) -> u32 {
     if front {
-        draw.weighted(&[(1, 41), (2, 23), (3, 21), (4, 14)])
+        draw.weighted(&[(1, 43), (2, 22), (3, 19), (4, 15)])
     } else {
-        draw.weighted(&[(1, 36), (2, 42), (3, 18), (4, 3)])
+        draw.weighted(&[(1, 37), (2, 42), (3, 17), (4, 3)])
     }
 }
 
 fn filling(tooth: Tooth, age: i32, size: u32, draw: &mut Draw) -> Item {
-    if tooth.is_baby() && age < 9 && draw.chance(60) {
+    if tooth.is_baby() && age < 9 && draw.chance(95) {
         return Item::on("D2930", tooth);
     }
     let (code, surfaces) = if tooth.is_front() {
@@ -385,7 +388,7 @@ fn filling(tooth: Tooth, age: i32, size: u32, draw: &mut Draw) -> Item {
         }
     } else {
         // Silver is kept for the larger ones.
-        let silver = draw.chance(if size == 1 { 52 } else { 84 });
+        let silver = draw.chance(if size == 1 { 52 } else { 76 });
         match size {
             1 => (if silver { "D2140" } else { "D2391" }, draw.pick(&["O", "O", "O", "B", "L"])),
             2 => (if silver { "D2150" } else { "D2392" }, draw.pick(&["MO", "DO", "OB", "OL"])),
@@ -430,12 +433,12 @@ fn root_canal(tooth: Tooth) -> Finding {
 }
 
 fn extraction(tooth: Tooth, draw: &mut Draw) -> Finding {
-    let surgical = !tooth.is_baby() && draw.chance(430);
+    let surgical = !tooth.is_baby() && draw.chance(424);
     let mut items = vec![Item::on(if surgical { "D7210" } else { "D7140" }, tooth)];
     if surgical && draw.chance(270) {
         items.push(Item::on("D7953", tooth));
     }
-    if draw.chance(190) {
+    if draw.chance(160) {
         items.push(Item::new("D9230"));
     }
     let minutes = if surgical { 60 } else { 40 };
@@ -449,7 +452,7 @@ fn deep_cleaning(draw: &mut Draw) -> Finding {
     let quarters: &[&'static str] = if all { &["UR", "LR", "UL", "LL"] } else { &["UR", "LR"] };
     let items: Vec<Item> = quarters.iter().map(|quarter| Item::area(code, quarter)).collect();
     let minutes = if items.len() > 2 { 120 } else { 60 };
-    Finding { items, diagnosis: Definition::DIAGNOSIS_GUM, hygiene: true, appeal: 460, minutes }
+    Finding { items, diagnosis: Definition::DIAGNOSIS_GUM, hygiene: true, appeal: 400, minutes }
 }
 
 #[cfg(test)]

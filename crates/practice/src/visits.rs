@@ -6,11 +6,11 @@ use bicuspid_model::{Date, DateTime};
 use bicuspid_opendental::enums::{ApptStatus, CommItemMode, CommSentOrReceived, Permission};
 
 use crate::arena::{Key, PatientKey, ProcedureKey, ProviderKey, VisitKey, add_to};
-use crate::calendar::{age, unset_time};
+use crate::calendar::{age, unset_time, urgent_only};
 use crate::codes;
 use crate::definitions::Definition;
 use crate::diary::{Caller, Slot};
-use crate::draw::Draw;
+use crate::draw::{Draw, Stream};
 use crate::emit::Rows;
 use crate::error::PracticeError;
 use crate::events::Event;
@@ -189,7 +189,12 @@ impl World<'_> {
         let years = age(person.birth, from);
         let minutes = treatment::minutes(reason, years);
         // A dentist sees many new patients himself.
-        let mut hygiene = if reason == Reason::First { draw.chance(600) } else { reason.is_hygiene() };
+        // Nor does he leave every cleaning to others.
+        let mut hygiene = match reason {
+            Reason::First => draw.chance(600),
+            Reason::Recall => draw.chance(910),
+            _ => reason.is_hygiene(),
+        };
         let (dentist, hygienist) = (person.dentist, person.hygienist);
         let wanted = |hygiene: bool| if hygiene { hygienist } else { dentist };
         // Pain does not wait for a particular dentist.
@@ -303,13 +308,30 @@ impl World<'_> {
         let Some(visit) = self.visits.find(key).filter(|v| v.slot.start == start) else { return Ok(()) };
         let patient = visit.patient;
         if self.now.date() == start.date().plus_days(-1) {
-            return self.automatic(patient, Definition::TALK_TEXT, "Reminder of the appointment tomorrow.");
+            return self.remind_again(key, patient);
         }
         let mut draw = self.draw(self.patients.get(patient)?.family)?;
         let sent = self.now;
         let answer = sent.plus_seconds(i64::from(draw.between(120, 20_000)));
         self.queue.push(answer, Event::Answer(key, start, sent));
         self.automatic(patient, Definition::TALK_TEXT, "Reminder of the appointment the day after tomorrow.")
+    }
+
+    /// The day before, somebody at the desk calls, or the program writes.
+    fn remind_again(&mut self, key: VisitKey, patient: PatientKey) -> Result<(), PracticeError> {
+        let mut draw = self.paper(Stream::Post, key.num(), 8);
+        if !draw.chance(500) {
+            return self.automatic(patient, Definition::TALK_TEXT, "Reminder of the appointment tomorrow.");
+        }
+        let user = self.desk(&mut draw);
+        self.talk(Talk {
+            patient,
+            about: Definition::TALK_APPOINTMENT,
+            mode: CommItemMode::Phone,
+            direction: CommSentOrReceived::Sent,
+            user,
+            note: Cow::Borrowed("Called about the appointment tomorrow."),
+        })
     }
 
     /// The patient confirms, says nothing, or cancels.
@@ -321,8 +343,12 @@ impl World<'_> {
     ) -> Result<(), PracticeError> {
         let Some(visit) = self.visits.find(key).filter(|v| v.slot.start == start) else { return Ok(()) };
         let (patient, minutes) = (visit.patient, visit.slot.minutes);
+        let called_off = urgent_only(start.date()) && visit.reason != Reason::Emergency;
         let person = self.patients.get(patient)?;
-        let chance = losses::cancels(start, minutes, age(person.birth, start.date()), person.lapsed);
+        let chance = match losses::cancels(start, minutes, age(person.birth, start.date()), person.lapsed) {
+            _ if called_off => 970,
+            chance => chance,
+        };
         let mut draw = self.draw(person.family)?;
         let user = self.desk(&mut draw);
         if draw.chance(chance) {
@@ -331,9 +357,13 @@ impl World<'_> {
                 patient,
                 about: Definition::TALK_APPOINTMENT,
                 mode: CommItemMode::Phone,
-                direction: CommSentOrReceived::Received,
+                direction: if called_off { CommSentOrReceived::Sent } else { CommSentOrReceived::Received },
                 user,
-                note: Cow::Borrowed("Cannot come."),
+                note: Cow::Borrowed(if called_off {
+                    "Called off: the office sees nobody but who is in pain."
+                } else {
+                    "Cannot come."
+                }),
             })?;
             return self.cancel(key, user, &mut draw);
         }
@@ -401,7 +431,7 @@ impl World<'_> {
             }
         }
         let listed = !lapsed && draw.chance(300);
-        if !listed && draw.chance(820) {
+        if !listed && draw.chance(820) && !urgent_only(old.start.date()) {
             self.mark_record(key, "D9987")?;
         }
         self.patients.get_mut(patient)?.visits.retain(|v| *v != key);

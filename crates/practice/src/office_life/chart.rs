@@ -70,6 +70,7 @@ impl World<'_> {
         let years = age(self.patients.get(patient)?.birth, visit.slot.start.date());
         self.note_work(patient, done, &mut draw)?;
         self.measure_gums(visit, years, &mut draw)?;
+        self.note_condition(visit, years, seated, &mut draw)?;
         for line in done {
             self.picture(patient, line, seated, &mut draw)?;
             self.tie_visits(patient, line)?;
@@ -144,6 +145,42 @@ impl World<'_> {
                 .set("Note", "All of it went as planned. Next visit agreed.");
         })?;
         Ok(())
+    }
+
+    /// What an exam sees and leaves alone stands in the chart as a condition.
+    fn note_condition(
+        &mut self,
+        visit: &Visit,
+        years: i32,
+        seated: DateTime,
+        draw: &mut Draw,
+    ) -> Result<(), PracticeError> {
+        let person = self.patients.get(visit.patient)?;
+        if matches!(visit.reason, Reason::Treatment | Reason::Hygiene) || years < 14 || !draw.chance(340) {
+            return Ok(());
+        }
+        let tooth = person.mouth.any(draw, years);
+        if tooth == Tooth::NONE {
+            return Ok(());
+        }
+        let code = draw.weighted(&[("N0003", 60), ("N0004", 22), ("N0005", 18)]);
+        let provider = person.dentist;
+        let user = self.office.provider(provider)?.user;
+        let condition = Procedure {
+            patient: visit.patient,
+            item: Item::on(code, tooth),
+            provider,
+            planned: seated,
+            user,
+            visit: None,
+            fee: Cents::ZERO,
+            diagnosis: Definition::default(),
+            priority: Definition::default(),
+            line: None,
+            stamp: seated,
+        };
+        let key = self.procedures.skip();
+        self.emit_procedure(key, &condition, ProcStat::Cn, None)
     }
 
     /// The hygienist measures the gums: once a year, twice where they are ill.

@@ -113,7 +113,7 @@ impl World<'_> {
         let (first, last) = SOURCES;
         let count = u32::try_from(last - first).unwrap_or_default() + 1;
         // Most come through family and friends, the last of the list.
-        let referral = if draw.chance(420) { last } else { first + i64::from(draw.below(count)) };
+        let referral = if draw.chance(640) { last } else { first + i64::from(draw.below(count)) };
         let dentist = self.patients.get(key)?.dentist;
         if draw.chance(620) {
             self.out.add(Rows::RefAttach, stamp, |r| {

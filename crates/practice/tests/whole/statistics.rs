@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::made;
+use bicuspid_model::Date;
+use bicuspid_practice::Settings;
+
+use super::{Made, made};
 
 /// Per cent.
 fn share(part: usize, whole: usize) -> usize {
@@ -88,4 +91,19 @@ fn visits_per_patient_and_year() {
     }
     let tenths = visits.values().sum::<usize>() * 10 / visits.len();
     assert!((19..34).contains(&tenths), "{tenths}");
+}
+
+#[test]
+fn in_april_2020_hardly_anybody_is_seen_but_in_pain() {
+    let day = |y, m, d| Date::from_ymd(y, m, d).unwrap();
+    let made = Made::new(Settings { start_date: day(2019, 7, 1), ..Settings::new(400, 4, day(2021, 1, 1)) });
+    let mut months = [0_usize; 12];
+    for row in made.rows("appointment").filter(|r| r.int("AptStatus") == 2) {
+        if let Some((2020, month, _)) = row.date("AptDateTime").map(Date::ymd) {
+            months[usize::from(month) - 1] += 1;
+        }
+    }
+    let april = months[3] * 12 * 100 / months.iter().sum::<usize>();
+    assert!((2..21).contains(&april), "{april} % of the mean month, {months:?}");
+    assert!(months[1] > 10 * months[3] && months[6] > 5 * months[3], "{months:?}");
 }

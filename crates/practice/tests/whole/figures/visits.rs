@@ -177,30 +177,22 @@ fn odds(columns: &Columns, past: &[&Booking], failed: &dyn Fn(&Booking) -> bool)
     let came_or_not: Vec<&&Booking> = past.iter().filter(|b| b.status == 2 || failed(b)).collect();
     let table = |one: &dyn Fn(&Booking) -> bool, other: &dyn Fn(&Booking) -> bool| {
         let count = |which: &dyn Fn(&Booking) -> bool, miss: bool| {
-            float(came_or_not.iter().filter(|b| which(b) && failed(b) == miss).count())
+            came_or_not.iter().filter(|b| which(b) && failed(b) == miss).count()
         };
-        (count(one, true) * count(other, false)) / (count(one, false) * count(other, true)).max(1.0)
+        [count(one, true), count(one, false), count(other, true), count(other, false)]
     };
     let lead = |b: &Booking| (day(b.at) - day(b.made), b.at - b.made);
-    let n = came_or_not.len();
     let earlier = |b: &Booking| first_miss.get(&b.patient).is_some_and(|first| *first < b.at);
     vec![
-        Figure::value(
+        Figure::odds(
             "A4",
             table(&|b| public.contains(&b.patient), &|b| !public.contains(&b.patient)),
-            n,
             1.2,
             2.0,
         ),
-        Figure::value("A5", table(&earlier, &|b| !earlier(b)), n, 2.5, 6.0),
-        Figure::value("A6", table(&|b| lead(b).0 > 28, &|b| lead(b).1 < 86_400), n, 3.0, 7.0),
-        Figure::value(
-            "A7",
-            table(&|b| men.contains(&b.patient), &|b| !men.contains(&b.patient)),
-            n,
-            1.0,
-            1.3,
-        ),
+        Figure::odds("A5", table(&earlier, &|b| !earlier(b)), 2.5, 6.0),
+        Figure::odds("A6", table(&|b| lead(b).0 > 28, &|b| lead(b).1 < 86_400), 3.0, 7.0),
+        Figure::odds("A7", table(&|b| men.contains(&b.patient), &|b| !men.contains(&b.patient)), 1.0, 1.3),
     ]
 }
 

@@ -124,15 +124,32 @@ pub(crate) fn figures(columns: &Columns) -> Vec<Figure> {
     let statuses: Vec<usize> = (1..=8).map(|s| lines.iter().filter(|l| l.status == s).count()).collect();
     out.push(Figure::distance("R19", &statuses, &[19.5, 55.6, 4.6, 0.6, 1.4, 14.4, 3.9, 0.1], 0.15));
     out.push(accepted(columns, &lines, end));
+    out.push(by_hygienists(columns, &codes));
+    out.extend(shares(&done, &often));
+    out.extend(yearly_shares(&done, &recent, end));
+    out
+}
+
+/// The share of each code, and what chance may make of it.
+fn shares(done: &[&Line<'_>], often: &HashMap<&str, usize>) -> Vec<Figure> {
+    let mut out = Vec::new();
+    let mut together: HashMap<&str, HashMap<i64, usize>> = HashMap::new();
+    for line in done {
+        *together.entry(line.code).or_default().entry(line.patient).or_default() += 1;
+    }
     for (code, share, _) in CODES {
         let n = often.get(code).copied().unwrap_or_default();
         let room = if *share >= 1.0 { 0.30 } else { 0.50 };
-        let error = 4.0 * (share / 100.0 / float(done.len())).sqrt() * 100.0;
+        // Lines of one patient come together: as many patients are behind them as would vary as much.
+        let together = together.get(code).map_or(1.0, |patients| {
+            let square = |n: &usize| n * n;
+            ratio(patients.values().map(square).sum::<usize>(), patients.values().sum::<usize>())
+        });
+        let error = 4.0 * (share / 100.0 / float(done.len()) * together).sqrt() * 100.0;
         let room = (share * room).max(error);
         let measured = ratio(n, done.len()) * 100.0;
         out.push(Figure::value(format!("4.2 {code}"), measured, done.len(), share - room, share + room));
     }
-    out.extend(yearly_shares(&done, &recent, end));
     out
 }
 
@@ -156,6 +173,22 @@ fn yearly_shares(done: &[&Line<'_>], recent: &HashSet<i64>, end: i64) -> Vec<Fig
     .into_iter()
     .map(|(name, n, target)| Figure::share(format!("U7 {name}"), n, recent.len(), target, 8.0))
     .collect()
+}
+
+/// Cleanings, fluoride, seals and gum care by whoever is a hygienist.
+fn by_hygienists(columns: &Columns, codes: &HashMap<i64, &str>) -> Figure {
+    let hygienists: HashSet<i64> = columns
+        .rows("provider", ["ProvNum", "IsSecondary"])
+        .filter(|[_, hygienist]| *hygienist == 1)
+        .map(|[provider, _]| provider)
+        .collect();
+    let hygiene = ["D1110", "D1120", "D1206", "D1208", "D1351", "D4341", "D4342", "D4346", "D4355", "D4910"];
+    let done: Vec<bool> = columns
+        .rows("procedurelog", ["ProcStatus", "CodeNum", "ProvNum"])
+        .filter(|[status, code, _]| *status == 2 && hygiene.contains(&codes[code]))
+        .map(|[.., provider]| hygienists.contains(&provider))
+        .collect();
+    Figure::share("V10", done.iter().filter(|own| **own).count(), done.len(), 90.0, 5.0)
 }
 
 fn crowned_roots(done: &[&Line<'_>], end: i64) -> Figure {
