@@ -39,6 +39,11 @@ pub(super) enum Goal {
     Relative(Figures, f64),
     /// Several figures, each between its own divided and multiplied by a factor.
     Times(Figures, f64),
+    /// How much likelier something is for some than for others, between two figures; beside it the standard error of its
+    /// logarithm.
+    Odds(f64, f64),
+    /// Figures above nothing: a direction.
+    Above,
     /// Each figure is at most the one before.
     Falling,
     /// A figure for context; there is no right one.
@@ -57,7 +62,7 @@ const fn fact(id: &'static str, what: &'static str, goal: Goal) -> Fact {
     Fact { id, what, goal }
 }
 
-use Goal::{Between, Context, Distribution, Each, Falling, Never, Percent, Relative, Times};
+use Goal::{Above, Between, Context, Distribution, Each, Falling, Never, Odds, Percent, Relative, Times};
 
 /// Ages of receivables, by the profile that they were made for.
 pub(super) const RECEIVABLES: [(&str, Figures, f64); 3] = [
@@ -102,6 +107,16 @@ pub(super) const FACTS: &[Fact] = &[
     fact("P17", "Active patients without a birth date, % (clean data has none)", Between(0.0, 0.0)),
     fact("U2", "Seen within a year, women against men of 18 to 64", Between(1.05, 1.20)),
     fact("U3", "Seen within a year, insured against uninsured of 18 to 64", Between(1.3, 1.8)),
+    fact(
+        "U5",
+        "Adults by how often they come to check-ups, %",
+        Each(&[("half-yearly", 52.0), ("yearly", 15.0), ("rarely", 11.0), ("not", 21.0)], 6.0),
+    ),
+    fact(
+        "U6",
+        "Children by how often they come to check-ups, %",
+        Each(&[("half-yearly", 65.0), ("yearly", 20.0), ("rarely", 4.0), ("not", 11.0)], 6.0),
+    ),
     fact("U4", "Seen within a year by age, %", Falling),
     fact(
         "U7",
@@ -114,6 +129,8 @@ pub(super) const FACTS: &[Fact] = &[
     fact("U8", "Visits for exam, cleaning or prevention, %", Percent(52.0, 8.0)),
     fact("U9", "Visits per patient seen in a year", Between(2.1, 3.3)),
     fact("U10", "Visits per dentist and year", Between(2678.0, 4463.0)),
+    fact("U11", "New patients a month and place", Between(20.0, 45.0)),
+    fact("U12", "New patients sent by patients, % of those who were sent", Percent(70.0, 12.0)),
     fact("U13", "Active patients examined within 18 months, %", Percent(57.0, 10.0)),
     fact("U14", "Active patients lost in a year, %", Percent(27.0, 7.0)),
     fact("U15", "Visits that end with the next one booked, %", Percent(77.0, 8.0)),
@@ -121,12 +138,15 @@ pub(super) const FACTS: &[Fact] = &[
     fact("A1", "Appointments that nobody came to, %", Percent(4.0, 2.0)),
     fact("A2", "Appointments that the patient cancelled, %", Percent(12.0, 4.0)),
     fact("A3", "Appointments lost by hour, %", Context),
-    fact("A5", "Odds of missing after a missed one", Between(2.5, 6.0)),
-    fact("A6", "Odds of missing, booked over 4 weeks ahead against under a day", Between(3.0, 7.0)),
-    fact("A7", "Odds of missing, men against women", Between(1.0, 1.3)),
+    fact("A4", "Odds of missing, public cover against other", Odds(1.2, 2.0)),
+    fact("A5", "Odds of missing after a missed one", Odds(2.5, 6.0)),
+    fact("A6", "Odds of missing, booked over 4 weeks ahead against under a day", Odds(3.0, 7.0)),
+    fact("A7", "Odds of missing, men against women", Odds(1.0, 1.3)),
+    fact("A8", "What is lost more, in points more", Above),
     fact("A9", "Days from booking to a first visit, mean", Between(25.0, 42.0)),
     fact("A10", "Days from booking to an emergency visit, mean", Between(2.0, 8.0)),
     fact("A11", "Days from booking to a check-up, median", Between(150.0, 190.0)),
+    fact("A12", "Appointments that the patient confirmed, %", Percent(44.0, 15.0)),
     fact("A13", "Booked chair time that is kept, %", Percent(88.0, 5.0)),
     fact(
         "A14",
@@ -165,6 +185,7 @@ pub(super) const FACTS: &[Fact] = &[
             0.08,
         ),
     ),
+    fact("A16", "Visits of April 2020 against that year's mean month", Between(0.03, 0.20)),
     fact(
         "A17",
         "Minutes, most common",
@@ -252,11 +273,13 @@ pub(super) const FACTS: &[Fact] = &[
         Distribution(
             &[
                 ("planned", 19.5),
-                ("complete", 60.2),
-                ("existing, here", 14.4),
+                ("complete", 55.6),
+                ("existing, here", 4.6),
                 ("existing, elsewhere", 0.6),
                 ("referred", 1.4),
+                ("given up", 14.4),
                 ("condition", 3.9),
+                ("plan inactive", 0.1),
             ],
             0.15,
         ),
@@ -264,6 +287,24 @@ pub(super) const FACTS: &[Fact] = &[
     fact("R20", "Proposed work that is done or booked, % of its value", Percent(46.0, 10.0)),
     fact("R21", "Lines at the office's fee of the year, %", Between(29.0, 100.0)),
     fact("R-4.2", "Completed lines by code, %", Relative(CODES, 0.3)),
+    fact(
+        "R18",
+        "Lines of one patient in a month",
+        Relative(
+            &[
+                ("D0120", 1.0),
+                ("D0274", 1.0),
+                ("D0230", 2.2),
+                ("D2392", 1.8),
+                ("D2391", 1.7),
+                ("D4341", 2.6),
+                ("D7140", 2.2),
+                ("D1351", 3.8),
+                ("D2740", 1.6),
+            ],
+            0.2,
+        ),
+    ),
     fact("V1", "A tooth where none belongs, or none where one does", Never),
     fact("V2", "Teeth that cannot be", Never),
     fact("V3", "Surfaces that cannot be", Never),
@@ -277,7 +318,9 @@ pub(super) const FACTS: &[Fact] = &[
     fact("V10", "Procedures of a provider who did not work that day", Never),
     fact("V10-share", "Hygiene lines that are a hygienist's, %", Between(85.0, 95.0)),
     fact("F3", "Fees that stand twice or are no whole dollars", Never),
+    fact("F4", "Rise of fees from year to year, %", Between(2.0, 6.0)),
     fact("F5", "What networks allow of the office's fee", Between(0.58, 0.80)),
+    fact("F6", "What public cover pays of the office's fee", Between(0.28, 0.52)),
     fact("F7", "Write-offs out of network, or above the fee", Never),
     fact("F8", "Active patients with cover, %", Percent(72.0, 8.0)),
     fact("F12", "Claims to a second insurer, %", Percent(8.1, 3.0)),
@@ -286,10 +329,12 @@ pub(super) const FACTS: &[Fact] = &[
         "Yearly maximum of plans, dollars, %",
         Each(&[("to 1,000", 34.0), ("between", 51.0), ("from 2,500", 15.0)], 6.0),
     ),
-    fact("F16", "Plans with a deductible of 50 to 100 dollars, %", Percent(72.0, 8.0)),
+    fact("F15", "Members who reach the yearly maximum, % of those with claims", Context),
+    fact("F16", "Network plans with a deductible of 50 to 100 dollars, %", Percent(72.0, 8.0)),
     fact("F21", "Plans whose year is the calendar's, %", Percent(88.0, 8.0)),
     fact("C2", "Claims per insured patient seen in a year", Between(2.0, 3.0)),
     fact("C3", "Lines per claim", Between(2.0, 2.9)),
+    fact("C4", "Visits of covered patients that were claimed, %", Percent(98.0, 2.0)),
     fact(
         "C5",
         "Claims sent after the visit, %",
@@ -298,6 +343,7 @@ pub(super) const FACTS: &[Fact] = &[
     fact("C6", "Days from sending to payment, mean", Between(15.0, 26.0)),
     fact("C7", "Days from sending to payment", Relative(&[("median", 14.0), ("90 %", 41.0)], 0.25)),
     fact("C8", "Claims refused at first, %", Between(6.0, 15.0)),
+    fact("C9", "Claims refused at first and paid in the end, %", Percent(60.0, 15.0)),
     fact("C10", "Lines paid within a dollar of the estimate, %", Percent(80.0, 10.0)),
     fact("C11", "Insurer payments that are electronic, %", Between(23.0, 60.0)),
     fact("C12", "Claims per insurer check", Between(1.5, 5.0)),
@@ -340,7 +386,25 @@ pub(super) const FACTS: &[Fact] = &[
     fact("B4", "Hygiene's share of production, %", Between(25.0, 37.0)),
     fact("B5", "Production per visit, dollars", Between(200.0, 400.0)),
     fact("B8", "Days a week of a dentist", Between(3.5, 4.5)),
+    fact("B7", "For each general dentist", Relative(&[("hygienists", 1.3), ("chairs", 3.8)], 0.25)),
+    fact("B11", "Appointments of a place and day", Between(20.0, 50.0)),
     fact("T1", "Messages per appointment", Between(3.0, 7.0)),
+    fact(
+        "T2",
+        "Messages by way, %",
+        // Telephones are used more than in the practice that was counted.
+        Distribution(
+            &[
+                ("in person", 31.5),
+                ("text", 18.7),
+                ("e-mail", 17.0),
+                ("letter", 14.5),
+                ("none", 3.3),
+                ("telephone", 15.0),
+            ],
+            0.20,
+        ),
+    ),
     fact("T3", "Messages that the system made, %", Percent(43.0, 15.0)),
     fact(
         "T5",

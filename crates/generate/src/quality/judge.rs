@@ -81,6 +81,11 @@ pub(super) fn row(fact: &Fact, section: &'static str, parts: &[Part], planted: u
             });
             (listed(parts.iter()), if falls { Verdict::Holds } else { Verdict::Deviates })
         }
+        Goal::Odds(low, high) => odds(parts, low, high),
+        Goal::Above => {
+            let above = parts.iter().all(|p| p.value.is_none_or(|value| value > 0.0));
+            (listed(parts.iter()), if above { Verdict::Holds } else { Verdict::Deviates })
+        }
         Goal::Context => (listed(parts.iter()), Verdict::Context),
     };
     let few = of < ROWS_MIN && matches!(verdict, Verdict::Holds | Verdict::Deviates);
@@ -132,6 +137,16 @@ fn distribution(aims: &[(&str, f64)], allowed: f64, parts: &[Part]) -> (String, 
     let distance = (known + strange) / 200.0;
     let verdict = if distance <= allowed { Verdict::Holds } else { Verdict::Deviates };
     (format!("distance {distance:.3}; {}", listed(parts.iter())), verdict)
+}
+
+/// Odds with the error of their logarithm: as far from the middle of the bounds as these are, or four errors.
+fn odds(parts: &[Part], low: f64, high: f64) -> (String, Verdict) {
+    let value = |place: usize| parts.get(place).and_then(|part| part.value);
+    let Some(measured) = value(0) else { return ("nothing to measure".to_owned(), Verdict::TooFew) };
+    let middle = (low * high).sqrt();
+    let error = (4.0 * value(1).unwrap_or_default()).exp();
+    let well = (low.min(middle / error)..=high.max(middle * error)).contains(&measured);
+    (figure(measured), if well { Verdict::Holds } else { Verdict::Deviates })
 }
 
 /// Each figure against its own; those that are off are named. A figure with too few rows behind it is not judged.
@@ -188,6 +203,10 @@ fn goal(goal: &Goal) -> (String, String) {
         Goal::Each(aims, allowed) => (list(aims), format!("{} each", figure(*allowed))),
         Goal::Relative(aims, allowed) => (list(aims), format!("{:.0} % of each", allowed * 100.0)),
         Goal::Times(aims, factor) => (list(aims), format!("{} times either way", figure(*factor))),
+        Goal::Odds(low, high) => {
+            (format!("{} to {}", figure(*low), figure(*high)), "4 standard errors".to_owned())
+        }
+        Goal::Above => ("each above 0".to_owned(), String::new()),
         Goal::Falling => ("each at most the one before".to_owned(), String::new()),
         Goal::Context => (String::new(), String::new()),
     }
@@ -249,6 +268,22 @@ mod tests {
         assert_eq!(judged(goal, &[part("a", 64.0, 5000), part("b", 36.0, 5000)]), Verdict::Holds);
         assert_eq!(judged(goal, &[part("a", 66.0, 5000), part("b", 34.0, 5000)]), Verdict::Deviates);
         assert_eq!(judged(goal, &[part("a", 60.0, 5000), part("c", 40.0, 5000)]), Verdict::Deviates);
+    }
+
+    #[test]
+    fn odds_are_judged_by_their_error() {
+        let of =
+            |value, error| judged(Goal::Odds(1.0, 4.0), &[part("", value, 5000), part("error", error, 5000)]);
+        assert_eq!(
+            (of(3.9, 0.01), of(4.1, 0.01), of(0.9, 0.01)),
+            (Verdict::Holds, Verdict::Deviates, Verdict::Deviates)
+        );
+        // The middle is 2; four errors of 0.25 reach from 0.74 to 5.4.
+        assert_eq!(
+            (of(5.3, 0.25), of(0.8, 0.25), of(5.6, 0.25)),
+            (Verdict::Holds, Verdict::Holds, Verdict::Deviates)
+        );
+        assert_eq!(judged(Goal::Above, &[part("a", 1.0, 5000), part("b", -0.1, 5000)]), Verdict::Deviates);
     }
 
     #[test]

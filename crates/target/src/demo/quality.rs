@@ -83,6 +83,7 @@ const WORDS: &str = "WITH done AS (
         extract(year FROM age(:as_of, nullif(m.\"Birthdate\", DATE '0001-01-01')))::int AS age,
         m.\"SecDateEntry\" AS entered, m.\"HasIns\" <> '' AS covered,
         m.\"PatStatus\" = 0 AND coalesce(s.latest >= :as_of - 1096, false) AS active,
+        coalesce(s.latest >= :as_of - 1096, false) AS seen_in_three,
         coalesce(s.latest >= :as_of - 365, false) AS seen_in_year
     FROM raw.patient m LEFT JOIN seen s ON s.pat = m.\"PatNum\"
 ), appointment_codes AS (
@@ -104,6 +105,9 @@ const WORDS: &str = "WITH done AS (
     FROM raw.appointment a LEFT JOIN broken_codes b ON b.num = a.\"AptNum\" LEFT JOIN appointment_codes k ON k.num = a.\"AptNum\"
         LEFT JOIN raw.definition d ON d.\"DefNum\" = a.\"Confirmed\"
     WHERE a.\"AptStatus\" IN (1, 2, 3, 4, 5)
+), general AS (
+    SELECT v.\"ProvNum\" AS num FROM raw.provider v JOIN raw.definition d ON d.\"DefNum\" = v.\"Specialty\"
+    WHERE NOT v.\"IsSecondary\" AND d.\"ItemName\" ~* 'general'
 ), dentist AS (
     SELECT v.\"ProvNum\", least(1, count(DISTINCT s.\"SchedDate\") / 190.0) AS share FROM raw.provider v
         JOIN raw.schedule s USING (\"ProvNum\")

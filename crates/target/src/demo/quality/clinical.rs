@@ -89,7 +89,7 @@ pub(super) const ALL: &[Query] = &[
         id: "R19",
         sql: "SELECT k.name, 100.0 * count(p.\"ProcNum\") / nullif(sum(count(p.\"ProcNum\")) OVER (), 0), \
               (sum(count(p.\"ProcNum\")) OVER ())::bigint FROM (VALUES (1, 'planned'), (2, 'complete'), (3, 'existing, here'), \
-              (4, 'existing, elsewhere'), (5, 'referred'), (6, 'deleted'), (7, 'condition'), (8, 'plan inactive')) AS k (status, name) \
+              (4, 'existing, elsewhere'), (5, 'referred'), (6, 'given up'), (7, 'condition'), (8, 'plan inactive')) AS k (status, name) \
               LEFT JOIN raw.procedurelog p ON p.\"ProcStatus\" = k.status GROUP BY 1, k.status ORDER BY k.status",
     },
     // Proposed on another day than done, at least a quarter ago.
@@ -100,10 +100,18 @@ pub(super) const ALL: &[Query] = &[
               WHERE p.\"ProcStatus\" IN (1, 2) AND c.\"ProcCode\" ~ '^D[2-8]' AND c.\"ProcCode\" <> 'D4910' \
               AND p.\"DateTP\" BETWEEN :start AND :as_of - 92 AND (p.\"ProcStatus\" = 1 OR p.\"ProcDate\" > p.\"DateTP\")) t",
     },
-    // Every code of the table of frequencies, as a share of completed lines.
+    // Every code of the table of frequencies, as a share of completed lines. Lines of one patient come together, so that
+    // fewer rows are behind a share than there are lines.
     Query {
         id: "R-4.2",
-        sql: "SELECT code, 100.0 * count(*) / sum(count(*)) OVER (), (sum(count(*)) OVER ())::bigint FROM done GROUP BY 1 ORDER BY 1",
+        sql: "SELECT code, 100.0 * sum(n) / sum(sum(n)) OVER (), (sum(sum(n)) OVER () * sum(n) / sum(n * n))::bigint FROM \
+              (SELECT code, count(*) AS n FROM done GROUP BY code, pat) t GROUP BY 1 ORDER BY 1",
+    },
+    // Lines of one patient in a month in which there is any.
+    Query {
+        id: "R18",
+        sql: "SELECT code, avg(n), count(*) FROM (SELECT code, count(*) AS n FROM done GROUP BY code, pat, date_trunc('month', day)) t \
+              GROUP BY 1 ORDER BY 1",
     },
     Query {
         id: "V1",

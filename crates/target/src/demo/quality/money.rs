@@ -35,10 +35,28 @@ pub(super) const ALL: &[Query] = &[
               (VALUES (1, 'to 1,000', 1, 1000), (2, 'between', 1001, 2499), (3, 'from 2,500', 2500, 1000000)) AS k (place, name, low, high) \
               GROUP BY 1, k.place ORDER BY k.place",
     },
+    // The office's fees of one January beside those of the one before.
+    Query {
+        id: "F4",
+        sql: "SELECT '', 100.0 * (avg(b.cents::float8 / a.cents) - 1), count(*) FROM standard a JOIN standard b ON b.code = a.code AND b.year = a.year + 1 \
+              WHERE a.cents > 0",
+    },
+    Query {
+        id: "F6",
+        sql: "SELECT '', sum(\"InsPayAmt\") / nullif(sum(\"FeeBilled\"), 0), count(*) FROM line JOIN raw.insplan i ON i.\"PlanNum\" = plan \
+              JOIN raw.carrier k USING (\"CarrierNum\") WHERE status = 1 AND sequence = 'P' AND \"InsPayAmt\" > 0 AND k.\"CarrierName\" ~* 'public'",
+    },
+    Query {
+        id: "F15",
+        sql: "SELECT '', 100.0 * count(*) FILTER (WHERE paid >= ceiling) / nullif(count(*), 0), count(*) FROM (SELECT sum(pay_cents) AS paid, \
+              max(b.cents) AS ceiling FROM line l JOIN yearly b ON b.plan = l.plan AND b.kind = 5 WHERE l.status = 1 \
+              AND extract(year FROM l.day) BETWEEN extract(year FROM :start) + 1 AND extract(year FROM :as_of) - 1 \
+              GROUP BY l.pat, l.subscription, l.plan, extract(year FROM l.day)) t",
+    },
     share!(
         "F16",
-        "(SELECT max(\"MonetaryAmt\") AS amount FROM raw.benefit WHERE \"BenefitType\" = 2 AND \"CovCatNum\" IN (0, 1) AND \
-         \"CoverageLevel\" = 1 GROUP BY \"PlanNum\") b",
+        "(SELECT max(\"MonetaryAmt\") AS amount FROM raw.insplan i JOIN raw.benefit USING (\"PlanNum\") WHERE \"BenefitType\" = 2 AND \
+         \"CovCatNum\" IN (0, 1) AND \"CoverageLevel\" = 1 AND i.\"PlanType\" = 'p' GROUP BY \"PlanNum\") b",
         "true",
         "amount BETWEEN 50 AND 100"
     ),
@@ -56,6 +74,14 @@ pub(super) const ALL: &[Query] = &[
     Query {
         id: "C3",
         sql: "SELECT '', count(*)::float8 / nullif(count(DISTINCT claim), 0), count(DISTINCT claim) FROM line WHERE claim <> 0 AND sequence = 'P'",
+    },
+    // Visits of the last year with work that has a fee, of whoever was covered before, and claims for them.
+    Query {
+        id: "C4",
+        sql: "SELECT '', 100.0 * count(c.pat) / nullif(count(*), 0), count(*) FROM (SELECT DISTINCT d.pat, d.day FROM done d \
+              JOIN raw.patplan q ON q.\"PatNum\" = d.pat AND q.\"Ordinal\" = 1 JOIN raw.inssub s ON s.\"InsSubNum\" = q.\"InsSubNum\" \
+              AND s.\"SecDateEntry\" < d.day WHERE d.apt <> 0 AND d.cents > 0 AND d.day >= :as_of - 365) v LEFT JOIN (SELECT DISTINCT \"PatNum\" AS pat, \
+              \"DateService\" AS day FROM raw.claim) c ON c.pat = v.pat AND c.day = v.day",
     },
     Query {
         id: "C5",
@@ -85,6 +111,11 @@ pub(super) const ALL: &[Query] = &[
         "status = 1 AND \"InsPayEst\" > 0 AND sequence = 'P'",
         "abs(\"InsPayAmt\" - \"InsPayEst\") <= 1"
     ),
+    Query {
+        id: "C9",
+        sql: "SELECT '', 100.0 * count(*) FILTER (WHERE \"InsPayAmt\" > 0) / nullif(count(*), 0), count(*) FROM raw.claim WHERE \"ClaimStatus\" = 'R' \
+              AND \"ClaimType\" = 'P' AND \"DateService\" < :as_of - 120 AND (\"DateResent\" > DATE '1900-01-01' OR (\"InsPayAmt\" = 0 AND \"InsPayEst\" > 0))",
+    },
     Query {
         id: "C11",
         sql: "SELECT '', 100.0 * count(*) FILTER (WHERE NOT d.\"ItemName\" ~* 'check') / nullif(count(*), 0), count(*) \
@@ -211,8 +242,26 @@ pub(super) const ALL: &[Query] = &[
     Query {
         id: "B8",
         sql: "SELECT '', avg(days), count(*) FROM (SELECT count(DISTINCT s.\"SchedDate\")::float8 AS days FROM raw.schedule s \
-              JOIN raw.provider v USING (\"ProvNum\") WHERE s.\"SchedType\" = 1 AND NOT v.\"IsSecondary\" AND s.\"SchedDate\" < :as_of \
+              JOIN general g ON g.num = s.\"ProvNum\" WHERE s.\"SchedType\" = 1 AND s.\"SchedDate\" >= :start AND s.\"SchedDate\" < :as_of \
               GROUP BY s.\"ProvNum\", date_trunc('week', s.\"SchedDate\")) t",
+    },
+    // Who is there for each general dentist.
+    Query {
+        id: "B7",
+        sql: "SELECT k.name, k.n / nullif(d.n, 0), (SELECT count(*) FROM visit) FROM (SELECT count(*)::float8 AS n FROM general) d, LATERAL (VALUES \
+              ('hygienists', (SELECT count(*) FROM raw.provider WHERE \"IsSecondary\")::float8), \
+              ('chairs', (SELECT count(*) FROM raw.operatory WHERE NOT \"IsHidden\")::float8)) AS k (name, n)",
+    },
+    Query {
+        id: "B11",
+        sql: "SELECT '', count(*)::float8 / nullif(count(DISTINCT start::date), 0) / (SELECT greatest(1, count(*)) FROM raw.clinic), count(*) \
+              FROM booked b JOIN raw.appointment a ON a.\"AptNum\" = b.num WHERE past AND a.\"AptStatus\" IN (2, 5)",
+    },
+    Query {
+        id: "T2",
+        sql: "SELECT k.name, 100.0 * count(c.\"Mode_\") / nullif(sum(count(c.\"Mode_\")) OVER (), 0), (sum(count(c.\"Mode_\")) OVER ())::bigint \
+              FROM (VALUES (0, 'none'), (1, 'e-mail'), (2, 'letter'), (3, 'telephone'), (4, 'in person'), (5, 'text')) AS k (mode, name) \
+              LEFT JOIN raw.commlog c ON c.\"Mode_\" = k.mode GROUP BY 1, k.mode ORDER BY k.mode",
     },
     Query {
         id: "T1",

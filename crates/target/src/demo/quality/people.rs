@@ -20,6 +20,26 @@ macro_rules! share {
 }
 pub(super) use share;
 
+/// How often people of some age come to check-ups: from their days in the history.
+macro_rules! habits {
+    ($id:literal, $of:literal) => {
+        Query {
+            id: $id,
+            sql: concat!(
+                "SELECT k.name, 100.0 * count(h.num) / nullif(sum(count(h.num)) OVER (), 0), (sum(count(h.num)) OVER ())::bigint \
+                 FROM (VALUES (1, 'half-yearly'), (2, 'yearly'), (3, 'rarely'), (4, 'not')) AS k (class, name) LEFT JOIN \
+                 (SELECT p.num, CASE WHEN max(e.day) IS NULL OR max(e.day) < :as_of - 730 THEN 4 WHEN count(*) = 1 THEN 3 \
+                 WHEN (max(e.day) - min(e.day)) / (count(*) - 1) < 275 THEN 1 \
+                 WHEN (max(e.day) - min(e.day)) / (count(*) - 1) < 550 THEN 2 ELSE 3 END AS class FROM person p \
+                 LEFT JOIN (SELECT DISTINCT pat, day FROM done WHERE code ~ '^D0(120|145|150|180)$') e ON e.pat = p.num \
+                 WHERE p.status = 0 AND p.entered < :start AND ",
+                $of,
+                " GROUP BY p.num) h USING (class) GROUP BY 1, k.class ORDER BY k.class"
+            ),
+        }
+    };
+}
+
 pub(super) const ALL: &[Query] = &[
     share!("P1", "person", "active", "age BETWEEN 18 AND 64"),
     share!("P2", "person", "active", "age < 18"),
@@ -70,23 +90,24 @@ pub(super) const ALL: &[Query] = &[
     ),
     share!("P16", "person", "true", "active"),
     share!("P17", "person", "active", "birth IS NULL"),
+    // Who came on file within the year was seen, or would not be on file.
     Query {
         id: "U2",
         sql: "SELECT '', (count(*) FILTER (WHERE sex = 1 AND seen_in_year))::float8 / nullif(count(*) FILTER (WHERE sex = 1), 0) \
               / nullif((count(*) FILTER (WHERE sex = 0 AND seen_in_year))::float8 / nullif(count(*) FILTER (WHERE sex = 0), 0), 0), \
-              count(*) FROM person WHERE status = 0 AND age BETWEEN 18 AND 64",
+              count(*) FROM person WHERE status = 0 AND entered < :as_of - 365 AND age BETWEEN 18 AND 64",
     },
     Query {
         id: "U3",
         sql: "SELECT '', (count(*) FILTER (WHERE covered AND seen_in_year))::float8 / nullif(count(*) FILTER (WHERE covered), 0) \
               / nullif((count(*) FILTER (WHERE NOT covered AND seen_in_year))::float8 / nullif(count(*) FILTER (WHERE NOT covered), 0), 0), \
-              count(*) FROM person WHERE status = 0 AND age BETWEEN 18 AND 64",
+              count(*) FROM person WHERE status = 0 AND entered < :as_of - 365 AND age BETWEEN 18 AND 64",
     },
     Query {
         id: "U4",
         sql: "SELECT b.name, 100.0 * count(*) FILTER (WHERE p.seen_in_year) / nullif(count(*), 0), count(*) \
               FROM (VALUES ('65-74', 65, 74), ('75-84', 75, 84), ('85+', 85, 200)) AS b (name, low, high) \
-              JOIN person p ON p.status = 0 AND p.age BETWEEN b.low AND b.high GROUP BY 1, b.low ORDER BY b.low",
+              JOIN person p ON p.status = 0 AND p.entered < :as_of - 365 AND p.age BETWEEN b.low AND b.high GROUP BY 1, b.low ORDER BY b.low",
     },
     Query {
         id: "U7",
@@ -111,9 +132,24 @@ pub(super) const ALL: &[Query] = &[
         sql: "SELECT '', count(*)::float8 / nullif((SELECT sum(share) FROM dentist), 0), count(*) FROM visit WHERE day >= :as_of - 365",
     },
     Query {
+        id: "U11",
+        sql: "SELECT '', count(*) FILTER (WHERE is_new AND a.\"AptStatus\" = 2)::float8 / nullif((:as_of - :start) / 30.4, 0) \
+              / (SELECT greatest(1, count(*)) FROM raw.clinic), count(*) FROM booked b JOIN raw.appointment a ON a.\"AptNum\" = b.num",
+    },
+    // Habits of whoever was on file all the time: the mean of days between check-ups.
+    habits!("U5", "p.age >= 18"),
+    habits!("U6", "p.age < 18 AND p.birth < :start - 365"),
+    // By a patient with a name, or by family and friends without.
+    Query {
+        id: "U12",
+        sql: "SELECT '', 100.0 * count(*) FILTER (WHERE f.\"PatNum\" <> 0 OR f.\"LName\" ~* 'family') / nullif(count(*), 0), count(*) FROM raw.refattach a \
+              JOIN raw.referral f USING (\"ReferralNum\") WHERE a.\"RefType\"",
+    },
+    Query {
         id: "U13",
         sql: "SELECT '', 100.0 * count(*) FILTER (WHERE e.latest >= :as_of - 548) / nullif(count(*), 0), count(*) FROM person p \
-              LEFT JOIN (SELECT pat, max(day) AS latest FROM done WHERE code ~ '^D0(120|140|145|150|180)$' GROUP BY pat) e ON e.pat = p.num WHERE active",
+              LEFT JOIN (SELECT pat, max(day) AS latest FROM done WHERE code ~ '^D0(120|145|150|180)$' GROUP BY pat) e ON e.pat = p.num \
+              WHERE seen_in_three",
     },
     Query {
         id: "U14",
@@ -129,6 +165,6 @@ pub(super) const ALL: &[Query] = &[
     },
     Query {
         id: "U16",
-        sql: "SELECT '', count(*)::float8 / nullif((SELECT sum(share) FROM dentist), 0), count(*) FROM person WHERE active",
+        sql: "SELECT '', count(*)::float8 / nullif((SELECT sum(share) FROM dentist), 0), count(*) FROM person WHERE seen_in_three",
     },
 ];
