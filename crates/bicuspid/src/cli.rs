@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Sync(commands::sync::SyncArgs),
     Verify(commands::verify::VerifyArgs),
     Status(commands::status::StatusArgs),
+    Serve(commands::serve::ServeArgs),
+    Report(commands::report::ReportArgs),
     Generate(commands::generate::GenerateArgs),
     Audit(commands::audit::AuditArgs),
     Guard(commands::guard::GuardArgs),
@@ -79,6 +81,8 @@ impl Command {
             Self::Sync(_) => "sync",
             Self::Verify(_) => "verify",
             Self::Status(_) => "status",
+            Self::Serve(_) => "serve",
+            Self::Report(_) => "report",
             Self::Generate(_) => "generate",
             Self::Audit(_) => "audit",
             Self::Guard(_) => "guard",
@@ -89,7 +93,11 @@ impl Command {
 
     /// Whether Ctrl-C is how it is meant to end, so that it sees to that itself.
     pub(crate) const fn ends_by_interrupt(&self) -> bool {
-        matches!(self, Self::Sandbox(args) if args.ends_by_interrupt())
+        match self {
+            Self::Serve(_) => true,
+            Self::Sandbox(args) => args.ends_by_interrupt(),
+            _ => false,
+        }
     }
 
     /// The environment in JSON.
@@ -103,6 +111,8 @@ impl Command {
             Self::Sync(args) => Some(Environment::from(args.env).name()),
             Self::Verify(args) => Some(Environment::from(args.env).name()),
             Self::Status(args) => Some(args.env.name()),
+            Self::Serve(args) => Some(args.env.name()),
+            Self::Report(args) => Some(args.env.name()),
             Self::Generate(_) => Some(Environment::Demo.name()),
             Self::Audit(args) => Some(args.env.name()),
             Self::Guard(_) | Self::Sandbox(_) | Self::Completions(_) => None,

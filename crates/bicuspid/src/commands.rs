@@ -9,7 +9,9 @@ pub(crate) mod grants;
 pub(crate) mod guard;
 pub(crate) mod init;
 pub(crate) mod plan;
+pub(crate) mod report;
 pub(crate) mod sandbox;
+pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod verify;
@@ -32,6 +34,8 @@ pub(crate) async fn run(command: Command, app: &App) -> Ended {
         Command::Sync(args) => Box::pin(sync::run(&args, app)).await,
         Command::Verify(args) => Box::pin(verify::run(&args, app)).await,
         Command::Status(args) => status::run(&args, app).await,
+        Command::Serve(args) => Box::pin(serve::run(&args, app)).await,
+        Command::Report(args) => report::run(&args, app),
         Command::Generate(args) => Box::pin(generate::run(&args, app)).await,
         Command::Audit(args) => audit::run(&args, app).await,
         Command::Guard(args) => guard::run(&args, app),

@@ -3,19 +3,20 @@
 //! The intent is on the disk before anything is opened for writing; if it cannot be written, nothing else is. An
 //! intent without a result is a run that was killed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bicuspid_ledger::{AuditLog, Database, Entry, Head, Phase, RunRecord, RunStore, TableCounts};
 use bicuspid_model::Endpoint;
+use bicuspid_model::trouble::reason_of_io;
 use bicuspid_target::{AuditHead, ServerFacts};
 use ring::digest::{Context, SHA256};
 use serde_json::Value;
 
-use crate::clock;
 use crate::printer::Printer;
 use crate::report::{Ended, Outcome, Report, Stop};
 use crate::run_id::RunId;
 use crate::settings::{ProcessEnvironment, Settings};
+use crate::{clock, reports};
 
 /// Name of the audit log in the state folder.
 pub(crate) const LOG: &str = "audit.jsonl";
@@ -30,6 +31,8 @@ const MAY_REPAIR: &str = "verify --repair";
 pub(crate) struct Journal {
     log: AuditLog,
     runs: RunStore,
+    /// The state folder, for the report.
+    state: PathBuf,
     entry: Entry,
     record: RunRecord,
     /// Who keeps the log.
@@ -75,7 +78,8 @@ impl Journal {
             report: Value::Null,
         };
         let keeper = keeper(settings.state_dir.path(), process);
-        Ok(Self { log, runs, entry, record, keeper, closed: false })
+        let state = settings.state_dir.path().to_owned();
+        Ok(Self { log, runs, state, entry, record, keeper, closed: false })
     }
 
     /// Notes, before the intent, that a proof may write.
@@ -153,6 +157,10 @@ impl Journal {
         self.record.audit_head = Some(head);
         self.record.report = json;
         self.runs.save(&self.record)?;
+        // The run is what it is without a page about it, which can be made again from the record.
+        if let Err(error) = reports::write(&self.state, &self.record) {
+            Printer::note(&format!("The report of the run could not be written: {}", reason_of_io(&error)));
+        }
         Ok(())
     }
 }

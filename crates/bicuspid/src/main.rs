@@ -10,10 +10,12 @@ mod groups;
 mod interrupt;
 mod journal;
 mod known;
+mod live_file;
 mod memory;
 mod printer;
 mod progress;
 mod report;
+mod reports;
 mod run_id;
 mod settings;
 

@@ -24,6 +24,11 @@ impl Printer {
         Self { json, colour, terminal }
     }
 
+    /// A printer that prints no data, for what is looked at on behalf of a page.
+    pub(crate) const fn silent() -> Self {
+        Self { json: true, colour: false, terminal: false }
+    }
+
     /// Whether one JSON object is wanted on standard output.
     pub(crate) const fn is_json(self) -> bool {
         self.json

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bicuspid_sync::{Event, Mode, TableOutcome};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::live_file::LiveFile;
 use crate::printer::{Printer, bytes, counted, grouped, plain, seconds};
 
 /// How often a long table says that it is still being read, where nobody watches a bar.
@@ -25,6 +26,7 @@ pub(crate) struct Progress {
     printer: Printer,
     act: Act,
     bar: ProgressBar,
+    live: LiveFile,
     inner: Mutex<Inner>,
 }
 
@@ -46,8 +48,8 @@ struct Inner {
 }
 
 impl Progress {
-    /// A listener that shows a bar if a person watches.
-    pub(crate) fn new(printer: Printer, act: Act) -> Self {
+    /// A listener that shows a bar if a person watches, and tells pages of the run.
+    pub(crate) fn new(printer: Printer, act: Act, live: LiveFile) -> Self {
         let target =
             if printer.is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
@@ -67,7 +69,7 @@ impl Progress {
             table_hashed: 0,
             told: now,
         };
-        Self { printer, act, bar, inner: Mutex::new(inner) }
+        Self { printer, act, bar, live, inner: Mutex::new(inner) }
     }
 
     /// Takes an event in.
@@ -129,8 +131,10 @@ impl Progress {
                     outcome_text(self.act, outcome)
                 ));
             }
-            Event::Publishing { changed: 0 } | Event::Border(_) => {}
+            Event::Border(_) => {}
+            Event::Publishing { changed: 0 } => self.tell(&inner, "publishing"),
             Event::Publishing { changed } => {
+                self.tell(&inner, "publishing");
                 let tables = counted(u64::try_from(changed).unwrap_or(u64::MAX), "changed table");
                 self.bar.set_message(format!("publishing {tables}"));
                 self.line(&format!("Publishing {tables} in one transaction"));
@@ -143,7 +147,19 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
+    /// Tells pages how far the run is.
+    fn tell(&self, inner: &Inner, step: &str) {
+        self.live.tell(|run| {
+            (run.tables, run.tables_done) =
+                (inner.tables_u64(), u64::try_from(inner.tables_done).unwrap_or(u64::MAX));
+            (run.rows, run.rows_estimate, run.bytes) = (inner.rows, inner.rows_estimate, inner.bytes);
+            run.table.clone_from(&inner.table);
+            step.clone_into(&mut run.step);
+        });
+    }
+
     fn show(&self, inner: &Inner) {
+        self.tell(inner, if self.act == Act::Copy { "reading" } else { "comparing" });
         // Estimates of InnoDB may be low; a bar that runs past its end would only irritate.
         self.bar.set_length(inner.rows_estimate.max(inner.rows));
         self.bar.set_position(inner.rows);

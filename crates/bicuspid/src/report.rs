@@ -232,6 +232,7 @@ stops!(
     bicuspid_sandbox::SandboxError,
     bicuspid_guard::Refusal,
     bicuspid_ledger::LedgerError,
+    bicuspid_dashboard::DashboardError,
 );
 
 /// A fault of Bicuspid itself. `place` is a place in the source, such as `src/report.rs:12`.

@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("practice", &["model", "opendental"]),
     ("generate", &["model", "guard", "opendental", "practice", "target", "ledger"]),
     ("ledger", &["model", "guard"]),
-    ("dashboard", &["model", "ledger", "target"]),
+    ("dashboard", &["model", "ledger"]),
     ("sandbox", &["model", "guard", "opendental", "practice"]),
 ];
 /// The ends, which may use all of them and which nobody may use: the program, and the one that measures.

@@ -51,7 +51,7 @@ pub async fn explain(
     patient: i64,
     seen: impl FnOnce(&ServerFacts),
 ) -> Result<Explained, GenerateError> {
-    let demo = Demo::connect(endpoint).await?;
+    let demo = Demo::connect_to_read(endpoint).await?;
     demo.judge(&endpoint.user, known).await?;
     seen(demo.facts());
     let generation = demo.generation().await?.ok_or(GenerateError::NothingThere)?;

@@ -19,6 +19,6 @@ pub use error::GenerateError;
 pub use explain::{Explained, LifeRow, TableCount, explain};
 pub use files::{FilePlan, FileSettings, Form, Shard, plan_files};
 pub use plan::{GenerateSettings, Plan, plan};
-pub use quality::{Extent, QualityReport, QualityRow, Verdict, measure};
+pub use quality::{Extent, Figure, QualityReport, QualityRow, Verdict, measure};
 pub use report::{DemoTarget, GenerateReport, KindCount, Place, TableReport};
 pub use runner::{Event, Listener, RunInfo};

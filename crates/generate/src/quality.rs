@@ -57,6 +57,20 @@ pub struct QualityRow {
     pub is_rule: bool,
     /// Whether it is well.
     pub verdict: Verdict,
+    /// The same as numbers, for charts; none of a rule.
+    #[serde(skip)]
+    pub figures: Vec<Figure>,
+}
+
+/// One number of a fact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// Its name, such as an age band; empty where a fact has one number only.
+    pub name: String,
+    /// What was found, `None` where there was nothing to measure.
+    pub measured: Option<f64>,
+    /// What it ought to be.
+    pub target: Option<f64>,
 }
 
 /// What was measured of a generation.
@@ -108,13 +122,13 @@ pub async fn measure(
     seen: impl FnOnce(&ServerFacts),
 ) -> Result<QualityReport, GenerateError> {
     let began = Instant::now();
-    let demo = Demo::connect(endpoint).await?;
+    let demo = Demo::connect_to_read(endpoint).await?;
     demo.judge(&endpoint.user, known).await?;
     seen(demo.facts());
     let generation = demo.generation().await?.ok_or(GenerateError::NothingThere)?;
     let mut demos = vec![demo];
     while demos.len() < CONNECTIONS {
-        let demo = Demo::connect(endpoint).await?;
+        let demo = Demo::connect_to_read(endpoint).await?;
         demo.judge(&endpoint.user, known).await?;
         demos.push(demo);
     }

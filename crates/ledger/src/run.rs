@@ -49,6 +49,12 @@ impl RunStore {
         Ok(Self { dir })
     }
 
+    /// Looks at a folder and makes nothing: one that is missing cannot be listed.
+    #[must_use]
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
     /// Writes a record as a whole, over an earlier one of the same run.
     pub fn save(&self, record: &RunRecord) -> Result<(), LedgerError> {
         let path = self.path(&record.run_id)?;

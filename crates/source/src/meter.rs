@@ -6,8 +6,10 @@ use crate::load::Looks;
 
 /// Buckets per factor of two.
 const FINE: u32 = 16;
+/// The same, to count buckets with.
+const FINE_BUCKETS: usize = 16;
 /// Longest time told apart, about 2^36 microseconds.
-const BUCKETS: usize = 36 * 16;
+const BUCKETS: usize = 36 * FINE_BUCKETS;
 
 /// Counts of statements, rows and bytes, and a histogram of statement times in bounded memory (a bucket is 1/16 of a
 /// factor of two wide, so a percentile is right within 7 %; the maximum is exact).
@@ -78,6 +80,17 @@ impl Meter {
         self.max_ms()
     }
 
+    /// How many statements took how long, by steps of which each ends at twice the time of the one before: its end in
+    /// milliseconds and the statements in it, from the first step with a statement to the last.
+    pub fn doublings(&self) -> impl Iterator<Item = (f64, u64)> {
+        let steps: Vec<u64> = self.buckets.chunks(FINE_BUCKETS).map(|step| step.iter().sum()).collect();
+        let first = steps.iter().position(|count| *count > 0).unwrap_or(steps.len());
+        let last = steps.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
+        let end_ms = |step: usize| upper_ms(step * FINE_BUCKETS + FINE_BUCKETS - 1);
+        let kept = steps.into_iter().enumerate().take(last).skip(first);
+        kept.map(move |(step, count)| (end_ms(step), count))
+    }
+
     /// The longest time of a statement, in milliseconds.
     #[must_use]
     pub fn max_ms(&self) -> f64 {
@@ -117,5 +130,16 @@ mod tests {
         assert_eq!((meter.statements, meter.rows, meter.bytes), (1000, 1000, 10_000));
         assert_eq!(meter.busy, Duration::from_millis(500_500));
         assert!(Meter::default().per_mille_ms(500).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn doublings_hold_every_statement_once() {
+        let mut meter = Meter::default();
+        for micros in [1500, 1600, 2100, 17_000, 17_001, 17_002] {
+            meter.add(1, 10, Duration::from_micros(micros));
+        }
+        let steps: Vec<(f64, u64)> = meter.doublings().collect();
+        assert_eq!(steps, [(2.048, 2), (4.096, 1), (8.192, 0), (16.384, 0), (32.768, 3)]);
+        assert_eq!(Meter::default().doublings().count(), 0);
     }
 }

@@ -27,7 +27,8 @@ pub use event::{Border, Event, Listener};
 pub use link::{LinkMode, LinkReport, LinkWish, measure_link};
 pub use report::{
     HeldReport, HoursReport, LaterReport, LooksReport, Mode, PlanReport, PlannedReport, SkippedReport,
-    SourceReport, StatementTimes, SyncReport, TableOutcome, TableReport, VerifiedTable, VerifyReport,
+    SourceReport, StatementBucket, StatementTimes, SyncReport, TableOutcome, TableReport, VerifiedTable,
+    VerifyReport,
 };
 pub use runner::{RunInfo, plan, sync};
 pub use settings::{ProofWish, SyncSettings};

@@ -176,6 +176,10 @@ pub struct TableReport {
     pub held: Option<HeldState>,
     /// Values that were replaced.
     pub converted: Vec<Converted>,
+    /// Seconds after the begin of the run at which it was begun; none of a table that the plan held.
+    pub began_seconds: Option<f64>,
+    /// Seconds that it took until its changes were staged or, in a first load, published.
+    pub seconds: Option<f64>,
 }
 
 /// What the source was asked.
@@ -219,6 +223,18 @@ pub struct StatementTimes {
     pub p99: f64,
     /// Longest.
     pub max: f64,
+    /// How they are spread, by steps of twice the time; steps without a statement before the first and after the last are
+    /// left out.
+    pub histogram: Vec<StatementBucket>,
+}
+
+/// Statements whose time lies in one step.
+#[derive(Debug, Clone, Serialize)]
+pub struct StatementBucket {
+    /// The end of the step, in milliseconds; it begins where the one before ends.
+    pub up_to_ms: f64,
+    /// Statements.
+    pub statements: u64,
 }
 
 impl From<&Meter> for SourceReport {
@@ -240,6 +256,10 @@ impl From<&Meter> for SourceReport {
                 p50: hundredth(meter.per_mille_ms(500)),
                 p99: hundredth(meter.per_mille_ms(990)),
                 max: hundredth(meter.max_ms()),
+                histogram: meter
+                    .doublings()
+                    .map(|(up_to_ms, statements)| StatementBucket { up_to_ms, statements })
+                    .collect(),
             },
         }
     }

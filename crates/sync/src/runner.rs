@@ -2,7 +2,7 @@
 
 mod compare;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bicuspid_guard::NextNumbers;
 use bicuspid_model::{DateTime, FingerprintKey, TableName};
@@ -108,6 +108,7 @@ pub async fn sync(
             mode: planned.mode,
             rows_estimate: planned.shaped.found.rows_estimate,
         });
+        let began_table = began.elapsed();
         let mut outcome = flow.table(planned).await;
         let (mut again, mut cuts) = (COUNT_RETRIES, 0);
         loop {
@@ -136,6 +137,7 @@ pub async fn sync(
                 Err(error) => return Err(flow.make_room(error).await),
             },
         };
+        flow.timed(&name, began_table, began.elapsed());
         listener(Event::TableDone { name, outcome });
     }
     flow.publish(prepared, unchanged, &plan.held, plan.numbers).await?;
@@ -249,6 +251,15 @@ impl Flow<'_> {
         (self.listener)(Event::Border(Border::LoadPublished));
         self.reports.push(report(planned, Mode::First, &extracted, &applied));
         Ok(Done::Published)
+    }
+
+    /// Notes in the report of a table when it was begun and done, counted from the begin of the run.
+    fn timed(&mut self, name: &str, began: Duration, done: Duration) {
+        let thousandth = |time: Duration| (time.as_secs_f64() * 1000.0).round() / 1000.0;
+        if let Some(report) = self.reports.iter_mut().find(|report| report.name == name) {
+            report.began_seconds = Some(thousandth(began));
+            report.seconds = Some(thousandth(done.saturating_sub(began)));
+        }
     }
 
     /// Keeps a table back, or ends the run if the trouble is not of the table alone.
@@ -471,6 +482,8 @@ fn report(planned: &Planned, mode: Mode, extracted: &Extracted, applied: &Applie
         deleted: applied.deleted,
         held: None,
         converted: extracted.converted.clone(),
+        began_seconds: None,
+        seconds: None,
     }
 }
 
@@ -489,5 +502,7 @@ fn held_report(name: &TableName, mode: Mode, state: Option<&TableState>, held: H
         deleted: 0,
         held: Some(held),
         converted: Vec::new(),
+        began_seconds: None,
+        seconds: None,
     }
 }

@@ -65,7 +65,14 @@ impl Analytics {
         Ok(Self { link, facts })
     }
 
-    /// The same; after this time without an answer, instead of a minute, the server is asked whether it is still at
+    /// Connects with a session in which the server itself refuses to write, for whoever only looks.
+    pub async fn connect_to_read(endpoint: &Endpoint) -> Result<Self, TargetError> {
+        let look = Self::connect(endpoint).await?;
+        look.link.refuse_to_write().await?;
+        Ok(look)
+    }
+
+    /// Connects; after this time without an answer, instead of a minute, the server is asked whether it is still at
     /// work for us.
     pub async fn connect_with(endpoint: &Endpoint, quiet: Duration) -> Result<Self, TargetError> {
         let link = Link::connect_with(endpoint, quiet).await?;

@@ -79,6 +79,13 @@ impl Demo {
         Self::of_link(Link::connect(&endpoint).await?).await
     }
 
+    /// Connects with a session in which the server itself refuses to write, for whoever only looks.
+    pub async fn connect_to_read(endpoint: &DemoEndpoint) -> Result<Self, TargetError> {
+        let demo = Self::connect(endpoint).await?;
+        demo.link.refuse_to_write().await?;
+        Ok(demo)
+    }
+
     async fn of_link(link: Link) -> Result<Self, TargetError> {
         let facts = marker::facts(&link).await?;
         confirm_name(&facts.database)?;

@@ -136,6 +136,11 @@ impl Link {
         self.tls
     }
 
+    /// Makes every later transaction of the session one that the server lets write nothing.
+    pub(crate) async fn refuse_to_write(&self) -> Result<(), TargetError> {
+        self.run("SET default_transaction_read_only = on", "make the session read-only").await
+    }
+
     /// Runs fixed statements.
     pub(crate) async fn run(&self, sql: &str, action: &str) -> Result<(), TargetError> {
         self.client.batch_execute(sql).await.map_err(|e| of_driver(&e, action))

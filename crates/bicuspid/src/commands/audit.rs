@@ -142,11 +142,11 @@ async fn anchors_of_target(
         let at = settings.target()?;
         let known = KnownDatabases::read(&settings.state_dir)?;
         if environment == Environment::Demo {
-            let demo = Demo::connect(&ends::demo_endpoint(&at)).await?;
+            let demo = Demo::connect_to_read(&ends::demo_endpoint(&at)).await?;
             demo.judge(&at.user, known.find(environment, &at).as_ref()).await?;
             return Ok(demo.audit_heads().await?);
         }
-        let look = Analytics::connect(&at).await?;
+        let look = Analytics::connect_to_read(&at).await?;
         known.judge(environment, &at, &look).await?;
         Ok::<_, Stop>(look.audit_heads().await?)
     };

@@ -26,7 +26,7 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Verdict {
+pub(super) enum Verdict {
     Ok,
     Warn,
     Refused,
@@ -41,19 +41,47 @@ struct Origin {
 
 /// One thing that was looked at, in the names of the interface contract.
 #[derive(Debug, Serialize)]
-struct Check {
+pub(super) struct Check {
     env: &'static str,
-    name: &'static str,
-    side: &'static str,
-    verdict: Verdict,
-    detail: String,
-    remedy: String,
+    pub(super) name: &'static str,
+    pub(super) side: &'static str,
+    pub(super) verdict: Verdict,
+    pub(super) detail: String,
+    pub(super) remedy: String,
+}
+
+/// How much is asked of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Everything; rows travel to measure the link.
+    Link,
+    /// Grants, session and catalog.
+    Catalog,
+}
+
+/// Looks at an environment without printing: what was looked at, and what stood in the way.
+pub(super) async fn look(settings: &Settings) -> (Vec<Check>, Vec<Trouble>) {
+    let mut found = Found {
+        printer: Printer::silent(),
+        several: false,
+        depth: Depth::Catalog,
+        environment: settings.environment,
+        checks: Vec::new(),
+        report: Report::new(),
+    };
+    let stopped = match found.environment(settings).await {
+        Ok(()) => Vec::new(),
+        // What a check refused is among the checks.
+        Err(Stop(stopped)) => stopped.troubles().to_vec(),
+    };
+    (found.checks, stopped)
 }
 
 pub(crate) async fn run(args: &CheckArgs, app: &App) -> Ended {
     let mut found = Found {
-        app,
+        printer: app.printer,
         several: args.env == OneOrAll::All,
+        depth: Depth::Link,
         environment: Environment::Clinic,
         checks: Vec::new(),
         report: Report::new(),
@@ -139,15 +167,16 @@ const fn read_only(session: Option<bool>, account_is_safe: bool) -> (Verdict, &'
     }
 }
 
-struct Found<'a> {
-    app: &'a App,
+struct Found {
+    printer: Printer,
     several: bool,
+    depth: Depth,
     environment: Environment,
     checks: Vec<Check>,
     report: Report,
 }
 
-impl Found<'_> {
+impl Found {
     async fn environment(&mut self, settings: &Settings) -> Result<(), Stop> {
         if settings.environment == Environment::Demo {
             let target = settings.target()?;
@@ -198,18 +227,23 @@ impl Found<'_> {
         if !verdict.is_safe() {
             return Some(origin);
         }
+        let depth = self.depth;
         let discovered = async {
             let mut source = Source::connect(at, options).await?;
             let discovered = source.discover().await?;
-            let link = bicuspid_sync::measure_link(&mut source).await;
+            let link = match depth {
+                Depth::Link => Some(bicuspid_sync::measure_link(&mut source).await),
+                Depth::Catalog => None,
+            };
             source.close().await;
             Ok::<_, SourceError>((discovered, link))
         };
         match discovered.await {
             Ok((discovered, link)) => {
                 match link {
-                    Ok(link) => self.tell("link", Side::Source, Verdict::Ok, link.text(), ""),
-                    Err(error) => {
+                    None => {}
+                    Some(Ok(link)) => self.tell("link", Side::Source, Verdict::Ok, link.text(), ""),
+                    Some(Err(error)) => {
                         self.refuse("link", Side::Source, ends::in_environment(error.trouble(), settings));
                     }
                 }
@@ -238,7 +272,7 @@ impl Found<'_> {
         at: &Endpoint,
         server: Option<&Origin>,
     ) -> Result<(), Stop> {
-        let look = match Analytics::connect(at).await {
+        let look = match Analytics::connect_to_read(at).await {
             Ok(look) => look,
             Err(error) => {
                 self.refuse("connection", Side::Target, ends::in_environment(error.trouble(), settings));
@@ -291,7 +325,7 @@ impl Found<'_> {
     }
 
     async fn demo(&mut self, settings: &Settings, at: &Endpoint) -> Result<(), Stop> {
-        let demo = match Demo::connect(&ends::demo_endpoint(at)).await {
+        let demo = match Demo::connect_to_read(&ends::demo_endpoint(at)).await {
             Ok(demo) => demo,
             Err(error) => {
                 self.refuse("connection", Side::Demo, ends::in_environment(error.trouble(), settings));
@@ -421,7 +455,7 @@ impl Found<'_> {
             Verdict::Refused => "REFUSED",
             Verdict::Unreachable => "UNREACHABLE",
         };
-        let printer = self.app.printer;
+        let printer = self.printer;
         printer.data(&self.line(word, name, side, &detail));
         if !remedy.is_empty() && verdict == Verdict::Warn {
             printer.data(&format!("{:<32}{}", "", plain(remedy)));
@@ -451,7 +485,7 @@ impl Found<'_> {
         } else {
             format!("{}: {}", trouble.what, trouble.why)
         };
-        self.app.printer.data(&self.line(word, name, side, &detail));
+        self.printer.data(&self.line(word, name, side, &detail));
         self.push(name, side, verdict, detail, &trouble.hint);
         self.report.add(trouble);
     }

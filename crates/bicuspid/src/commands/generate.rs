@@ -23,6 +23,7 @@ use crate::App;
 use crate::cli::VERSION;
 use crate::journal::Journal;
 use crate::known::KnownDatabases;
+use crate::live_file::LiveFile;
 use crate::printer::{Align, Printer, Table, bytes, counted, grouped, seconds};
 use crate::report::{Ended, Report, Stop, fault};
 use crate::run_id::RunId;
@@ -295,8 +296,14 @@ async fn generate(
     };
     let identity = plan.identity()?;
     let bar = bar(app.printer);
-    let result = plan.run(info, &|event| hear(&bar, app.printer, event)).await;
+    let live = LiveFile::begin("generate", run, settings);
+    let hear = |event| {
+        tell(&live, event);
+        hear(&bar, app.printer, event);
+    };
+    let result = plan.run(info, &hear).await;
     bar.finish_and_clear();
+    drop(live);
     let report = match result {
         Ok(report) => report,
         Err(error) => {
@@ -439,6 +446,21 @@ fn shard(text: &str) -> Result<Shard, String> {
     let wrong = || "not a share of the form 2/4".to_owned();
     let (index, of) = text.split_once('/').ok_or_else(wrong)?;
     Shard::new(index.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?).ok_or_else(wrong)
+}
+
+/// Tells pages how far the run is.
+fn tell(live: &LiveFile, event: Event) {
+    live.tell(|run| match event {
+        Event::Counting => "counting".clone_into(&mut run.step),
+        Event::Begun => "writing".clone_into(&mut run.step),
+        Event::Rows { rows, bytes } => {
+            run.rows += rows;
+            run.bytes += bytes;
+        }
+        Event::Keys => "giving the tables their keys".clone_into(&mut run.step),
+        Event::Proving => "reading every row back".clone_into(&mut run.step),
+        Event::Publishing => "publishing".clone_into(&mut run.step),
+    });
 }
 
 fn hear(bar: &ProgressBar, printer: Printer, event: Event) {

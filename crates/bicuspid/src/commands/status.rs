@@ -1,18 +1,28 @@
 //! `bicuspid status`: what the copy shows, per table.
 
+mod metrics;
+
+use std::path::PathBuf;
+
+use bicuspid_dashboard::view::{Copy, HeldView, TableStanding, TableView};
 use bicuspid_model::Environment;
-use bicuspid_target::{Analytics, Demo, HeldState, TableState};
+use bicuspid_target::{Analytics, Demo, HeldState, ServerFacts, TableState};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+
+use metrics::Metrics;
 
 use super::ends;
 use crate::App;
 use crate::cli::OneOrAll;
 use crate::known::KnownDatabases;
 use crate::printer::{Align, Printer, Table, counted, grouped, plain};
-use crate::report::{Ended, Report, Stop};
+use crate::report::{Ended, Report, Stop, fault};
 use crate::settings::Settings;
 use crate::{banner, clock};
+
+/// How a proof is called in which the source's own hashes stood for some rows.
+const BY_HASH: &str = "server_hash";
 
 /// How long a table counts as fresh after it was proved, where the settings do not say it.
 const FRESH_FOR: Duration = Duration::hours(23);
@@ -23,6 +33,9 @@ pub(crate) struct StatusArgs {
     /// Environment, or all three
     #[arg(long)]
     pub(crate) env: OneOrAll,
+    /// Write the same, and how the last runs went, into this file as OpenMetrics text
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -57,13 +70,66 @@ struct Shown {
     held: Option<HeldState>,
 }
 
+impl Shown {
+    /// As pages and metrics show it.
+    fn view(&self) -> TableView {
+        let held = self.held.as_ref().map(|held| HeldView {
+            rule: held.rule.clone(),
+            detail: held.detail.clone(),
+            remedy: held.remedy.clone(),
+        });
+        TableView {
+            name: self.name.clone(),
+            rows: self.rows,
+            checked_at: self.last_checked_at.clone(),
+            changed_at: self.last_changed_at.clone(),
+            proved_at: self.proved_at.clone(),
+            by_hash: self.proved_by == BY_HASH,
+            due_at: self.next_due_at.clone(),
+            standing: match self.state {
+                State::Held => TableStanding::Held,
+                State::Due => TableStanding::Due,
+                State::Fresh => TableStanding::Fresh,
+            },
+            held,
+        }
+    }
+}
+
 pub(crate) async fn run(args: &StatusArgs, app: &App) -> Ended {
     let mut shown = Vec::new();
     let mut report = Report::new();
+    let mut metrics = args.metrics.as_deref().map(Metrics::new);
     for environment in args.env.environments() {
-        let looked = Box::pin(look(*environment, args.env == OneOrAll::All, app)).await;
+        let settings = match Settings::load(*environment, &app.globals, &app.process) {
+            Ok(settings) => settings,
+            Err(error) => {
+                report.add(error.trouble());
+                continue;
+            }
+        };
+        if args.env == OneOrAll::All && settings.is_empty() {
+            Printer::note(&format!("Environment {environment} is not set up here; it was left out"));
+            continue;
+        }
+        banner::environment(&settings);
+        let looked = Box::pin(tables(&settings, banner::target)).await;
+        let looked = looked.map_err(|stop| ends::stop_in_environment(stop, &settings));
+        if let Some(metrics) = &mut metrics {
+            metrics.add(&settings, &looked);
+        }
         match looked {
-            Ok(tables) => shown.extend(tables),
+            Ok(tables) => {
+                if tables.is_none() {
+                    Printer::note(match environment {
+                        Environment::Demo => "  nothing was generated into the database yet",
+                        _ => "  the database is not enrolled: nothing was copied into it yet",
+                    });
+                }
+                let tables = tables.unwrap_or_default();
+                show(app.printer, *environment, &tables);
+                shown.extend(tables);
+            }
             Err(Stop(stopped)) => {
                 for trouble in stopped.troubles() {
                     report.add(trouble.clone());
@@ -71,55 +137,67 @@ pub(crate) async fn run(args: &StatusArgs, app: &App) -> Ended {
             }
         }
     }
-    Ok(report.with("tables", shown))
+    let report = report.with("tables", shown);
+    Ok(match metrics {
+        Some(metrics) => metrics.write(report),
+        None => report,
+    })
 }
 
-async fn look(environment: Environment, may_be_missing: bool, app: &App) -> Result<Vec<Shown>, Stop> {
-    let settings = Settings::load(environment, &app.globals, &app.process)?;
-    if may_be_missing && settings.is_empty() {
-        Printer::note(&format!("Environment {environment} is not set up here; it was left out"));
-        return Ok(Vec::new());
-    }
-    banner::environment(&settings);
-    let looked = async {
-        match environment {
-            Environment::Demo => demo_tables(&settings).await,
-            Environment::Clinic | Environment::Test => tables(&settings).await,
+/// The copy of an environment as pages show it.
+pub(super) async fn copy(settings: &Settings) -> Copy {
+    let looked = tables(settings, |_| {}).await;
+    copy_of(settings, &looked.map_err(|stop| ends::stop_in_environment(stop, settings)))
+}
+
+fn copy_of(settings: &Settings, looked: &Result<Option<Vec<Shown>>, Stop>) -> Copy {
+    let tables = match looked {
+        Ok(tables) => Ok(tables.iter().flatten().map(Shown::view).collect()),
+        Err(Stop(stopped)) => {
+            Err(stopped.troubles().first().cloned().unwrap_or_else(|| fault("a stop without a reason")))
         }
     };
-    let tables = looked.await.map_err(|stop| ends::stop_in_environment(stop, &settings))?;
-    show(app.printer, environment, &tables);
-    Ok(tables)
+    Copy { environment: settings.environment, asked_at: clock::rfc3339(clock::now()), tables }
 }
 
-async fn tables(settings: &Settings) -> Result<Vec<Shown>, Stop> {
+/// The tables of an environment, `None` before there are any; `seen` is told which server answered.
+async fn tables(settings: &Settings, seen: impl FnOnce(&ServerFacts)) -> Result<Option<Vec<Shown>>, Stop> {
+    match settings.environment {
+        Environment::Demo => demo_tables(settings, seen).await,
+        Environment::Clinic | Environment::Test => copied_tables(settings, seen).await,
+    }
+}
+
+async fn copied_tables(
+    settings: &Settings,
+    seen: impl FnOnce(&ServerFacts),
+) -> Result<Option<Vec<Shown>>, Stop> {
     let at = settings.target()?;
-    let look = Analytics::connect(&at).await?;
-    banner::target(look.facts());
+    let look = Analytics::connect_to_read(&at).await?;
+    seen(look.facts());
     let known = KnownDatabases::read(&settings.state_dir)?;
     known.judge(settings.environment, &at, &look).await?;
     if look.enrolled().await?.is_none() {
-        Printer::note("  the database is not enrolled: nothing was copied into it yet");
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let now = clock::now();
     let fresh_for = settings.config.proof_hours.map_or(FRESH_FOR, |hours| Duration::hours(hours.into()));
     let tables = look.tables().await?.into_iter();
-    Ok(tables.map(|table| shown(settings.environment, table, now, fresh_for)).collect())
+    Ok(Some(tables.map(|table| shown(settings.environment, table, now, fresh_for)).collect()))
 }
 
 /// The demo's tables: what the last generation wrote, counted now.
-async fn demo_tables(settings: &Settings) -> Result<Vec<Shown>, Stop> {
+async fn demo_tables(
+    settings: &Settings,
+    seen: impl FnOnce(&ServerFacts),
+) -> Result<Option<Vec<Shown>>, Stop> {
     let at = settings.target()?;
-    let demo = Demo::connect(&ends::demo_endpoint(&at)).await?;
-    banner::target(demo.facts());
+    let demo = Demo::connect_to_read(&ends::demo_endpoint(&at)).await?;
+    seen(demo.facts());
     let known = KnownDatabases::read(&settings.state_dir)?.find(settings.environment, &at);
     demo.judge(&at.user, known.as_ref()).await?;
     let state = demo.inspect(&ends::demo_tables()).await?;
-    let Some(generation) = state.generation else {
-        Printer::note("  nothing was generated into the database yet");
-        return Ok(Vec::new());
-    };
+    let Some(generation) = state.generation else { return Ok(None) };
     let at = generation.started_at;
     let shown = |(name, rows)| Shown {
         env: settings.environment.name(),
@@ -138,7 +216,7 @@ async fn demo_tables(settings: &Settings) -> Result<Vec<Shown>, Stop> {
         state: State::Fresh,
         held: None,
     };
-    Ok(state.tables.into_iter().map(shown).collect())
+    Ok(Some(state.tables.into_iter().map(shown).collect()))
 }
 
 fn shown(environment: Environment, table: TableState, now: OffsetDateTime, fresh_for: Duration) -> Shown {
@@ -155,7 +233,7 @@ fn shown(environment: Environment, table: TableState, now: OffsetDateTime, fresh
         last_checked_at: table.last_checked_at,
         last_changed_at: table.last_changed_at,
         proved_at: table.proved_at,
-        proved_by: if table.pass.by_hash { "server_hash" } else { "rows" },
+        proved_by: if table.pass.by_hash { BY_HASH } else { "rows" },
         rows_read_at: table.pass.rows_read_at,
         next_due_at: due.map(clock::rfc3339),
         stamp_trust: trust(table.pass.edits, table.pass.edits_unstamped),
@@ -211,7 +289,7 @@ fn show(printer: Printer, environment: Environment, tables: &[Shown]) {
             counted(row.edits, "edit")
         ));
     }
-    let by_hash: Vec<&Shown> = tables.iter().filter(|row| row.proved_by == "server_hash").collect();
+    let by_hash: Vec<&Shown> = tables.iter().filter(|row| row.proved_by == BY_HASH).collect();
     if !by_hash.is_empty() {
         let oldest = by_hash.iter().filter_map(|row| row.rows_read_at.as_deref()).min();
         printer.data(&format!(

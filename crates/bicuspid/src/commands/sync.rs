@@ -10,6 +10,7 @@ use super::{ends, enroll};
 use crate::App;
 use crate::cli::{Copied, Haste, LinkArg, ProofArg};
 use crate::journal::Journal;
+use crate::live_file::LiveFile;
 use crate::printer::{Align, Printer, Table, bytes, counted, grouped, plain, seconds};
 use crate::progress::{Act, Progress};
 use crate::report::{Ended, Report, Stop};
@@ -80,7 +81,7 @@ async fn sync(args: &SyncArgs, app: &App, settings: &Settings, run: &RunId, jour
     let identity = enroll::make_known(settings, &look, &target_at, &mut known).await?;
     let writer = look.into_writer(identity).await?;
     let info = RunInfo { run_id: run.text.clone(), started_at: clock::rfc3339(run.began) };
-    let progress = Progress::new(app.printer, Act::Copy);
+    let progress = Progress::new(app.printer, Act::Copy, LiveFile::begin("sync", run, settings));
     let synced = bicuspid_sync::sync(source, writer, &told, &info, &|event| progress.hear(event)).await;
     progress.finish();
     match synced {

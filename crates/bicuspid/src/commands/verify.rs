@@ -11,6 +11,7 @@ use super::pair::Pair;
 use crate::App;
 use crate::cli::{Copied, Haste};
 use crate::journal::Journal;
+use crate::live_file::LiveFile;
 use crate::printer::{Align, Printer, Table, counted, grouped, seconds};
 use crate::progress::{Act, Progress};
 use crate::report::{DIFFERENCES, Ended, Report, Stop};
@@ -70,7 +71,7 @@ async fn verify(
     }
     consent::obtain(settings, &actions, &pair.look.facts().database, args.confirm.as_deref()).await?;
     pair.look.anchor(journal.intend()?);
-    let proof = prove(args, app, settings, &pair, args.tables.as_deref()).await?;
+    let proof = prove(args, app, settings, &pair, run, args.tables.as_deref()).await?;
     show(app.printer, &proof);
     let differing: Vec<String> = differing(&proof).map(|table| table.name.clone()).collect();
     if !args.repair || differing.is_empty() {
@@ -78,7 +79,7 @@ async fn verify(
     }
     let repaired = Box::pin(repair(args, app, settings, pair, run, &differing)).await?;
     let pair = Pair::open(settings, journal).await?;
-    let again = prove(args, app, settings, &pair, Some(&differing)).await?;
+    let again = prove(args, app, settings, &pair, run, Some(&differing)).await?;
     show(app.printer, &again);
     Ok(ended(merged(proof, again), settings.environment).with("repaired", repaired))
 }
@@ -89,12 +90,13 @@ async fn prove(
     app: &App,
     settings: &Settings,
     pair: &Pair,
+    run: &RunId,
     tables: Option<&[String]>,
 ) -> Result<VerifyReport, Stop> {
     let source = ends::open_source(&pair.source_at, settings, args.haste).await?;
     banner::source(source.facts());
     let told = ends::sync_settings(settings, tables, args.haste);
-    let progress = Progress::new(app.printer, Act::Proof);
+    let progress = Progress::new(app.printer, Act::Proof, LiveFile::begin("verify", run, settings));
     let proof = bicuspid_sync::verify(source, &pair.look, &told, &|event| progress.hear(event)).await;
     progress.finish();
     Ok(proof?)
@@ -118,7 +120,7 @@ async fn repair(
     let identity = pair.look.facts().identity(settings.environment);
     let writer = pair.look.into_writer(identity).await?;
     let info = RunInfo { run_id: run.text.clone(), started_at: clock::rfc3339(run.began) };
-    let progress = Progress::new(app.printer, Act::Copy);
+    let progress = Progress::new(app.printer, Act::Copy, LiveFile::begin("verify --repair", run, settings));
     let synced = bicuspid_sync::sync(source, writer, &told, &info, &|event| progress.hear(event)).await;
     progress.finish();
     Ok(synced?.tables)

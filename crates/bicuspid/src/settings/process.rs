@@ -17,7 +17,9 @@ impl ProcessEnvironment {
     /// Reads the variables that Bicuspid knows. A value that is not text counts as not set.
     pub(crate) fn read() -> Self {
         let mut values = BTreeMap::new();
-        let plain = ["NO_COLOR", "TERM", "USER", "LOGNAME", "USERNAME", "COMPUTERNAME"].map(str::to_owned);
+        let plain =
+            ["NO_COLOR", "TERM", "USER", "LOGNAME", "USERNAME", "COMPUTERNAME", "DISPLAY", "WAYLAND_DISPLAY"]
+                .map(str::to_owned);
         for name in names::all().into_iter().chain(plain) {
             #[expect(
                 clippy::disallowed_methods,
@@ -41,6 +43,16 @@ impl ProcessEnvironment {
     /// Whether output may be coloured, as far as the environment has a say.
     pub(crate) fn allows_colour(&self) -> bool {
         self.get("NO_COLOR").is_none() && self.get("TERM") != Some("dumb")
+    }
+
+    /// Whether this is a session with windows, as far as X11 and Wayland say it.
+    pub(crate) fn has_display(&self) -> bool {
+        self.get("DISPLAY").is_some() || self.get("WAYLAND_DISPLAY").is_some()
+    }
+
+    /// The names of the variables that are Bicuspid's own, some of which hold passwords.
+    pub(crate) fn names() -> Vec<String> {
+        names::all()
     }
 
     /// The name of the user, as far as the environment knows it.

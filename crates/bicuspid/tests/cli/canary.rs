@@ -8,6 +8,7 @@ use bicuspid_sandbox::testing::{self, PostgresDatabase};
 
 use crate::bench::{Bench, Ran};
 use crate::generate::Demo;
+use crate::serve::{PAGES, Pages};
 
 /// Values of rows, one for each kind of column; nothing else in the test looks like them.
 const TEXT: &str = "Canaria-Serinus";
@@ -182,6 +183,16 @@ fn no_value_and_no_secret_leaves_for_anywhere_but_the_target() {
     cage.run(&["verify", "--env", "test"], 0);
     cage.run(&["status", "--env", "test"], 0);
     cage.run(&["enroll", "--env", "test"], 0);
+
+    cage.run(&["report", "--no-open"], 0);
+    cage.run(&["status", "--env", "test", "--metrics", "metrics"], 0);
+    let pages = Pages::of(&cage.bench, &["--env", "test"]);
+    for path in PAGES {
+        let page = pages.page(path);
+        assert!(page.contains("test") || path == "/practice", "{path} has something to show");
+        cage.search(page.as_bytes(), path);
+    }
+    drop(pages);
 
     // Differences of every kind, seen by verify and written by sync.
     source.admin(&format!(

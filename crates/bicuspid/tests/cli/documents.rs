@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::bench::Bench;
 
 /// Commands, in the order of the help.
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 19] = [
     &["init"],
     &["grants"],
     &["check"],
@@ -15,6 +15,8 @@ const COMMANDS: [&[&str]; 17] = [
     &["sync"],
     &["verify"],
     &["status"],
+    &["serve"],
+    &["report"],
     &["generate"],
     &["audit"],
     &["guard"],

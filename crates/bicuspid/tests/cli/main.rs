@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod browser;
 mod canary;
 mod documents;
 mod files;
@@ -19,5 +20,6 @@ mod known;
 mod offline;
 mod refusals;
 mod runs;
+mod serve;
 mod source;
 mod troubles;

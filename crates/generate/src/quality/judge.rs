@@ -3,8 +3,8 @@
 use bicuspid_target::Part;
 use serde::Serialize;
 
-use super::QualityRow;
 use super::facts::{Fact, Goal};
+use super::{Figure, QualityRow};
 
 /// Rows below which a share or mean is not judged.
 const ROWS_MIN: u64 = 2000;
@@ -54,7 +54,18 @@ pub(super) fn row(fact: &Fact, section: &'static str, parts: &[Part], planted: u
             let (measured, verdict) = rule(parts, planted);
             let target = if planted > 0 { format!("{planted}, planted") } else { target };
             let (id, what) = (fact.id, fact.what);
-            return QualityRow { id, section, what, target, tolerance, measured, of, is_rule: true, verdict };
+            return QualityRow {
+                id,
+                section,
+                what,
+                target,
+                tolerance,
+                measured,
+                of,
+                is_rule: true,
+                verdict,
+                figures: Vec::new(),
+            };
         }
         _ if parts.iter().all(|p| p.value.is_none()) => ("nothing to measure".to_owned(), Verdict::TooFew),
         Goal::Percent(aim, allowed) => {
@@ -91,7 +102,33 @@ pub(super) fn row(fact: &Fact, section: &'static str, parts: &[Part], planted: u
     let few = of < ROWS_MIN && matches!(verdict, Verdict::Holds | Verdict::Deviates);
     let verdict = if few { Verdict::TooFew } else { verdict };
     let (id, what) = (fact.id, fact.what);
-    QualityRow { id, section, what, target, tolerance, measured, of, is_rule: false, verdict }
+    let figures = figures(&fact.goal, parts);
+    QualityRow { id, section, what, target, tolerance, measured, of, is_rule: false, verdict, figures }
+}
+
+/// What was found of each part beside what it ought to be; what ought to be there and is not was found at nothing.
+fn figures(goal: &Goal, parts: &[Part]) -> Vec<Figure> {
+    let aims = match goal {
+        Goal::Distribution(aims, _)
+        | Goal::Each(aims, _)
+        | Goal::Relative(aims, _)
+        | Goal::Times(aims, _) => *aims,
+        Goal::Percent(aim, _) => &[("", *aim)],
+        Goal::Never | Goal::Between(..) | Goal::Odds(..) | Goal::Above | Goal::Falling | Goal::Context => &[],
+    };
+    // Shares of a distribution are told in percent, however its aims are told.
+    let total: f64 = match goal {
+        Goal::Distribution(aims, _) => aims.iter().map(|(_, aim)| aim).sum::<f64>() / 100.0,
+        _ => 1.0,
+    };
+    let of_aim = |(name, aim): &(&str, f64)| {
+        let found = parts.iter().find(|part| part.name == *name);
+        let measured = found.map_or(Some(0.0), |part| part.value);
+        Figure { name: (*name).to_owned(), measured, target: Some(aim / total) }
+    };
+    let strange = parts.iter().filter(|part| aims.iter().all(|(name, _)| *name != part.name));
+    let strange = strange.map(|part| Figure { name: part.name.clone(), measured: part.value, target: None });
+    aims.iter().map(of_aim).chain(strange).collect()
 }
 
 /// Four standard errors of a share in percent.
@@ -284,6 +321,17 @@ mod tests {
             (Verdict::Holds, Verdict::Holds, Verdict::Deviates)
         );
         assert_eq!(judged(Goal::Above, &[part("a", 1.0, 5000), part("b", -0.1, 5000)]), Verdict::Deviates);
+    }
+
+    #[test]
+    fn figures_stand_beside_what_they_ought_to_be() {
+        let fact = Fact { id: "P5", what: "", goal: Goal::Distribution(&[("a", 30.0), ("b", 20.0)], 0.05) };
+        let found = row(&fact, "", &[part("a", 64.0, 5000), part("c", 36.0, 5000)], 0).figures;
+        let shown: Vec<_> = found.iter().map(|f| (f.name.as_str(), f.measured, f.target)).collect();
+        assert_eq!(
+            shown,
+            [("a", Some(64.0), Some(60.0)), ("b", Some(0.0), Some(40.0)), ("c", Some(36.0), None)]
+        );
     }
 
     #[test]
