@@ -1,4 +1,5 @@
 //! The server over real sockets: TLS, the token, and live runs as events.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at what does not hold")]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -54,18 +55,18 @@ async fn ask(stream: impl AsyncRead + AsyncWrite, request: &str) -> String {
 /// A certificate that vouches for itself, and the server's side of it.
 fn tls() -> (CertificateDer<'static>, Tls) {
     let make = || rcgen::generate_simple_self_signed(["valve.example".to_owned()]).unwrap();
-    let (made, stranger) = (make(), make());
+    let (ours, stranger) = (make(), make());
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = dir.path().join(name);
         std::fs::write(&path, text).unwrap();
         path
     };
-    let chain = write("chain.pem", &made.cert.pem());
-    let tls = Tls::read(&chain, &write("key.pem", &made.signing_key.serialize_pem())).unwrap();
+    let chain = write("chain.pem", &ours.cert.pem());
+    let tls = Tls::read(&chain, &write("key.pem", &ours.signing_key.serialize_pem())).unwrap();
     let other = Tls::read(&chain, &write("other.pem", &stranger.signing_key.serialize_pem()));
     assert!(matches!(other, Err(DashboardError::Certificate { .. })), "the key of another certificate");
-    (made.cert.der().clone(), tls)
+    (ours.cert.der().clone(), tls)
 }
 
 #[tokio::test]

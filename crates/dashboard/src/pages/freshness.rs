@@ -14,10 +14,10 @@ use crate::view::{Copy, TableStanding, TableView};
 const SORTS: [(&str, &str); 6] = [
     ("name", "Table"),
     ("rows", "Rows"),
+    ("state", "State"),
     ("checked", "Checked"),
     ("changed", "Changed"),
     ("proved", "Proved"),
-    ("state", "State"),
 ];
 /// Longest text that is searched for.
 const SEARCH_CHARS_MAX: usize = 100;
@@ -172,11 +172,6 @@ fn row(h: &mut Html, shell: &Shell, table: &TableView) {
     h.el("tr", &[], |h| {
         h.leaf("th", &[("scope", "row")], &table.name);
         h.leaf("td", &[("class", "n")], &grouped(table.rows));
-        for at in [&table.checked_at, &table.changed_at, &table.proved_at] {
-            h.el("td", &[("class", "t")], |h| {
-                h.leaf("time", &[("datetime", at), ("title", &ago(at, shell.now))], &minute(at));
-            });
-        }
         h.el("td", &[], |h| {
             let class = match table.standing {
                 TableStanding::Held => BAD,
@@ -188,6 +183,11 @@ fn row(h: &mut Html, shell: &Shell, table: &TableView) {
                 h.leaf("span", &[("class", "note")], " proved by the source's own hashes");
             }
         });
+        for at in [&table.checked_at, &table.changed_at, &table.proved_at] {
+            h.el("td", &[("class", "t")], |h| {
+                h.leaf("time", &[("datetime", at), ("title", &ago(at, shell.now))], &minute(at));
+            });
+        }
     });
 }
 

@@ -1,5 +1,7 @@
 //! Each database: what it is, who may do what, when it was last proved read-only, and the record of what was done.
 
+use bicuspid_model::Environment;
+
 use crate::figures::{ago, counted, length, second};
 use crate::html::Html;
 use crate::pages::{
@@ -47,11 +49,13 @@ fn one(h: &mut Html, shell: &Shell, safety: &Safety, runs: &[Run]) {
 
 fn card(h: &mut Html, shell: &Shell, safety: &Safety, database: &DatabaseView, runs: &[Run]) {
     let (name, may, never) = match database.role {
-        Role::Source => (
-            "The clinic's server",
-            "read tables, in short statements",
-            "write anything, or hold a lock for long",
-        ),
+        Role::Source => {
+            let name = match safety.environment {
+                Environment::Clinic => "The clinic's server",
+                Environment::Test | Environment::Demo => "The source",
+            };
+            (name, "read tables, in short statements", "write anything, or hold a lock for long")
+        }
         Role::Target => (
             "The copy",
             "write the tables of schema raw that it made, and its own records in schema bicuspid",
