@@ -9,10 +9,10 @@ use crate::serve::{PAGES, Pages, copied};
 /// Where Debian and others put it.
 const CHROMIUM: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
+#[expect(clippy::print_stderr, reason = "a browser that is missing must be told")]
 fn chromium() -> Option<&'static str> {
     let found = CHROMIUM.into_iter().find(|path| Path::new(path).exists());
     if found.is_none() {
-        // Said where nobody can miss it: a browser that is missing proves nothing.
         eprintln!("SKIPPED: no Chromium is installed; the pages were not seen by a browser");
     }
     found
