@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bicuspid_model::{ColumnName, DatabaseName, TableName, Value};
+use bicuspid_model::{ColumnName, DatabaseName, IndexName, TableName, Value};
 
 use crate::filter::Filter;
 use crate::flavour::Flavour;
@@ -104,6 +104,9 @@ pub struct ChunkQuery<'a> {
     pub select: &'a [Selected<'a>],
     /// The key, in key order.
     pub key: &'a [KeyPart<'a>],
+    /// The index of that key. It is forced on the server: MyISAM would rather scan a small table, or a large part of any,
+    /// and sort what it found, and keep it locked for as long.
+    pub index: Option<&'a IndexName>,
     /// Exclusive lower bound, one value per key column; `None` begins with the first row.
     pub after: Option<&'a [Value]>,
     /// Inclusive upper bound, one value per key column; `None` ends with the last row.
@@ -146,7 +149,8 @@ pub(crate) fn range(
     if query.key.is_empty() {
         return Err(BuildFault::NoKey.into());
     }
-    let mut sql = format!("{items} FROM {}.{}", query.database.mysql(), query.table.mysql());
+    let forced = query.index.map_or(String::new(), |index| format!(" FORCE INDEX ({})", index.mysql()));
+    let mut sql = format!("{items} FROM {}.{}{forced}", query.database.mysql(), query.table.mysql());
     let mut params = Vec::new();
     let mut conditions = Vec::new();
     if let Some(bound) = query.after {
@@ -457,6 +461,27 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_is_read_by_the_index_of_its_key() {
+        let (db, t, a) = (database(), table("patient"), column("PatNum"));
+        let index = IndexName::new("PRIMARY").unwrap();
+        let query = ChunkQuery {
+            database: &db,
+            table: &t,
+            select: &[Selected::Column(&a)],
+            key: &[KeyPart { column: &a, cast: KeyCast::None }],
+            index: Some(&index),
+            after: Some(&[Value::Int(7)]),
+            up_to: None,
+            limit: 500,
+            filter: None,
+        };
+        let from = "SELECT /* bicuspid */ `PatNum` FROM `opendental`.`patient` FORCE INDEX (`PRIMARY`) \
+                    WHERE (`PatNum` > ?) ORDER BY `PatNum` LIMIT";
+        assert_eq!(chunk(&query).unwrap().sql(), format!("{from} 500"));
+        assert_eq!(chunk_end(&query).unwrap().sql(), format!("{from} 1 OFFSET 499"));
+    }
+
+    #[test]
     fn a_chunk_by_one_column() {
         let (db, t, a, b) = (database(), table("patient"), column("PatNum"), column("LName"));
         let select = [Selected::Column(&a), Selected::Column(&b), Selected::Raw(&b)];
@@ -466,6 +491,7 @@ mod tests {
             table: &t,
             select: &select,
             key: &key,
+            index: None,
             after: None,
             up_to: None,
             limit: 500,
@@ -505,6 +531,7 @@ mod tests {
             table: &t,
             select: &select,
             key: &key,
+            index: None,
             after: Some(&low),
             up_to: None,
             limit: 500,
@@ -537,6 +564,7 @@ mod tests {
             table: &t,
             select: &select,
             key: &key,
+            index: None,
             after: Some(&low),
             up_to: Some(&high),
             limit: 1,
@@ -573,6 +601,7 @@ mod tests {
             table: &t,
             select: &select,
             key: &key,
+            index: None,
             after: Some(&bound),
             up_to: Some(&bound),
             limit: u64::MAX,
@@ -618,6 +647,7 @@ mod tests {
             table: &t,
             select: &select,
             key: &key,
+            index: None,
             after: None,
             up_to: None,
             limit: 1,

@@ -60,10 +60,24 @@ pub struct FoundTable {
     pub primary_key: Vec<usize>,
     /// The number that the next new row takes, if the table gives numbers out and the server tells.
     pub next_number: Option<u64>,
-    /// Positions of the columns of each other unique index without prefixes or NULLs.
-    pub unique_keys: Vec<Vec<usize>>,
+    /// Each other unique index without prefixes or NULLs, and the positions of its columns.
+    pub unique_keys: Vec<(IndexName, Vec<usize>)>,
     /// Its edit stamp, if it has one that an index begins with.
     pub stamp: Option<Stamp>,
+}
+
+impl FoundTable {
+    /// The unique index over these columns.
+    pub(crate) fn index_of(&self, positions: &[usize]) -> Option<IndexName> {
+        if positions.is_empty() {
+            return None;
+        }
+        if self.primary_key == positions {
+            // Every server calls it so.
+            return IndexName::new("PRIMARY").ok();
+        }
+        self.unique_keys.iter().find(|(_, key)| key == positions).map(|(name, _)| name.clone())
+    }
 }
 
 /// Something in the database that is not copied.
@@ -176,7 +190,7 @@ fn table(
         };
         match (is_primary, usable) {
             (true, _) => primary_key = positions,
-            (false, true) => unique_keys.push(positions),
+            (false, true) => unique_keys.extend(IndexName::new(index).ok().map(|name| (name, positions))),
             (false, false) => {}
         }
     }

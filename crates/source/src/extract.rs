@@ -9,7 +9,7 @@ use bicuspid_guard::{
     ChunkQuery, Filter, KeyPart, ReadStatement, Refusal, RowHash, Selected, SourceServer, builder,
 };
 use bicuspid_model::{
-    Batch, Column, Endpoint, KeyBound, QuietHours, ServerSum, SourceType, Table, TableName, Value,
+    Batch, Column, Endpoint, IndexName, KeyBound, QuietHours, ServerSum, SourceType, Table, TableName, Value,
 };
 
 use crate::connect::{SourceFacts, Wire, cell};
@@ -310,6 +310,7 @@ impl Source {
             pacer,
             hash: None,
             asking: None,
+            index: found.index_of(walk.positions()),
             conversions: vec![Conversions::default(); table.columns.len()],
             after: None,
             expected: 0,
@@ -381,6 +382,8 @@ pub struct Reader<'a> {
     pub(crate) hash: Option<&'a RowHash>,
     /// Sizes of the statements that ask for sums of hashes, once there was one.
     pub(crate) asking: Option<Pacer>,
+    /// The index of the walk's key.
+    index: Option<IndexName>,
     conversions: Vec<Conversions>,
     pub(crate) after: Option<KeyBound>,
     /// Rows that the range which is read should still have; 0 if that is not known.
@@ -510,6 +513,7 @@ impl Reader<'_> {
             table: &self.table.name,
             select,
             key: &key,
+            index: self.index.as_ref(),
             after: after.as_deref(),
             up_to: up_to.as_deref(),
             limit,

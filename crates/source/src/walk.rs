@@ -32,8 +32,13 @@ impl Walk {
         }
         let nullable =
             |key: &&Vec<usize>| key.iter().any(|&i| found.columns.get(i).is_none_or(|c| c.nullable));
-        let shortest =
-            found.unique_keys.iter().filter(walkable).filter(|k| !nullable(k)).min_by_key(|k| k.len());
+        let shortest = found
+            .unique_keys
+            .iter()
+            .map(|(_, key)| key)
+            .filter(walkable)
+            .filter(|k| !nullable(k))
+            .min_by_key(|k| k.len());
         shortest.map_or(Self::Whole, |key| Self::Keyset(key.clone()))
     }
 

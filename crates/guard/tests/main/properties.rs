@@ -251,6 +251,7 @@ proptest! {
             table: &table,
             select: &select,
             key: &key,
+            index: None,
             after: Some(&bound),
             up_to: Some(&bound),
             limit,

@@ -16,6 +16,7 @@ mod cuts_target;
 mod drift;
 mod fault;
 mod flow;
+mod footprint;
 mod kindness;
 mod living;
 mod mutate;
