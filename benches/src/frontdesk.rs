@@ -246,7 +246,7 @@ impl Bench {
 }
 
 /// The password of a throw-away server, gone with it in a minute, is all that is ever passed like this.
-fn url(scheme: &str, endpoint: &Endpoint) -> String {
+pub(crate) fn url(scheme: &str, endpoint: &Endpoint) -> String {
     let (host, port) = match &endpoint.host {
         Host::Tcp { host, port } => (host.clone(), *port),
         Host::Socket { path, port } => (path.display().to_string(), *port),
@@ -263,7 +263,7 @@ pub(crate) fn is_there(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
-fn succeeded(command: &mut Command) -> Result<(), Fault> {
+pub(crate) fn succeeded(command: &mut Command) -> Result<(), Fault> {
     let status = command.stderr(Stdio::null()).status()?;
     if status.success() { Ok(()) } else { Err(format!("{} failed", command.get_program().display()).into()) }
 }

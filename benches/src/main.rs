@@ -12,6 +12,7 @@ mod memory;
 mod pairs;
 mod proof;
 mod rates;
+mod speed;
 
 use std::process::ExitCode;
 
@@ -47,13 +48,14 @@ fn run(arguments: &[String]) -> Result<(), Fault> {
             name => named.push(name),
         }
     }
-    let all = ["rates", "proof", "clinic", "frontdesk", "locks", "memory", "generate", "link"];
+    let all = ["rates", "proof", "clinic", "frontdesk", "speed", "locks", "memory", "generate", "link"];
     for name in if named.is_empty() { &all[..] } else { &named } {
         match *name {
             "rates" => rates::measure(long, &only)?,
             "proof" => proof::measure(long)?,
             "clinic" => proof::clinic(long)?,
             "frontdesk" => frontdesk::measure(long)?,
+            "speed" => speed::measure(long)?,
             "locks" => locks::measure(long)?,
             "memory" => memory::measure(long)?,
             "generate" => generate::measure(long)?,

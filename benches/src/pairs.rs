@@ -74,24 +74,45 @@ pub(crate) async fn extract(
     name: &str,
     pace: Pace,
 ) -> Result<(u64, u64, Duration), Fault> {
+    let began = Instant::now();
+    let (mut rows, mut bytes) = (0_u64, 0_u64);
+    read(clinic, name, pace, |batch| {
+        rows += u64::try_from(batch.len()).unwrap_or_default();
+        bytes += u64::try_from(batch.bytes().len()).unwrap_or_default();
+        true
+    })
+    .await?;
+    Ok((rows, bytes, began.elapsed()))
+}
+
+/// Hands the rows of a table over as they arrive, as fast as they do, as long as they are wanted.
+pub(crate) async fn each(
+    clinic: &Endpoint,
+    name: &str,
+    mut take: impl FnMut(Vec<u8>) -> bool,
+) -> Result<(), Fault> {
+    read(clinic, name, Pace::Full, |batch| take(batch.into_bytes())).await
+}
+
+async fn read(
+    clinic: &Endpoint,
+    name: &str,
+    pace: Pace,
+    mut take: impl FnMut(Batch) -> bool,
+) -> Result<(), Fault> {
     let mut source = Source::connect(clinic, SourceOptions { pace, ..SourceOptions::default() }).await?;
     let (found, table) = shape(&mut source, name).await?;
     let walk = Walk::of(&found, &table);
-    let began = Instant::now();
     source.enter(&found.engine).await?;
-    let (mut rows, mut bytes) = (0_u64, 0_u64);
     let mut reader = source.reader(&found, &table, &walk);
     loop {
         let piece = reader.next(None).await?;
-        rows += u64::try_from(piece.batch.len())?;
-        bytes += u64::try_from(piece.batch.bytes().len())?;
-        if piece.is_last {
+        if !take(piece.batch) || piece.is_last {
             break;
         }
     }
-    let took = began.elapsed();
     source.close().await;
-    Ok((rows, bytes, took))
+    Ok(())
 }
 
 /// A whole sync of the tables named, or of all if none is.

@@ -12,16 +12,17 @@ use bicuspid_source::Pace;
 use crate::data;
 use crate::pairs::{self, Fault};
 
-struct Bench {
-    mariadb: MariaDbServer,
-    clinic: MariaDbDatabase,
+/// Both servers, a database on each, and the limits of both.
+pub(crate) struct Bench {
+    pub(crate) mariadb: MariaDbServer,
+    pub(crate) clinic: MariaDbDatabase,
     /// Both servers are reached by their sockets, as the limits are: what a network costs is in neither.
-    from: Endpoint,
-    to: Endpoint,
-    postgres: PostgresServer,
-    target: PostgresDatabase,
-    folder: tempfile::TempDir,
-    runtime: tokio::runtime::Runtime,
+    pub(crate) from: Endpoint,
+    pub(crate) to: Endpoint,
+    pub(crate) postgres: PostgresServer,
+    pub(crate) target: PostgresDatabase,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) runtime: tokio::runtime::Runtime,
 }
 
 /// What is measured of the tables and engines, if not all of them.
@@ -38,19 +39,7 @@ impl Only {
 }
 
 pub(crate) fn measure(long: bool, only: &Only) -> Result<(), Fault> {
-    let mariadb = MariaDbServer::start(testing::test_options());
-    let postgres = PostgresServer::start(PostgresOptions { durable: true, settings: Vec::new() });
-    let (clinic, target) = (mariadb.database("bench"), postgres.database("bench"));
-    let bench = Bench {
-        from: clinic.socket_endpoint(),
-        to: target.socket_endpoint(),
-        clinic,
-        target,
-        mariadb,
-        postgres,
-        folder: tempfile::tempdir()?,
-        runtime: tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?,
-    };
+    let bench = Bench::start()?;
     let (wide, narrow) = if long { (1_000_000, 5_000_000) } else { (200_000, 1_000_000) };
     for engine in ["InnoDB", "MyISAM"].into_iter().filter(|name| Only::wants(only.engine.as_ref(), name)) {
         println!("rates, pace full, {engine}, PostgreSQL durable; medians of 3");
@@ -72,6 +61,22 @@ pub(crate) fn measure(long: bool, only: &Only) -> Result<(), Fault> {
 }
 
 impl Bench {
+    pub(crate) fn start() -> Result<Self, Fault> {
+        let mariadb = MariaDbServer::start(testing::test_options());
+        let postgres = PostgresServer::start(PostgresOptions { durable: true, settings: Vec::new() });
+        let (clinic, target) = (mariadb.database("bench"), postgres.database("bench"));
+        Ok(Self {
+            from: clinic.socket_endpoint(),
+            to: target.socket_endpoint(),
+            clinic,
+            target,
+            mariadb,
+            postgres,
+            folder: tempfile::tempdir()?,
+            runtime: tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?,
+        })
+    }
+
     fn table(&self, table: &str, rows: u64) -> Result<(), Fault> {
         let file = self.folder.path().join(format!("{table}.copy"));
         // Made first, so that there are bytes to copy: those of the table as it arrives.
@@ -112,7 +117,7 @@ impl Bench {
         Ok(())
     }
 
-    fn drain(&self, table: &str) -> Result<Duration, Fault> {
+    pub(crate) fn drain(&self, table: &str) -> Result<Duration, Fault> {
         let began = Instant::now();
         let status = Command::new("mariadb")
             .args(["--no-defaults", "--quick", "--skip-column-names", "--batch", "-u", "root", "-S"])
@@ -124,7 +129,7 @@ impl Bench {
         if status.success() { Ok(began.elapsed()) } else { Err("the mariadb client failed".into()) }
     }
 
-    fn psql(&self, sql: &str) -> Command {
+    pub(crate) fn psql(&self, sql: &str) -> Command {
         let mut psql = Command::new("psql");
         psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", self.target.name(), "-p"])
             .arg(self.postgres.port().to_string())
@@ -134,7 +139,7 @@ impl Bench {
         psql
     }
 
-    fn copy_out(&self, table: &str, file: &std::path::Path) -> Result<(), Fault> {
+    pub(crate) fn copy_out(&self, table: &str, file: &std::path::Path) -> Result<(), Fault> {
         // A table of the same columns, without the one that says when a row was written.
         self.target.admin(&format!(
             "DROP TABLE IF EXISTS public.shape_{table}; CREATE TABLE public.shape_{table} (LIKE raw.{table});
@@ -152,7 +157,7 @@ impl Bench {
 
     /// `COPY` of the same bytes into an empty table of the same shape, created in the same transaction or not: as a
     /// person would, without.
-    fn copy_in(&self, table: &str, file: &std::path::Path) -> Result<Duration, Fault> {
+    pub(crate) fn copy_in(&self, table: &str, file: &std::path::Path) -> Result<Duration, Fault> {
         self.target.admin(&format!("CREATE TABLE public.limit_{table} (LIKE public.shape_{table})"));
         let began = Instant::now();
         let sql = format!("COPY public.limit_{table} FROM STDIN (FORMAT binary)");
@@ -162,7 +167,7 @@ impl Bench {
         if status.success() { Ok(took) } else { Err("psql could not copy in".into()) }
     }
 
-    fn sync(&self, table: &str) -> Result<Duration, Fault> {
+    pub(crate) fn sync(&self, table: &str) -> Result<Duration, Fault> {
         self.target.admin(&format!("DROP TABLE IF EXISTS raw.{table}"));
         let began = Instant::now();
         self.runtime.block_on(pairs::sync(&self.from, &self.to, &[table], Pace::Full, self.folder.path()))?;

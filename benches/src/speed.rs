@@ -1,0 +1,259 @@
+//! Whole runs beside the limits of the machine, an unguarded pipeline and what else people copy a clinic with, and what
+//! each costs: a wide table copied first, with some of it changed, with nothing changed, and proved; three hundred tiny
+//! tables.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER};
+use bicuspid_source::Pace;
+
+use crate::data;
+use crate::frontdesk::{is_there, url};
+use crate::pairs::{self, Fault};
+use crate::rates::Bench;
+
+/// Tables of ten rows.
+const TINY: usize = 300;
+
+/// Processor time of the three who take part, in seconds, and memory of the one who copies.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    seconds: f64,
+    own: f64,
+    mariadb: f64,
+    postgres: f64,
+    peak_mib: f64,
+}
+
+struct Speed {
+    bench: Bench,
+    /// The slower of both limits, of the table that is measured.
+    limit: Duration,
+}
+
+pub(crate) fn measure(long: bool) -> Result<(), Fault> {
+    let rows = if long { 1_000_000 } else { 200_000 };
+    let mut speed = Speed { bench: Bench::start()?, limit: Duration::ZERO };
+    println!("speed, {rows} rows of 60 columns, InnoDB, PostgreSQL durable; processor time in seconds");
+    println!(
+        "{:<40} {:>8} {:>7} {:>8} {:>8} {:>9} {:>9}",
+        "what", "seconds", "limits", "own", "mariadb", "postgres", "peak MiB"
+    );
+    speed.wide(rows)?;
+    speed.tiny()?;
+    println!("limits: seconds by those of the slower limit; own: of the process that copies");
+    Ok(())
+}
+
+impl Speed {
+    fn wide(&mut self, rows: u64) -> Result<(), Fault> {
+        data::wide(&self.bench.clinic, rows, "InnoDB");
+        let file = self.bench.folder.path().join("wide.copy");
+        self.bench.sync("wide")?;
+        self.bench.copy_out("wide", &file)?;
+        let (drain, copy) = (self.bench.drain("wide")?, self.bench.copy_in("wide", &file)?);
+        self.limit = drain.max(copy);
+        self.print("limit: mariadb client", Cost { seconds: drain.as_secs_f64(), ..Cost::default() });
+        self.print("limit: psql COPY", Cost { seconds: copy.as_secs_f64(), ..Cost::default() });
+        self.line("unguarded: chunks straight into COPY", || self.unguarded("wide"))?;
+        for pace in [Pace::Full, Pace::Kind] {
+            let name = |what: &str| format!("bicuspid, pace {}: {what}", pace.name());
+            self.bench.target.admin("DROP TABLE IF EXISTS raw.wide");
+            self.line(&name("first copy"), || self.sync(pace, &["wide"]))?;
+            for (share, every) in [("0.1 %", 1000), ("1 %", 100), ("10 %", 10)] {
+                self.bench.clinic.admin(&format!("UPDATE wide SET c6 = c6 + 1 WHERE id MOD {every} = 3"));
+                self.line(&name(&format!("{share} changed")), || self.sync(pace, &["wide"]))?;
+            }
+            self.line(&name("nothing changed"), || self.sync(pace, &["wide"]))?;
+            self.line(&name("verify"), || {
+                let (from, to) = (&self.bench.from, &self.bench.to);
+                let run = pairs::verify(from, to, &["wide"], pace, self.bench.folder.path());
+                if self.bench.runtime.block_on(run)?.equal { Ok(()) } else { Err("not equal".into()) }
+            })?;
+        }
+        self.peers()
+    }
+
+    /// As many statements as there are tables, and all of Bicuspid's.
+    fn tiny(&mut self) -> Result<(), Fault> {
+        let names: Vec<String> = (0..TINY).map(|i| format!("tiny_{i:03}")).collect();
+        for name in &names {
+            self.bench.clinic.admin(&format!(
+                "CREATE TABLE {name} (id BIGINT PRIMARY KEY, a INT, b VARCHAR(40), c DATETIME) ENGINE=MyISAM;
+                 INSERT INTO {name} SELECT seq, seq, CONCAT('b', seq), '2026-01-05 10:00:00' FROM seq_1_to_10"
+            ));
+        }
+        let bare: Vec<String> = names.iter().map(|name| format!("SELECT * FROM {name}")).collect();
+        let began = Instant::now();
+        let status = Command::new("mariadb")
+            .args(["--no-defaults", "--quick", "--batch", "-u", "root", "-S"])
+            .arg(self.bench.mariadb.socket())
+            .arg(self.bench.clinic.name())
+            .args(["-e", &bare.join(";")])
+            .stdout(Stdio::null())
+            .status()?;
+        if !status.success() {
+            return Err("the mariadb client failed".into());
+        }
+        self.limit = began.elapsed();
+        let cost = Cost { seconds: self.limit.as_secs_f64(), ..Cost::default() };
+        self.print(&format!("{TINY} tiny tables: bare statements"), cost);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for pace in [Pace::Full, Pace::Kind] {
+            let name = |what: &str| format!("{TINY} tiny tables, pace {}: {what}", pace.name());
+            let drops: Vec<String> = names.iter().map(|name| format!("raw.{name}")).collect();
+            self.bench.target.admin(&format!("DROP TABLE IF EXISTS {}", drops.join(", ")));
+            self.line(&name("first copy"), || self.sync(pace, &names))?;
+            self.line(&name("nothing changed"), || self.sync(pace, &names))?;
+        }
+        Ok(())
+    }
+
+    fn sync(&self, pace: Pace, tables: &[&str]) -> Result<(), Fault> {
+        let (from, to) = (&self.bench.from, &self.bench.to);
+        self.bench.runtime.block_on(pairs::sync(from, to, tables, pace, self.bench.folder.path()))?;
+        Ok(())
+    }
+
+    /// Rows drained by the binary protocol and handed to `COPY` as they are: nothing staged, checked, hashed or keyed.
+    fn unguarded(&self, table: &str) -> Result<(), Fault> {
+        self.bench.target.admin(&format!(
+            "DROP TABLE IF EXISTS public.bare_{table}; CREATE TABLE public.bare_{table} (LIKE public.shape_{table})"
+        ));
+        let sql = format!("COPY public.bare_{table} FROM STDIN (FORMAT binary)");
+        let mut psql = self.bench.psql(&sql).stdin(Stdio::piped()).spawn()?;
+        let mut rows = psql.stdin.take().ok_or("no pipe to psql")?;
+        let (pieces, arriving) = mpsc::sync_channel::<Vec<u8>>(4);
+        let writer = std::thread::spawn(move || {
+            use std::io::Write as _;
+            rows.write_all(COPY_HEADER)?;
+            arriving.iter().try_for_each(|piece| rows.write_all(&piece))?;
+            rows.write_all(&COPY_TRAILER)
+        });
+        let read = pairs::each(&self.bench.from, table, |piece| pieces.send(piece).is_ok());
+        self.bench.runtime.block_on(read)?;
+        drop(pieces);
+        writer.join().map_err(|_| "the writer failed")??;
+        if psql.wait()?.success() { Ok(()) } else { Err("psql could not copy in".into()) }
+    }
+
+    /// Other programs, as their manuals tell to use them; one that is absent or fails is told.
+    fn peers(&self) -> Result<(), Fault> {
+        let (from, to) = (&self.bench.clinic.endpoint, &self.bench.target.endpoint);
+        let (mysql, postgresql) = (url("mysql", from), url("postgresql", to));
+        let table = format!("{}.wide", self.bench.clinic.name());
+        self.bench.target.admin(&format!(
+            "CREATE SCHEMA IF NOT EXISTS peers AUTHORIZATION \"{0}\"; CREATE SCHEMA IF NOT EXISTS \"{1}\" AUTHORIZATION \"{0}\"",
+            to.user,
+            self.bench.clinic.name()
+        ));
+        let commands: [(&str, Vec<String>); 3] = [
+            ("pgloader", vec![mysql.clone(), postgresql.clone()]),
+            (
+                "sling",
+                ["run", "--src-conn", &mysql, "--src-stream", &table, "--tgt-conn"]
+                    .into_iter()
+                    .chain([postgresql.as_str(), "--tgt-object", "peers.sling", "--mode", "full-refresh"])
+                    .map(str::to_owned)
+                    .collect(),
+            ),
+            (
+                "ingestr",
+                [
+                    "ingest",
+                    "--yes",
+                    "--source-uri",
+                    &mysql.replace("mysql:", "mysql+pymysql:"),
+                    "--source-table",
+                ]
+                .into_iter()
+                .chain([table.as_str(), "--dest-uri", &postgresql, "--dest-table", "peers.ingestr"])
+                .map(str::to_owned)
+                .collect(),
+            ),
+        ];
+        for (program, arguments) in commands {
+            if !is_there(program) {
+                println!("{program:<40} absent");
+                continue;
+            }
+            let before = self.servers();
+            let began = Instant::now();
+            let child =
+                Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+            let (is_done, own, peak_mib) = watched(child)?;
+            let after = self.servers();
+            let cost = Cost {
+                seconds: began.elapsed().as_secs_f64(),
+                own,
+                mariadb: after.0 - before.0,
+                postgres: after.1 - before.1,
+                peak_mib,
+            };
+            self.print(
+                &if is_done { program.to_owned() } else { format!("{program} (it ended in an error)") },
+                cost,
+            );
+        }
+        Ok(())
+    }
+
+    /// Processor time of both servers so far. PostgreSQL adds that of a session when the session has ended.
+    fn servers(&self) -> (f64, f64) {
+        (processor(self.bench.mariadb.pid()), processor(self.bench.postgres.pid()))
+    }
+
+    fn line(&self, what: &str, work: impl FnOnce() -> Result<(), Fault>) -> Result<(), Fault> {
+        let (own, servers, began) = (processor(std::process::id()), self.servers(), Instant::now());
+        work()?;
+        let seconds = began.elapsed().as_secs_f64();
+        let after = self.servers();
+        let cost = Cost {
+            seconds,
+            own: processor(std::process::id()) - own,
+            mariadb: after.0 - servers.0,
+            postgres: after.1 - servers.1,
+            peak_mib: peak_mib(std::process::id()),
+        };
+        self.print(what, cost);
+        Ok(())
+    }
+
+    fn print(&self, what: &str, cost: Cost) {
+        let Cost { seconds, own, mariadb, postgres, peak_mib } = cost;
+        println!(
+            "{what:<40} {seconds:>8.2} {:>7.2} {own:>8.2} {mariadb:>8.2} {postgres:>9.2} {peak_mib:>9.1}",
+            seconds / self.limit.as_secs_f64()
+        );
+    }
+}
+
+/// Waits for a program; whether it succeeded, its processor time and its peak of memory as last seen.
+fn watched(mut child: Child) -> Result<(bool, f64, f64), Fault> {
+    let (mut own, mut peak) = (0.0, 0.0);
+    loop {
+        (own, peak) = (processor(child.id()).max(own), peak_mib(child.id()).max(peak));
+        if let Some(status) = child.try_wait()? {
+            return Ok((status.success(), own, peak));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Seconds of processor time of a process and of its children that have ended; 0 where the system does not say.
+fn processor(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks =
+        after_name.split_ascii_whitespace().skip(11).take(4).filter_map(|word| word.parse::<u32>().ok());
+    f64::from(ticks.sum::<u32>()) / 100.0
+}
+
+fn peak_mib(pid: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|text| text.trim().trim_end_matches("kB").trim().parse::<u32>().ok());
+    f64::from(kib.unwrap_or_default()) / 1024.0
+}
