@@ -64,6 +64,7 @@ pub(crate) enum Command {
     Report(commands::report::ReportArgs),
     Generate(commands::generate::GenerateArgs),
     Audit(commands::audit::AuditArgs),
+    Dbt(commands::dbt::DbtArgs),
     Guard(commands::guard::GuardArgs),
     Sandbox(commands::sandbox::SandboxArgs),
     Completions(commands::completions::CompletionsArgs),
@@ -85,6 +86,7 @@ impl Command {
             Self::Report(_) => "report",
             Self::Generate(_) => "generate",
             Self::Audit(_) => "audit",
+            Self::Dbt(args) => args.name(),
             Self::Guard(_) => "guard",
             Self::Sandbox(args) => args.name(),
             Self::Completions(_) => "completions",
@@ -115,6 +117,7 @@ impl Command {
             Self::Report(args) => Some(args.env.name()),
             Self::Generate(_) => Some(Environment::Demo.name()),
             Self::Audit(args) => Some(args.env.name()),
+            Self::Dbt(args) => args.env(),
             Self::Guard(_) | Self::Sandbox(_) | Self::Completions(_) => None,
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod dbt;
 pub(crate) mod enroll;
 pub(crate) mod generate;
 pub(crate) mod grants;
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Ended {
         Command::Report(args) => report::run(&args, app),
         Command::Generate(args) => Box::pin(generate::run(&args, app)).await,
         Command::Audit(args) => audit::run(&args, app).await,
+        Command::Dbt(args) => dbt::run(&args, app).await,
         Command::Guard(args) => guard::run(&args, app),
         Command::Sandbox(args) => sandbox::run(&args, app).await,
         Command::Completions(args) => Ok(completions::run(&args, app)),

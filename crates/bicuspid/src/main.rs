@@ -6,6 +6,7 @@ mod clock;
 mod commands;
 mod consent;
 mod core_dump;
+mod dbt;
 mod groups;
 mod interrupt;
 mod journal;

@@ -5,6 +5,7 @@
 //! general rules of [`bicuspid_model`].
 
 mod ddl;
+mod descriptions;
 pub mod enums;
 mod facts;
 mod leftovers;
@@ -14,6 +15,7 @@ mod tombstones;
 mod types;
 
 pub use ddl::{Engine, mysql_ddl};
+pub use descriptions::description;
 pub use facts::{
     ColumnFacts, DefaultValue, Enumeration, Facts, IndexFacts, IndexPart, Reference, TableFacts, facts,
 };

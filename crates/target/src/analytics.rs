@@ -13,6 +13,7 @@ use crate::ddl;
 use crate::error::{TargetError, of_driver};
 use crate::identity::{self, Identity, STATE_VERSION, ServerFacts};
 use crate::link::Link;
+use crate::listing::{self, ListedTable};
 use crate::state::{self, AuditHead, ChunkState, ProofSettings, TableState};
 use crate::surroundings;
 
@@ -211,6 +212,11 @@ impl Analytics {
     /// Every table that was published.
     pub async fn tables(&self) -> Result<Vec<TableState>, TargetError> {
         state::tables(&self.link).await
+    }
+
+    /// What `raw` really has of the tables that we keep.
+    pub async fn listing(&self) -> Result<Vec<ListedTable>, TargetError> {
+        listing::tables(&self.link).await
     }
 
     /// The chunks of a table as they were published.

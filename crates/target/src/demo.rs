@@ -34,6 +34,7 @@ use bicuspid_model::{DatabaseName, Endpoint, Environment, FingerprintKey, Host, 
 use crate::error::TargetError;
 use crate::identity::{self as marker, ServerFacts};
 use crate::link::Link;
+use crate::listing::{self, ListedTable};
 use crate::state::{self, AuditHead};
 
 pub use inspect::DemoState;
@@ -149,6 +150,11 @@ impl Demo {
     /// The last generation that wrote the database, `None` before the first. Reads only.
     pub async fn generation(&self) -> Result<Option<Generation>, TargetError> {
         record::latest(&self.link).await
+    }
+
+    /// What `raw` really has of the tables that a generation wrote. Reads only.
+    pub async fn listing(&self) -> Result<Vec<ListedTable>, TargetError> {
+        listing::tables(&self.link).await
     }
 
     /// Looks at what is there, and refuses what a generation must not write over: foreign tables, triggers, rules,

@@ -11,6 +11,7 @@ mod error;
 mod first_load;
 mod identity;
 mod link;
+mod listing;
 mod passes;
 mod row_hash;
 mod session;
@@ -29,6 +30,7 @@ pub use demo::{
 pub use error::TargetError;
 pub use first_load::{FirstLoad, Intake};
 pub use identity::{Identity, ServerFacts};
+pub use listing::{ListedColumn, ListedTable};
 pub use passes::{PassRecord, PassState, StampMark};
 pub use row_hash::RowHashes;
 pub use state::{

@@ -19,6 +19,8 @@ const COMMANDS: [&[&str]; 19] = [
     &["report"],
     &["generate"],
     &["audit"],
+    &["dbt"],
+    &["dbt", "sources"],
     &["guard"],
     &["sandbox"],
     &["sandbox", "up"],

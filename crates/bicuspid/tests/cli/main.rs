@@ -10,6 +10,7 @@
 mod bench;
 mod browser;
 mod canary;
+mod dbt;
 mod documents;
 mod files;
 mod generate;
