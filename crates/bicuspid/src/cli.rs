@@ -58,6 +58,7 @@ pub(crate) enum Command {
     Enroll(commands::enroll::EnrollArgs),
     Plan(commands::plan::PlanArgs),
     Sync(commands::sync::SyncArgs),
+    Watch(commands::watch::WatchArgs),
     Verify(commands::verify::VerifyArgs),
     Status(commands::status::StatusArgs),
     Serve(commands::serve::ServeArgs),
@@ -80,6 +81,7 @@ impl Command {
             Self::Enroll(_) => "enroll",
             Self::Plan(_) => "plan",
             Self::Sync(_) => "sync",
+            Self::Watch(_) => "watch",
             Self::Verify(_) => "verify",
             Self::Status(_) => "status",
             Self::Serve(_) => "serve",
@@ -96,7 +98,7 @@ impl Command {
     /// Whether Ctrl-C is how it is meant to end, so that it sees to that itself.
     pub(crate) const fn ends_by_interrupt(&self) -> bool {
         match self {
-            Self::Serve(_) => true,
+            Self::Serve(_) | Self::Watch(_) => true,
             Self::Sandbox(args) => args.ends_by_interrupt(),
             _ => false,
         }
@@ -111,6 +113,7 @@ impl Command {
             Self::Enroll(args) => Some(Environment::from(args.env).name()),
             Self::Plan(args) => Some(Environment::from(args.env).name()),
             Self::Sync(args) => Some(Environment::from(args.env).name()),
+            Self::Watch(args) => Some(args.env()),
             Self::Verify(args) => Some(Environment::from(args.env).name()),
             Self::Status(args) => Some(args.env.name()),
             Self::Serve(args) => Some(args.env.name()),
@@ -423,7 +426,7 @@ mod tests {
 
     #[test]
     fn there_is_no_default_environment() {
-        for command in ["grants", "check", "enroll", "plan", "sync", "verify", "status"] {
+        for command in ["grants", "check", "enroll", "plan", "sync", "watch", "verify", "status"] {
             let trouble = trouble(&[command]);
             assert_eq!(trouble.code, "usage::missing", "{command}");
             assert!(trouble.what.contains("--env"), "{command}");

@@ -16,6 +16,7 @@ pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod verify;
+pub(crate) mod watch;
 
 mod ends;
 mod pair;
@@ -33,6 +34,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Ended {
         Command::Enroll(args) => enroll::run(&args, app).await,
         Command::Plan(args) => plan::run(&args, app).await,
         Command::Sync(args) => Box::pin(sync::run(&args, app)).await,
+        Command::Watch(args) => Box::pin(watch::run(&args, app)).await,
         Command::Verify(args) => Box::pin(verify::run(&args, app)).await,
         Command::Status(args) => status::run(&args, app).await,
         Command::Serve(args) => Box::pin(serve::run(&args, app)).await,

@@ -13,10 +13,12 @@ mod journal;
 mod known;
 mod live_file;
 mod memory;
+mod notify;
 mod printer;
 mod progress;
 mod report;
 mod reports;
+mod rhythm;
 mod run_id;
 mod settings;
 

@@ -29,6 +29,12 @@ impl Printer {
         Self { json: true, colour: false, terminal: false }
     }
 
+    /// The same without lines of data, for what is told in other words.
+    #[must_use]
+    pub(crate) const fn without_data(self) -> Self {
+        Self { json: true, ..self }
+    }
+
     /// Whether one JSON object is wanted on standard output.
     pub(crate) const fn is_json(self) -> bool {
         self.json

@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 use bicuspid_guard::consent::Stage;
 use bicuspid_model::{Endpoint, Environment};
 
-pub(crate) use config::{Config, FILE as CONFIG_FILE};
+pub(crate) use config::{Config, FILE as CONFIG_FILE, Notify, Url, Webhook};
 pub(crate) use endpoint::Overrides;
+pub(crate) use env_file::refuse_readable_by_others;
 pub(crate) use error::SettingsError;
-pub(crate) use names::End;
+pub(crate) use names::{End, all as variables};
 pub(crate) use process::ProcessEnvironment;
 pub(crate) use state_dir::{Existing, StateDir, create_private};
 

@@ -78,19 +78,15 @@ pub(crate) async fn run(args: &DbtArgs, app: &App) -> Ended {
 }
 
 async fn sources(args: &SourcesArgs, app: &App) -> Ended {
-    let (mut tables, of) = match args.env {
-        Some(env) => {
-            let environment = Environment::from(env);
-            let settings = Settings::load(environment, &app.globals, &app.process)?;
-            banner::environment(&settings);
-            let listed =
-                listed(&settings).await.map_err(|stop| ends::stop_in_environment(stop, &settings))?;
-            (listed, format!("of what the target of environment {environment} has"))
-        }
-        None => {
-            let config = Config::read(app.globals.config.as_deref())?;
-            (dbt::stock_tables(&config), dbt::policy_words(config.type_policy))
-        }
+    let (mut tables, of) = if let Some(env) = args.env {
+        let environment = Environment::from(env);
+        let settings = Settings::load(environment, &app.globals, &app.process)?;
+        banner::environment(&settings);
+        let listed = listed(&settings).await.map_err(|stop| ends::stop_in_environment(stop, &settings))?;
+        (listed, format!("of what the target of environment {environment} has"))
+    } else {
+        let config = Config::read(app.globals.config.as_deref())?;
+        (dbt::stock_tables(&config), dbt::policy_words(config.type_policy))
     };
     if let Some(wanted) = &args.tables {
         if let Some(missing) =

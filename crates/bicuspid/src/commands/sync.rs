@@ -16,7 +16,7 @@ use crate::progress::{Act, Progress};
 use crate::report::{Ended, Report, Stop};
 use crate::run_id::RunId;
 use crate::settings::Settings;
-use crate::{banner, clock, consent, memory};
+use crate::{banner, clock, consent, memory, notify};
 
 /// Bring the copy up to date: extract read-only, stage, validate, publish in one transaction
 ///
@@ -55,14 +55,26 @@ pub(crate) struct SyncArgs {
 }
 
 pub(crate) async fn run(args: &SyncArgs, app: &App) -> Ended {
+    once(args, app, app.printer).await
+}
+
+/// One run, told by this printer.
+pub(super) async fn once(args: &SyncArgs, app: &App, printer: Printer) -> Ended {
     let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
     let run = RunId::draw()?;
     let mut journal = Journal::open("sync", &run, &settings, &app.process)?;
-    let ended = Box::pin(sync(args, app, &settings, &run, &mut journal)).await;
-    journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)))
+    let ended = Box::pin(sync(args, printer, &settings, &run, &mut journal)).await;
+    let ended = journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)));
+    notify::after("sync", &run.text, &settings, ended).await
 }
 
-async fn sync(args: &SyncArgs, app: &App, settings: &Settings, run: &RunId, journal: &mut Journal) -> Ended {
+async fn sync(
+    args: &SyncArgs,
+    printer: Printer,
+    settings: &Settings,
+    run: &RunId,
+    journal: &mut Journal,
+) -> Ended {
     let environment = settings.environment;
     let Pair { source_at, target_at, mut look, mut known, standing } = Pair::open(settings, journal).await?;
     let actions = actions(args, standing, settings);
@@ -81,12 +93,12 @@ async fn sync(args: &SyncArgs, app: &App, settings: &Settings, run: &RunId, jour
     let identity = enroll::make_known(settings, &look, &target_at, &mut known).await?;
     let writer = look.into_writer(identity).await?;
     let info = RunInfo { run_id: run.text.clone(), started_at: clock::rfc3339(run.began) };
-    let progress = Progress::new(app.printer, Act::Copy, LiveFile::begin("sync", run, settings));
+    let progress = Progress::new(printer, Act::Copy, LiveFile::begin("sync", run, settings));
     let synced = bicuspid_sync::sync(source, writer, &told, &info, &|event| progress.hear(event)).await;
     progress.finish();
     match synced {
         Ok(report) => {
-            show(app.printer, &report, environment);
+            show(printer, &report, environment);
             Ok(ended(report))
         }
         Err(error) => {

@@ -17,7 +17,7 @@ use crate::progress::{Act, Progress};
 use crate::report::{DIFFERENCES, Ended, Report, Stop};
 use crate::run_id::RunId;
 use crate::settings::Settings;
-use crate::{banner, clock, consent, groups};
+use crate::{banner, clock, consent, groups, notify};
 
 /// Read both sides again and compare every row; reads only, unless --repair is given
 ///
@@ -48,7 +48,8 @@ pub(crate) async fn run(args: &VerifyArgs, app: &App) -> Ended {
         journal.may_repair();
     }
     let ended = Box::pin(verify(args, app, &settings, &mut journal, &run)).await;
-    journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)))
+    let ended = journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)));
+    notify::after("verify", &run.text, &settings, ended).await
 }
 
 async fn verify(

@@ -1,5 +1,7 @@
 //! bicuspid.toml: what to copy and how gently. Every key is optional; a key that is not known is an error.
 
+mod notify;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +14,8 @@ use bicuspid_source::LoadLimits;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(crate) use notify::{Notify, Url, Webhook};
+
 use super::error::SettingsError;
 use super::nearest;
 
@@ -19,7 +23,7 @@ use super::nearest;
 pub(crate) const FILE: &str = "bicuspid.toml";
 
 /// Every key, in the order of the documentation.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "tables_included",
     "tables_excluded",
     "columns_excluded",
@@ -43,6 +47,7 @@ const KEYS: [&str; 23] = [
     "staging_memory_mb",
     "staging_dir",
     "reader_role",
+    "notify",
 ];
 
 /// What bicuspid.toml says; `None` and empty where it says nothing.
@@ -67,6 +72,7 @@ pub(crate) struct Config {
     pub(crate) staging_memory_mb: Option<u32>,
     pub(crate) staging_dir: Option<PathBuf>,
     pub(crate) reader_role: Option<String>,
+    pub(crate) notify: Notify,
 }
 
 impl Config {
@@ -157,6 +163,7 @@ impl Config {
                 self.staging_dir = Some(entry.path.parent().unwrap_or(Path::new("")).join(dir));
             }
             "reader_role" => self.reader_role = Some(entry.text(value)?),
+            "notify" => self.notify = entry.notify(value)?,
             unknown => {
                 return Err(SettingsError::UnknownName {
                     path: entry.path.to_owned(),

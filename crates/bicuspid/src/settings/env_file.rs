@@ -138,7 +138,7 @@ pub(super) const RIGHTS_ARE_CHECKED: bool = cfg!(unix);
 
 /// Refuses a file with a password that others than its owner may read. One that is not there holds none.
 #[cfg(unix)]
-pub(super) fn refuse_readable_by_others(path: &Path) -> Result<(), SettingsError> {
+pub(crate) fn refuse_readable_by_others(path: &Path) -> Result<(), SettingsError> {
     use std::os::unix::fs::PermissionsExt as _;
     if std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0) {
         return Err(SettingsError::ReadableByOthers { path: path.to_owned() });
@@ -148,7 +148,7 @@ pub(super) fn refuse_readable_by_others(path: &Path) -> Result<(), SettingsError
 
 /// Windows keeps no such bits; a file takes the access list of its folder, which is not judged here.
 #[cfg(not(unix))]
-pub(super) fn refuse_readable_by_others(_path: &Path) -> Result<(), SettingsError> {
+pub(crate) fn refuse_readable_by_others(_path: &Path) -> Result<(), SettingsError> {
     Ok(())
 }
 

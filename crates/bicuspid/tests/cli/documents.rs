@@ -6,13 +6,14 @@ use std::path::Path;
 use crate::bench::Bench;
 
 /// Commands, in the order of the help.
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 22] = [
     &["init"],
     &["grants"],
     &["check"],
     &["enroll"],
     &["plan"],
     &["sync"],
+    &["watch"],
     &["verify"],
     &["status"],
     &["serve"],

@@ -7,7 +7,8 @@ use std::process::{Child, Command};
 
 use crate::bench::Bench;
 
-const MANY: &str = "CREATE TABLE patient (PatNum BIGINT PRIMARY KEY, Note VARCHAR(200)) ENGINE=MyISAM;
+pub(crate) const MANY: &str =
+    "CREATE TABLE patient (PatNum BIGINT PRIMARY KEY, Note VARCHAR(200)) ENGINE=MyISAM;
     INSERT INTO patient SELECT seq, REPEAT('x', 100) FROM seq_1_to_200000";
 
 /// Starts a run and waits until it reads.
@@ -16,7 +17,7 @@ fn reading(bench: &Bench) -> Child {
 }
 
 /// Starts a run and waits until it says so.
-fn begun(bench: &Bench, args: &[&str], says: &str) -> Child {
+pub(crate) fn begun(bench: &Bench, args: &[&str], says: &str) -> Child {
     let mut child = bench.command(args).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
@@ -29,7 +30,7 @@ fn begun(bench: &Bench, args: &[&str], says: &str) -> Child {
     child
 }
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }

@@ -32,6 +32,20 @@ impl std::fmt::Debug for ServerCertificate {
     }
 }
 
+impl ServerCertificate {
+    /// The certificate.
+    #[must_use]
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate
+    }
+
+    /// Its key.
+    #[must_use]
+    pub fn key_pem(&self) -> &str {
+        &self.key
+    }
+}
+
 impl Authority {
     /// Makes an authority with a new key.
     #[must_use]
