@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::decode::Conversions;
 use crate::error::SourceError;
 use crate::raw::{DecodedRows, keep_row};
-use crate::row::{cells, decode_row};
+use crate::row::{Cells as _, DriverCells, decode_row};
 use crate::thin;
 
 /// Rows that are handed over at once, and up to which they are decoded after the last of them.
@@ -43,10 +43,10 @@ impl Form {
     fn add(self, decoded: &mut DecodedRows, table: &Table, rows: &[MySqlRow]) -> Result<(), SourceError> {
         rows.iter().try_for_each(|row| {
             let Self::Canonical { .. } = self else { return keep_row(&mut decoded.batch, row) };
-            let mut next = cells(row);
-            decode_row(&mut decoded.batch, table, &mut next, &mut decoded.conversions)?;
+            let mut cells = DriverCells::of(row);
+            decode_row(&mut decoded.batch, table, &mut cells, &mut decoded.conversions)?;
             if decoded.hashes.is_some() {
-                thin::add_hash(&mut decoded.hashes, next()?)?;
+                thin::add_hash(&mut decoded.hashes, cells.next()?)?;
             }
             Ok(())
         })

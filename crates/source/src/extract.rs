@@ -23,7 +23,7 @@ use crate::meter::Meter;
 use crate::pace::{Pace, Pacer};
 use crate::raw::{self, RawRows};
 use crate::renewal::{Renewal, judged};
-use crate::row::{cells, decode_row, select_of};
+use crate::row::{DriverCells, decode_row, select_of};
 use crate::walk::Walk;
 
 /// Age at which a snapshot is given up for a new one, so that the server can clean up old row versions.
@@ -541,7 +541,7 @@ impl Reader<'_> {
             .send(&statement, table.name.as_str(), |row| {
                 rows += 1;
                 if wanted {
-                    decode_row(&mut batch, table, &mut cells(&row), conversions)?;
+                    decode_row(&mut batch, table, &mut DriverCells::of(&row), conversions)?;
                     if batch.bytes().len() >= bytes_max {
                         bytes += batch.bytes().len();
                         wanted = each(std::mem::take(&mut batch));

@@ -13,7 +13,7 @@ use sqlx::mysql::MySqlRow;
 use crate::connect::cell;
 use crate::decode::Conversions;
 use crate::error::SourceError;
-use crate::row::decode_row;
+use crate::row::{Cells, decode_row};
 use crate::thin;
 
 /// Everything in this library that the canonical form of a cell depends on. Part of the key by which rows are hashed as
@@ -83,10 +83,10 @@ impl RawRows {
             conversions: vec![Conversions::default(); self.table.columns.len()],
         };
         for row in self.cells.rows() {
-            let mut cells = cells_of(row);
+            let mut cells = KeptCells(fields(row));
             decode_row(&mut decoded.batch, &self.table, &mut cells, &mut decoded.conversions)?;
             if decoded.hashes.is_some() {
-                thin::add_hash(&mut decoded.hashes, cells()?)?;
+                thin::add_hash(&mut decoded.hashes, cells.next()?)?;
             }
         }
         let mut keys = self.keys.iter().filter_map(|&i| decoded.conversions.get(i));
@@ -97,16 +97,21 @@ impl RawRows {
     }
 }
 
-fn cells_of<'r>(row: &'r [u8]) -> impl FnMut() -> Result<Option<&'r [u8]>, SourceError> {
-    let mut cells = fields(row);
-    move || cells.next().ok_or(SourceError::Protocol { what: "a row" })
+/// The cells of a row that was kept.
+struct KeptCells<I>(I);
+
+impl<'r, I: Iterator<Item = Option<&'r [u8]>>> Cells<'r> for KeptCells<I> {
+    #[inline]
+    fn next(&mut self) -> Result<Option<&'r [u8]>, SourceError> {
+        self.0.next().ok_or(SourceError::Protocol { what: "a row" })
+    }
 }
 
 /// The key of a row that was kept as it came; `None` if it cannot name the row.
 pub(crate) fn key_of(row: &[u8], table: &Table, walk: &[usize]) -> Result<Option<KeyBound>, SourceError> {
     let mut batch = Batch::new();
     let mut conversions = vec![Conversions::default(); table.columns.len()];
-    decode_row(&mut batch, table, &mut cells_of(row), &mut conversions)?;
+    decode_row(&mut batch, table, &mut KeptCells(fields(row)), &mut conversions)?;
     let is_replaced = walk.iter().filter_map(|&i| conversions.get(i)).any(|c| !c.is_empty());
     Ok(batch.last().filter(|_| !is_replaced).and_then(|row| KeyBound::of_row(row, walk)))
 }

@@ -26,13 +26,38 @@ fn needs_server(column: &Column) -> bool {
     matches!(&column.source, SourceType::Text(charset) | SourceType::Choice(charset) if charset.needs_server())
 }
 
-/// Writes the copied columns of a row into a batch. `next` gives the cells in the order in which they were asked for;
-/// those behind the columns are left to the caller.
-#[inline]
+/// The cells of a row, one after the other, in the order in which they were asked for.
+pub(crate) trait Cells<'r> {
+    /// The bytes of the next one, `None` for NULL.
+    fn next(&mut self) -> Result<Option<&'r [u8]>, SourceError>;
+}
+
+/// Those of a row as the driver has it.
+pub(crate) struct DriverCells<'r> {
+    row: &'r MySqlRow,
+    at: usize,
+}
+
+impl<'r> DriverCells<'r> {
+    pub(crate) const fn of(row: &'r MySqlRow) -> Self {
+        Self { row, at: 0 }
+    }
+}
+
+impl<'r> Cells<'r> for DriverCells<'r> {
+    #[expect(clippy::inline_always, reason = "called for each cell, from more than one place; see `cell`")]
+    #[inline(always)]
+    fn next(&mut self) -> Result<Option<&'r [u8]>, SourceError> {
+        self.at += 1;
+        cell(self.row, self.at - 1)
+    }
+}
+
+/// Writes the copied columns of a row into a batch. The cells behind them are left to the caller.
 pub(crate) fn decode_row<'r>(
     batch: &mut Batch,
     table: &Table,
-    next: &mut impl FnMut() -> Result<Option<&'r [u8]>, SourceError>,
+    cells: &mut impl Cells<'r>,
     conversions: &mut [Conversions],
 ) -> Result<(), SourceError> {
     let misfit = |column: &Column, rule: decode::Misfit| SourceError::Misfit {
@@ -47,8 +72,8 @@ pub(crate) fn decode_row<'r>(
             batch.null();
             continue;
         }
-        let value = next()?;
-        let stored = if needs_server(column) { next()? } else { None };
+        let value = cells.next()?;
+        let stored = if needs_server(column) { cells.next()? } else { None };
         match value {
             None => batch.null(),
             Some(bytes) => {
@@ -60,14 +85,5 @@ pub(crate) fn decode_row<'r>(
         Ok(())
     } else {
         Err(SourceError::Protocol { what: "more than 4 GiB of rows at once" })
-    }
-}
-
-/// The cells of a row, one after the other.
-pub(crate) fn cells<'r>(row: &'r MySqlRow) -> impl FnMut() -> Result<Option<&'r [u8]>, SourceError> {
-    let mut at = 0;
-    move || {
-        at += 1;
-        cell(row, at - 1)
     }
 }

@@ -15,7 +15,7 @@ use crate::error::SourceError;
 use crate::extract::Source;
 use crate::hours::Hours;
 use crate::pace::Pace;
-use crate::row::{cells, decode_row};
+use crate::row::{DriverCells, decode_row};
 
 /// The source's clock at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Source {
         let asked = self
             .wire
             .send(&statement, keys.name.as_str(), |row| {
-                decode_row(&mut batch, &keys, &mut cells(&row), &mut conversions)
+                decode_row(&mut batch, &keys, &mut DriverCells::of(&row), &mut conversions)
             })
             .await;
         match asked {
