@@ -576,15 +576,16 @@ impl Reader<'_> {
     pub(crate) async fn rest(&mut self, elapsed: Duration) -> Result<(), SourceError> {
         let worked = self.source.at_work(elapsed);
         let is_quiet = self.source.is_quiet().await?;
-        self.pacer.mind_hours(is_quiet, worked);
-        if let Some(asking) = &mut self.asking {
-            asking.mind_hours(is_quiet, worked);
-        }
         if let Err(error) = self.source.look_around().await {
             // The rows are in hand.
             self.source.recover(error, &mut 0).await?;
         }
-        if let Some(pause) = self.pacer.pause(worked, self.source.watch.strain()) {
+        let strain = self.source.watch.strain();
+        self.pacer.mind(is_quiet, strain, worked);
+        if let Some(asking) = &mut self.asking {
+            asking.mind(is_quiet, strain, worked);
+        }
+        if let Some(pause) = self.pacer.pause(worked) {
             self.source.sleep(pause).await;
         }
         Ok(())

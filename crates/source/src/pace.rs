@@ -61,6 +61,9 @@ pub(crate) struct Pacer {
     kills: u32,
     /// Whether the clinic is at work, so that the kind pace is the quickest there is.
     is_quiet: bool,
+    /// How many doublings of the pauses the server's load asks for. Under any the kind pace is the quickest too: where
+    /// somebody waits for our statements it is their length that is felt.
+    strain: u32,
     /// How long the server was at work on the table meanwhile.
     quiet_work: Duration,
     /// Whether statements ask for sums of row hashes.
@@ -77,6 +80,7 @@ impl Pacer {
             row_bytes: row_bytes_estimate.max(1),
             kills: 0,
             is_quiet: false,
+            strain: 0,
             quiet_work: Duration::ZERO,
             asks_for_sums: false,
         };
@@ -102,7 +106,7 @@ impl Pacer {
 
     /// The pace that is kept, whatever was asked for.
     const fn pace(&self) -> Pace {
-        if self.kills > 0 || self.is_quiet { Pace::Kind } else { self.asked }
+        if self.kills > 0 || self.is_quiet || self.strain > 0 { Pace::Kind } else { self.asked }
     }
 
     /// How long a statement should take.
@@ -124,13 +128,15 @@ impl Pacer {
         if self.asks_for_sums { (bytes * SUMS_FACTOR).min(BYTES_AIM_FULL) } else { bytes }
     }
 
-    /// Takes into account whether the clinic is at work, and how long its server just was for us.
-    pub(crate) fn mind_hours(&mut self, is_quiet: bool, worked: Duration) {
-        if is_quiet && !self.is_quiet && self.pace() == Pace::Full {
+    /// Takes into account whether the clinic is at work, how its server fares, and how long it just worked for us.
+    pub(crate) fn mind(&mut self, is_quiet: bool, strain: u32, worked: Duration) {
+        let before = self.pace();
+        self.is_quiet = is_quiet;
+        self.strain = strain;
+        if before == Pace::Full && self.pace() == Pace::Kind {
             // What was aimed at was ten times as much.
             self.rows = (self.rows / 10).max(1);
         }
-        self.is_quiet = is_quiet;
         self.rows = self.within(self.rows);
         if is_quiet {
             self.quiet_work += worked;
@@ -177,14 +183,12 @@ impl Pacer {
         round(rows.min(self.bytes_max() / self.row_bytes).min(ROWS_MAX))
     }
 
-    /// How long to leave the server alone after a statement for which it worked so long, where its strain asks for so
-    /// many doublings.
-    pub(crate) fn pause(&self, worked: Duration, strain: u32) -> Option<Duration> {
-        let strain = strain.max(self.kills).min(6);
+    /// How long to leave the server alone after a statement for which it worked so long.
+    pub(crate) fn pause(&self, worked: Duration) -> Option<Duration> {
+        let strain = self.strain.max(self.kills).min(6);
         let worked = worked.max(Duration::from_millis(1));
         match self.pace() {
-            // Nobody is at work; but somebody who turns out to be is not overrun.
-            Pace::Full => Some((worked * (1 << strain.checked_sub(1)?)).min(PAUSE_MAX)),
+            Pace::Full => None,
             Pace::Kind => {
                 let rest = (worked * (1 << strain)).min(PAUSE_MAX);
                 let is_small = !self.is_quiet || self.quiet_work <= QUIET_ALLOWANCE;
@@ -240,10 +244,10 @@ mod tests {
         let aim = Duration::from_millis(10);
         let after = |pace, kills| Pacer::new(pace, aim, 100).after(kills);
         let took = Duration::from_millis(5);
-        assert_eq!(after(Pace::Full, 0).pause(took, 0), None);
+        assert_eq!(after(Pace::Full, 0).pause(took), None);
         for pace in [Pace::Kind, Pace::Full] {
-            assert_eq!(after(pace, 1).pause(took, 0), Some(took * 2), "{pace:?}");
-            assert_eq!(after(pace, 2).pause(took, 0), Some(took * 4), "{pace:?}");
+            assert_eq!(after(pace, 1).pause(took), Some(took * 2), "{pace:?}");
+            assert_eq!(after(pace, 2).pause(took), Some(took * 4), "{pace:?}");
             let calm = steady(&mut after(Pace::Kind, 0), 5, 100);
             assert!(steady(&mut after(pace, 1), 5, 100) <= calm / 2 + 64, "{pace:?}");
             assert!(steady(&mut after(pace, 2), 5, 100) <= calm / 4 + 64, "{pace:?}");
@@ -283,12 +287,28 @@ mod tests {
 
     #[test]
     fn strain_lengthens_the_pauses() {
-        let pacer = |pace| Pacer::new(pace, Duration::from_millis(10), 100);
+        let under = |pace, strain| {
+            let mut pacer = Pacer::new(pace, Duration::from_millis(10), 100);
+            pacer.mind(false, strain, Duration::ZERO);
+            pacer
+        };
         let took = Duration::from_millis(5);
-        let pauses = |pace| [0, 1, 2, 3, 60].map(|strain| pacer(pace).pause(took, strain));
+        let pauses = |pace| [0, 1, 2, 3, 60].map(|strain| under(pace, strain).pause(took));
         assert_eq!(pauses(Pace::Kind), [1, 2, 4, 8, 64].map(|n| Some(took * n)));
-        assert_eq!(pauses(Pace::Full), [0, 1, 2, 4, 32].map(|n| (n > 0).then_some(took * n)));
-        assert_eq!(pacer(Pace::Kind).pause(took * 20, 6), Some(Duration::from_secs(1)));
+        assert_eq!(pauses(Pace::Full), [0, 2, 4, 8, 64].map(|n| (n > 0).then_some(took * n)));
+        assert_eq!(under(Pace::Kind, 6).pause(took * 20), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_full_pace_is_kind_while_somebody_feels_it() {
+        let new = |pace| Pacer::new(pace, Duration::from_millis(10), 100);
+        let (mut pacer, kind) = (new(Pace::Full), steady(&mut new(Pace::Kind), 5, 100));
+        let full = steady(&mut pacer, 5, 100);
+        pacer.mind(false, 1, Duration::ZERO);
+        assert!(pacer.rows <= full / 10, "{} of {full}", pacer.rows);
+        assert_eq!(steady(&mut pacer, 5, 100), kind);
+        pacer.mind(false, 0, Duration::ZERO);
+        assert_eq!(steady(&mut pacer, 5, 100), full);
     }
 
     #[test]
@@ -297,15 +317,16 @@ mod tests {
         for pace in [Pace::Kind, Pace::Full] {
             let mut pacer = Pacer::new(pace, Duration::from_millis(10), 100);
             for _ in 0..50 {
-                pacer.mind_hours(true, took);
-                assert_eq!(pacer.pause(took, 0), Some(took), "{pace:?}");
+                pacer.mind(true, 0, took);
+                assert_eq!(pacer.pause(took), Some(took), "{pace:?}");
             }
-            pacer.mind_hours(true, took);
-            assert_eq!(pacer.pause(took, 0), Some(took * 9), "{pace:?}");
-            assert_eq!(pacer.pause(took, 4), Some(took * 16), "strain asks for more, {pace:?}");
-            assert_eq!(pacer.pause(took * 400, 0), Some(Duration::from_secs(10)), "{pace:?}");
-            pacer.mind_hours(false, took);
-            assert_eq!(pacer.pause(took, 0), (pace == Pace::Kind).then_some(took), "{pace:?}");
+            pacer.mind(true, 4, took);
+            assert_eq!(pacer.pause(took), Some(took * 16), "strain asks for more, {pace:?}");
+            pacer.mind(true, 0, Duration::ZERO);
+            assert_eq!(pacer.pause(took), Some(took * 9), "{pace:?}");
+            assert_eq!(pacer.pause(took * 400), Some(Duration::from_secs(10)), "{pace:?}");
+            pacer.mind(false, 0, took);
+            assert_eq!(pacer.pause(took), (pace == Pace::Kind).then_some(took), "{pace:?}");
         }
     }
 
@@ -313,13 +334,13 @@ mod tests {
     fn a_full_pace_ends_where_business_hours_begin() {
         let mut pacer = Pacer::new(Pace::Full, Duration::from_millis(10), 100);
         let full = steady(&mut pacer, 5, 100);
-        pacer.mind_hours(true, Duration::ZERO);
+        pacer.mind(true, 0, Duration::ZERO);
         assert!(pacer.rows <= full / 10, "{} of {full}", pacer.rows);
         let kind = steady(&mut Pacer::new(Pace::Kind, Duration::from_millis(10), 100), 5, 100);
         assert_eq!(steady(&mut pacer, 5, 100), kind);
         let mut wide = Pacer::new(Pace::Full, Duration::from_millis(10), 1_000_000);
         assert_eq!(wide.rows, 8);
-        wide.mind_hours(true, Duration::ZERO);
+        wide.mind(true, 0, Duration::ZERO);
         assert_eq!(wide.rows, 1);
     }
 }
