@@ -5,6 +5,8 @@ use std::io::{IsTerminal as _, Write as _};
 
 use bicuspid_model::Trouble;
 
+pub(crate) use bicuspid_dashboard::{counted, grouped};
+
 use crate::report::{DIFFERENCES, Outcome, RULES_BROKEN};
 
 /// Where and how to print.
@@ -102,29 +104,6 @@ pub(crate) fn plain(text: &str) -> String {
             shown.into_iter().chain(escaped.into_iter().flatten())
         })
         .collect()
-}
-
-/// A number with its digits in groups of three.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number and the thing it counts, in the plural where it must be: `1 table`, `2 tables`.
-pub(crate) fn counted(number: u64, thing: &str) -> String {
-    let things = match (number, thing.strip_suffix('y')) {
-        (1, _) => thing.to_owned(),
-        (_, Some(stem)) => format!("{stem}ies"),
-        (_, None) => format!("{thing}s"),
-    };
-    format!("{} {things}", grouped(number))
 }
 
 /// A number of bytes for people.

@@ -21,6 +21,7 @@ mod server;
 pub mod view;
 
 pub use error::DashboardError;
+pub use figures::{counted, grouped};
 pub use gate::{Gate, Token};
 pub use metrics::{MEDIA_TYPE as METRICS_MEDIA_TYPE, exposition as metrics};
 pub use report::page as report_page;
