@@ -130,12 +130,18 @@ impl Bench {
     }
 
     pub(crate) fn psql(&self, sql: &str) -> Command {
+        let mut psql = self.psql_reading();
+        psql.args(["-c", sql]);
+        psql
+    }
+
+    /// The same with what it is to do on its standard input.
+    pub(crate) fn psql_reading(&self) -> Command {
         let mut psql = Command::new("psql");
         psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", self.target.name(), "-p"])
             .arg(self.postgres.port().to_string())
             .arg("-h")
-            .arg(self.postgres.socket_folder())
-            .args(["-c", sql]);
+            .arg(self.postgres.socket_folder());
         psql
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bicuspid_model::{Batch, Fingerprint, FingerprintKey, KeyBound, ServerSum};
 use bicuspid_source::{Conversions, DecodedRows, Engine, RawPiece, RawRows, Reader, Source};
-use bicuspid_target::{ChangedRange, ChunkState, Marks};
+use bicuspid_target::{ChangedRange, ChunkState, Marks, RowHashes};
 
 use crate::beside::Beside;
 use crate::cutter::{CHUNK_BYTES, Cutter, Recut};
@@ -77,7 +77,10 @@ pub(crate) async fn differences(
         cell_key,
         blank: Cutter::new(key, shaped),
         is_locking: matches!(shaped.found.engine, Engine::TableLock(_)),
-        staging: staging.cloned(),
+        outlet: Outlet {
+            staging: staging.cloned(),
+            hashes: staging.and_then(|_| RowHashes::of(&shaped.table, key)),
+        },
         open: None,
         verdicts: Vec::new(),
         conversions: vec![Conversions::default(); shaped.table.columns.len()],
@@ -116,7 +119,7 @@ pub(crate) async fn differences(
         };
         let verdict = match verdict {
             Verdict::Torn(read) => {
-                again(&mut reader, &judge, &places, place, read, &mut extracted, listener).await?
+                again(&mut reader, &mut judge, &places, place, read, &mut extracted, listener).await?
             }
             verdict => verdict,
         };
@@ -142,6 +145,7 @@ pub(crate) async fn differences(
         }
     }
     extracted.chunks = cut_anew.end();
+    extracted.hashes = judge.outlet.hashes.take();
     extracted.asked = asker.as_ref().map(Asker::asked).unwrap_or_default();
     merge(&mut judge.conversions, reader.conversions());
     extracted.converted = converted(shaped, &judge.conversions);
@@ -215,6 +219,29 @@ enum Verdict {
     Torn(Fingerprint),
 }
 
+/// Where the rows of changed chunks go.
+#[derive(Debug)]
+struct Outlet {
+    staging: Option<Staging>,
+    /// Hashes of all rows that went there.
+    hashes: Option<RowHashes>,
+}
+
+impl Outlet {
+    /// Sends what waits. Rows are hashed before anybody else has them.
+    fn send(&mut self, waiting: &mut Vec<Batch>) -> Result<(), SyncError> {
+        for rows in waiting.drain(..) {
+            if let Some(hashes) = &mut self.hashes {
+                hashes.add(&rows);
+            }
+            if let Some(staging) = &self.staging {
+                staging.push(rows.into_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Hashes chunks and compares them with what was recorded.
 #[derive(Debug)]
 struct Judge {
@@ -223,7 +250,7 @@ struct Judge {
     cell_key: Option<FingerprintKey>,
     blank: Cutter,
     is_locking: bool,
-    staging: Option<Staging>,
+    outlet: Outlet,
     open: Option<Read>,
     /// One for each chunk that was read, in their order.
     verdicts: Vec<Verdict>,
@@ -234,13 +261,12 @@ struct Judge {
 impl Judge {
     fn add(&mut self, (place, piece): (usize, RawPiece)) -> Result<(), SyncError> {
         let recorded = self.recorded.get(place).copied().unwrap_or_default();
-        let staging = self.staging.as_ref();
         let mut read = self.open.take().unwrap_or_else(|| Read::new(&self.blank, self.cell_key.is_some()));
         let is_last = piece.is_last;
         read.keep(piece.rows, self.cell_key.as_ref());
         if !is_last {
             if read.must_be_decoded(recorded) {
-                read.decode(recorded.fingerprint, staging, &mut self.conversions)?;
+                read.decode(recorded.fingerprint, &mut self.outlet, &mut self.conversions)?;
             }
             self.open = Some(read);
             return Ok(());
@@ -249,13 +275,13 @@ impl Judge {
             self.verdicts.push(Verdict::Same { bytes: Some(read.raw_bytes), marks: Marks::default() });
             return Ok(());
         }
-        read.decode(recorded.fingerprint, staging, &mut self.conversions)?;
+        read.decode(recorded.fingerprint, &mut self.outlet, &mut self.conversions)?;
         let verdict = if read.now == recorded.fingerprint {
             read.same()
         } else if self.is_locking && read.statements > 1 && !read.has_grown {
             Verdict::Torn(read.now)
         } else {
-            read.changed(staging, false)?
+            read.changed(&mut self.outlet, false)?
         };
         self.verdicts.push(verdict);
         Ok(())
@@ -266,7 +292,7 @@ impl Judge {
 /// statement become a chunk of their own.
 async fn again(
     reader: &mut Reader<'_>,
-    judge: &Judge,
+    judge: &mut Judge,
     places: &Places<'_>,
     place: usize,
     mut before: Fingerprint,
@@ -281,7 +307,7 @@ async fn again(
         loop {
             let piece = reader.next(places.upper(place)).await?;
             extracted.tell(piece.batch.len(), piece.batch.bytes().len(), listener);
-            read.take(piece.batch, piece.hashes, recorded, judge.staging.as_ref())?;
+            read.take(piece.batch, piece.hashes, recorded, &mut judge.outlet)?;
             if piece.is_last {
                 break;
             }
@@ -292,7 +318,7 @@ async fn again(
         }
         let agrees = read.now == before;
         if agrees || read.has_grown || tries == REREADS_MAX {
-            return read.changed(judge.staging.as_ref(), !agrees);
+            return read.changed(&mut judge.outlet, !agrees);
         }
         before = read.now;
     }
@@ -315,7 +341,7 @@ struct Read {
     server: Option<ServerSum>,
     bytes: usize,
     statements: u32,
-    waiting: Vec<Vec<u8>>,
+    waiting: Vec<Batch>,
     cutter: Cutter,
     has_grown: bool,
 }
@@ -362,14 +388,14 @@ impl Read {
     fn decode(
         &mut self,
         recorded: Fingerprint,
-        staging: Option<&Staging>,
+        outlet: &mut Outlet,
         conversions: &mut [Conversions],
     ) -> Result<(), SyncError> {
         for rows in std::mem::take(&mut self.undecoded) {
             let DecodedRows { batch, hashes, conversions: more } = rows.decode()?;
             self.has_conversions = self.has_conversions || more.iter().any(|counts| !counts.is_empty());
             merge(conversions, &more);
-            self.take(batch, hashes, recorded, staging)?;
+            self.take(batch, hashes, recorded, outlet)?;
         }
         Ok(())
     }
@@ -379,29 +405,19 @@ impl Read {
         batch: Batch,
         hashes: Option<Vec<ServerSum>>,
         recorded: Fingerprint,
-        staging: Option<&Staging>,
+        outlet: &mut Outlet,
     ) -> Result<(), SyncError> {
         self.now.merge(self.cutter.add(&batch, hashes.as_deref())?);
         self.server = self.server.zip(hashes).map(|(sum, rows)| rows.into_iter().fold(sum, ServerSum::with));
         self.bytes += batch.bytes().len();
         self.statements += 1;
-        if staging.is_some() && !batch.is_empty() {
-            self.waiting.push(batch.into_bytes());
+        if outlet.staging.is_some() && !batch.is_empty() {
+            self.waiting.push(batch);
         }
         // More rows than were recorded, or more bytes than a chunk holds: it differs for sure, and need not be kept in
         // memory to the end.
         self.has_grown = self.has_grown || self.now.rows > recorded.rows || self.cutter.is_past_a_cut();
-        if self.has_grown { self.send(staging) } else { Ok(()) }
-    }
-
-    /// Sends to staging what waits.
-    fn send(&mut self, staging: Option<&Staging>) -> Result<(), SyncError> {
-        for rows in self.waiting.drain(..) {
-            if let Some(staging) = staging {
-                staging.push(rows)?;
-            }
-        }
-        Ok(())
+        if self.has_grown { outlet.send(&mut self.waiting) } else { Ok(()) }
     }
 
     /// Hashes of the rows beside their fingerprint.
@@ -415,8 +431,8 @@ impl Read {
         Verdict::Same { bytes: Some(self.bytes), marks: self.marks() }
     }
 
-    fn changed(mut self, staging: Option<&Staging>, is_restless: bool) -> Result<Verdict, SyncError> {
-        self.send(staging)?;
+    fn changed(mut self, outlet: &mut Outlet, is_restless: bool) -> Result<Verdict, SyncError> {
+        outlet.send(&mut self.waiting)?;
         let is_cut = self.has_grown || is_restless || self.now.rows == 0 || self.cutter.is_past_a_cut();
         let marks = self.marks();
         Ok(Verdict::Changed { expected: self.now, marks, cut: is_cut.then(|| Box::new(self.cutter)) })

@@ -28,7 +28,7 @@ pub(crate) struct Extracted {
     pub(crate) converted: Vec<Converted>,
     /// Rows that the source counted before and after, where it could.
     pub(crate) counted: Option<(u64, u64)>,
-    /// Hashes of the rows that went to a first load.
+    /// Hashes of the rows that were sent to staging.
     pub(crate) hashes: Option<RowHashes>,
     /// Marks of unchanged chunks that had others, by the recorded chunks' places.
     pub(crate) marks: Vec<(usize, Marks)>,

@@ -6,7 +6,7 @@ use bicuspid_guard::{NextNumbers, numbers};
 use bicuspid_model::{ColumnName, DateTime, HoursAt, QuietHours, TableName, TargetType, fingerprint};
 use bicuspid_opendental as opendental;
 use bicuspid_source::{Discovered, Engine, Pace, Source, SourceClock, SourceError, SourceFacts};
-use bicuspid_target::{Adoption, Analytics, HeldState, TableState};
+use bicuspid_target::{Adoption, Analytics, HeldState, TableState, TargetColumn};
 
 use crate::adopt;
 use crate::error::SyncError;
@@ -150,7 +150,8 @@ impl Plan {
             numbers_known,
             link,
         };
-        let gone = gone(&discovered, &states, look, settings).await?;
+        let mut columns = look.columns().await?;
+        let gone = gone(&discovered, &states, &columns, settings);
         plan.skipped
             .extend(discovered.skipped.into_iter().map(|s| SkippedReport { name: s.name, why: s.why }));
         let mut found_tables = Vec::with_capacity(discovered.tables.len());
@@ -177,7 +178,10 @@ impl Plan {
             } else {
                 match shape(found, settings) {
                     Err(held) => Err(held),
-                    Ok(shaped) => against_target(shaped, state.clone(), look, settings).await?,
+                    Ok(shaped) => {
+                        let columns = columns.remove(name.in_target().as_str());
+                        against_target(shaped, state.clone(), columns, look, settings).await?
+                    }
                 }
             };
             match outcome {
@@ -260,12 +264,12 @@ impl Plan {
 
 /// Tables that were published and that the source does not show any more: dropped, replaced by something that is not
 /// copied, or no longer granted. Their rows would grow old unseen.
-async fn gone(
+fn gone(
     discovered: &Discovered,
     states: &BTreeMap<String, TableState>,
-    look: &Analytics,
+    columns: &BTreeMap<String, Vec<TargetColumn>>,
     settings: &SyncSettings,
-) -> Result<Vec<PlannedHeld>, SyncError> {
+) -> Vec<PlannedHeld> {
     let found: BTreeSet<TableName> = discovered.tables.iter().map(|t| t.name.in_target()).collect();
     let mut gone = Vec::new();
     for (name, state) in states {
@@ -273,7 +277,7 @@ async fn gone(
         if found.contains(&name) || skipped(name.as_str(), settings).is_some() {
             continue;
         }
-        if look.columns(&name).await?.is_none() {
+        if !columns.contains_key(name.as_str()) {
             // Somebody dropped it on both sides.
             continue;
         }
@@ -294,7 +298,7 @@ async fn gone(
         };
         gone.push(PlannedHeld { name, mode: Mode::Proof, held, state: Some(state.clone()) });
     }
-    Ok(gone)
+    gone
 }
 
 /// The settings with the types of columns that were kept when their tables were taken over.
@@ -356,13 +360,13 @@ fn skipped(name: &str, settings: &SyncSettings) -> Option<String> {
 async fn against_target(
     shaped: Shaped,
     state: Option<TableState>,
+    columns: Option<Vec<TargetColumn>>,
     look: &Analytics,
     settings: &SyncSettings,
 ) -> Result<Result<Planned, HeldState>, SyncError> {
     let held = |rule: &str, detail: String, remedy: &str| {
         Ok(Err(HeldState { rule: rule.to_owned(), detail, remedy: remedy.to_owned() }))
     };
-    let columns = look.columns(&shaped.table.name).await?;
     let first = |shaped: Shaped, why: &str| Planned::new(shaped, Mode::First, why.to_owned());
     let (columns, state) = match (columns, state) {
         (None, None) => return Ok(Ok(first(shaped, "the target does not have it yet"))),

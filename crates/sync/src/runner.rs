@@ -2,14 +2,15 @@
 
 mod compare;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bicuspid_guard::NextNumbers;
 use bicuspid_model::{DateTime, FingerprintKey, TableName};
 use bicuspid_source::{Engine, Pace, Source, SourceClock, SourceError};
 use bicuspid_target::{
-    Applied, Change, Converted, HeldBack, HeldState, Marks, PassRecord, Publication, RowHashes, RunRecord,
-    Scope, Staged, TableRecord, TableState, TargetError, Unchanged, Writer,
+    Applied, Change, ChunkState, Converted, HeldBack, HeldState, Marks, PassRecord, Publication, RowHashes,
+    RunRecord, Scope, Staged, TableRecord, TableState, TargetError, Unchanged, Writer,
 };
 
 use crate::error::SyncError;
@@ -92,12 +93,14 @@ pub async fn sync(
         key,
         clock: plan.clock,
         deleted: Deleted::new(),
+        lone_chunks: BTreeMap::new(),
         run,
         listener,
         reports: Vec::new(),
         troubles: Vec::new(),
     };
     flow.writer.set_atomic(settings.atomic);
+    flow.lone_chunks = flow.writer.look().lone_chunks().await?;
     flow.deleted = flow.tombstones(&tables, &plan.numbers_known).await?;
     let mut prepared = Vec::new();
     let mut unchanged = Vec::new();
@@ -170,6 +173,7 @@ enum Done<'a> {
 struct Prepared<'a> {
     planned: &'a Planned,
     staged: Staged,
+    hashes: Option<RowHashes>,
     scope: Scope,
     record: TableRecord,
 }
@@ -183,6 +187,8 @@ struct Flow<'s> {
     clock: SourceClock,
     /// Rows of which a tombstone tells.
     deleted: Deleted,
+    /// The chunks of tables that have but one, until they are compared.
+    lone_chunks: BTreeMap<String, ChunkState>,
     run: &'s RunInfo,
     listener: Listener<'s>,
     reports: Vec<TableReport>,
@@ -321,6 +327,7 @@ impl Flow<'_> {
                 .map(|p| Change {
                     table: &p.planned.shaped.table,
                     staged: p.staged,
+                    hashes: p.hashes,
                     scope: p.scope,
                     added: p.planned.added.clone(),
                     relaxed: p.planned.relaxed.clone(),

@@ -224,10 +224,16 @@ impl Analytics {
         state::chunks(&self.link, table.in_target().as_str()).await
     }
 
-    /// The columns of `raw.table` without `_loaded_at`, `None` if there is nothing of that name: a view or an index takes
-    /// the name just as a table does.
-    pub async fn columns(&self, table: &TableName) -> Result<Option<Vec<TargetColumn>>, TargetError> {
-        columns(&self.link, table).await
+    /// The chunk of each table that has no other, by the names of the tables on the target: most tables are small, and
+    /// asking about each by itself would take longer than reading it.
+    pub async fn lone_chunks(&self) -> Result<BTreeMap<String, ChunkState>, TargetError> {
+        state::lone_chunks(&self.link).await
+    }
+
+    /// The columns of everything in `raw`, without `_loaded_at`, by its name there: a view or an index takes a name just
+    /// as a table does.
+    pub async fn columns(&self) -> Result<BTreeMap<String, Vec<TargetColumn>>, TargetError> {
+        columns(&self.link).await
     }
 
     /// What taking over `raw.table` needs to know of it.
@@ -395,29 +401,25 @@ impl KeyRange<'_> {
     }
 }
 
-pub(crate) async fn columns(
-    link: &Link,
-    table: &TableName,
-) -> Result<Option<Vec<TargetColumn>>, TargetError> {
+async fn columns(link: &Link) -> Result<BTreeMap<String, Vec<TargetColumn>>, TargetError> {
     let rows = link
         .client
         .query(
             "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull, \
              EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_rewrite'::regclass \
-             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum) \
+             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum), \
+             c.relname::text \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-             WHERE n.nspname = 'raw' AND c.relname = $1 ORDER BY a.attnum",
-            &[&table.in_target().as_str()],
+             WHERE n.nspname = 'raw' ORDER BY c.relname, a.attnum",
+            &[],
         )
         .await
-        .map_err(|e| of_driver(&e, "read the columns of a table"))?;
+        .map_err(|e| of_driver(&e, "read the columns of the tables"))?;
     let unreadable = || TargetError::Protocol { what: "the columns of a table" };
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    let mut columns = Vec::with_capacity(rows.len());
+    let mut tables: BTreeMap<String, Vec<TargetColumn>> = BTreeMap::new();
     for row in &rows {
+        let columns = tables.entry(row.try_get(4).map_err(|_| unreadable())?).or_default();
         let name: String = row.try_get(0).map_err(|_| unreadable())?;
         if name == ddl::LOADED_AT {
             continue;
@@ -429,5 +431,5 @@ pub(crate) async fn columns(
             viewed: row.try_get(3).map_err(|_| unreadable())?,
         });
     }
-    Ok(Some(columns))
+    Ok(tables)
 }

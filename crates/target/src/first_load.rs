@@ -7,7 +7,7 @@ use crate::copy::{CopyIn, CopyOut, table_fault};
 use crate::ddl;
 use crate::error::TargetError;
 use crate::link::Link;
-use crate::row_hash::RowHashes;
+use crate::row_hash::{Found, RowHashes};
 use crate::session::Session;
 
 /// Bytes of rows held while they are read back.
@@ -51,23 +51,32 @@ impl Intake for FirstLoad {
     }
 }
 
-/// Asks the server for the hashes of a table's rows and compares; whether they agree. A server that cannot answer (a
-/// function that it lacks, a stack or memory too small) has not agreed: the transaction stays usable. The savepoint
-/// lies within the table's own, and goes with it.
-pub(crate) async fn agrees(link: &Link, table: &Table, expected: &RowHashes) -> Result<bool, TargetError> {
+/// Asks the server for the hashes of a table's rows, of each part that a condition picks ("" for all), and compares;
+/// whether they agree. A server that cannot answer (a function that it lacks, a stack or memory too small) has not agreed:
+/// the transaction stays usable. The savepoint lies within the table's own, and goes with it.
+pub(crate) async fn agrees(
+    link: &Link,
+    table: &Table,
+    expected: &RowHashes,
+    conditions: &[&str],
+) -> Result<bool, TargetError> {
     link.run("SAVEPOINT row_hash", "begin to prove a table").await?;
-    let answer = match link.client.query_one(expected.sql(), &[&expected.seed()]).await {
-        Ok(row) => row,
-        Err(error) if error.code().is_some_and(|state| is_of_statement(state.code())) => {
-            link.run("ROLLBACK TO SAVEPOINT row_hash", "prove a table").await?;
-            return Ok(false);
-        }
-        Err(error) => return Err(table_fault(&error, "prove", table.name.as_str())),
-    };
-    let unreadable = |_| TargetError::Protocol { what: "the hashes of rows" };
-    let rows: i64 = answer.try_get(0).map_err(unreadable)?;
-    let sum: Option<&str> = answer.try_get(1).map_err(unreadable)?;
-    Ok(expected.are(rows, sum))
+    let mut found = Found::default();
+    for condition in conditions {
+        let sql = expected.sql();
+        let sql = if condition.is_empty() { sql.to_owned() } else { format!("{sql} WHERE {condition}") };
+        let answer = match link.client.query_one(&sql, &[&expected.seed()]).await {
+            Ok(row) => row,
+            Err(error) if error.code().is_some_and(|state| is_of_statement(state.code())) => {
+                link.run("ROLLBACK TO SAVEPOINT row_hash", "prove a table").await?;
+                return Ok(false);
+            }
+            Err(error) => return Err(table_fault(&error, "prove", table.name.as_str())),
+        };
+        let unreadable = |_| TargetError::Protocol { what: "the hashes of rows" };
+        found.add(answer.try_get(0).map_err(unreadable)?, answer.try_get(1).map_err(unreadable)?);
+    }
+    Ok(expected.are(&found))
 }
 
 /// Errors of the statement or of one of its values: not supported, data exceptions, syntax and access, resources,

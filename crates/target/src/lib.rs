@@ -4,6 +4,7 @@
 
 mod adoption;
 mod analytics;
+mod change;
 mod copy;
 mod ddl;
 mod demo;
@@ -22,6 +23,7 @@ mod writer;
 
 pub use adoption::Adoption;
 pub use analytics::{Analytics, ForeignTable, KeyRange, TargetColumn};
+pub use change::{Applied, Change, ChangedRange, Scope, Staged, Staging};
 pub use copy::CopyOut;
 pub use demo::{
     Asked, Demo, DemoEndpoint, DemoState, DemoWriter, GeneratedTable, Generation, Life, LifeEvent, Measured,
@@ -36,7 +38,4 @@ pub use row_hash::RowHashes;
 pub use state::{
     AuditHead, ChunkState, Converted, HeldState, Marks, ProofSettings, RunRecord, TableRecord, TableState,
 };
-pub use writer::{
-    Applied, Change, ChangedRange, FilledLoad, HeldBack, Proof, ProvedLoad, Publication, Scope, Staged,
-    Staging, Unchanged, Writer,
-};
+pub use writer::{FilledLoad, HeldBack, Proof, ProvedLoad, Publication, Unchanged, Writer};

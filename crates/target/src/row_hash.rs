@@ -367,9 +367,34 @@ impl RowHashes {
     }
 
     /// Whether the server found as many rows with the same sum.
-    pub(crate) fn are(&self, rows: i64, sum: Option<&str>) -> bool {
+    pub(crate) fn are(&self, found: &Found) -> bool {
+        !self.is_odd && !found.is_odd && found.rows == self.rows && found.sum == self.sum
+    }
+}
+
+/// What the server found, in one answer or in more.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    rows: u64,
+    sum: i128,
+    is_odd: bool,
+}
+
+impl Found {
+    /// What one answer says.
+    pub(crate) fn of(rows: i64, sum: Option<&str>) -> Self {
+        let mut found = Self::default();
+        found.add(rows, sum);
+        found
+    }
+
+    /// Adds an answer: rows, and the sum of their hashes in decimal, which no row has none of.
+    pub(crate) fn add(&mut self, rows: i64, sum: Option<&str>) {
         let sum = sum.map_or(Some(0), |text| text.parse().ok());
-        !self.is_odd && u64::try_from(rows).ok() == Some(self.rows) && sum == Some(self.sum)
+        match (u64::try_from(rows), sum.and_then(|sum: i128| self.sum.checked_add(sum))) {
+            (Ok(rows), Some(sum)) => (self.rows, self.sum) = (self.rows + rows, sum),
+            _ => self.is_odd = true,
+        }
     }
 }
 

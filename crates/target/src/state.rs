@@ -245,40 +245,45 @@ pub(crate) async fn chunks(link: &Link, table: &str) -> Result<Vec<ChunkState>, 
 }
 
 async fn numbered_chunks(link: &Link, table: &str) -> Result<BTreeMap<i32, ChunkState>, TargetError> {
+    let sql = format!("{} WHERE table_name = $1", chunks_sql(link).await?);
+    let rows =
+        link.client.query(&sql, &[&table]).await.map_err(|e| of_driver(&e, "read the chunks of a table"))?;
+    rows.iter().map(|row| Ok((row.try_get(3).map_err(|_| unreadable())?, chunk(row)?))).collect()
+}
+
+/// The chunk of each table that has no other, by the names of the tables.
+pub(crate) async fn lone_chunks(link: &Link) -> Result<BTreeMap<String, ChunkState>, TargetError> {
+    let sql = format!(
+        "{} WHERE table_name IN (SELECT table_name FROM bicuspid.chunk GROUP BY table_name HAVING count(*) = 1)",
+        chunks_sql(link).await?
+    );
+    let rows =
+        link.client.query(&sql, &[]).await.map_err(|e| of_driver(&e, "read the chunks of small tables"))?;
+    rows.iter().map(|row| Ok((row.try_get(7).map_err(|_| unreadable())?, chunk(row)?))).collect()
+}
+
+async fn chunks_sql(link: &Link) -> Result<String, TargetError> {
     let marks = if link.keeps_marks().await? {
         "server_sum, server_recipe, cell_sum"
     } else {
         "NULL::bytea, NULL::bytea, NULL::bytea"
     };
-    let sql = format!(
-        "SELECT upper_key, row_count, row_sum, ordinal, {marks} FROM bicuspid.chunk WHERE table_name = $1"
-    );
-    let rows =
-        link.client.query(&sql, &[&table]).await.map_err(|e| of_driver(&e, "read the chunks of a table"))?;
-    rows.iter()
-        .map(|row| {
-            let upper: Option<Vec<u8>> = row.try_get(0).map_err(|_| unreadable())?;
-            let chunk = ChunkState {
-                upper: upper.map(|u| KeyBound::from_bytes(u).ok_or_else(unreadable)).transpose()?,
-                fingerprint: Fingerprint {
-                    rows: count(row.try_get(1).map_err(|_| unreadable())?)?,
-                    sum: sum(row.try_get(2).map_err(|_| unreadable())?)?,
-                },
-                marks: Marks {
-                    server: server_hash(
-                        row.try_get(4).map_err(|_| unreadable())?,
-                        row.try_get(5).map_err(|_| unreadable())?,
-                    ),
-                    cells: row
-                        .try_get::<_, Option<&[u8]>>(6)
-                        .map_err(|_| unreadable())?
-                        .and_then(|bytes| bytes.try_into().ok())
-                        .map(u128::from_be_bytes),
-                },
-            };
-            Ok((row.try_get(3).map_err(|_| unreadable())?, chunk))
-        })
-        .collect()
+    Ok(format!("SELECT upper_key, row_count, row_sum, ordinal, {marks}, table_name FROM bicuspid.chunk"))
+}
+
+fn chunk(row: &tokio_postgres::Row) -> Result<ChunkState, TargetError> {
+    let upper: Option<Vec<u8>> = row.try_get(0).map_err(|_| unreadable())?;
+    let server =
+        server_hash(row.try_get(4).map_err(|_| unreadable())?, row.try_get(5).map_err(|_| unreadable())?);
+    let cells: Option<&[u8]> = row.try_get(6).map_err(|_| unreadable())?;
+    Ok(ChunkState {
+        upper: upper.map(|u| KeyBound::from_bytes(u).ok_or_else(unreadable)).transpose()?,
+        fingerprint: Fingerprint {
+            rows: count(row.try_get(1).map_err(|_| unreadable())?)?,
+            sum: sum(row.try_get(2).map_err(|_| unreadable())?)?,
+        },
+        marks: Marks { server, cells: cells.and_then(|b| b.try_into().ok()).map(u128::from_be_bytes) },
+    })
 }
 
 /// What is no hash is as good as none: the rows are read then.

@@ -1,14 +1,14 @@
 //! The one way to write an analytics database: what is proved becomes visible, in one transaction, or nothing does.
 
 use bicuspid_guard::{NextNumbers, SourceServer};
-use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, Table, TableName};
+use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, Table, TableName};
 
-use crate::adoption::{self, Adoption};
-use crate::analytics::{Analytics, KeyRange};
+use crate::analytics::Analytics;
+use crate::change::{Applied, Change, Staged, Staging, expect, statement};
 use crate::copy::{CopyIn, load_fault};
 use crate::ddl;
 use crate::error::{TargetError, of_driver};
-use crate::first_load::{FirstLoad, Intake, agrees, read_back};
+use crate::first_load::{FirstLoad, agrees, read_back};
 use crate::identity::{self, Identity};
 use crate::link::Link;
 use crate::passes::{self, Noted, PassRecord};
@@ -38,89 +38,6 @@ pub struct Writer {
     stages: u32,
     /// The state has every table that this version keeps.
     prepared: bool,
-}
-
-/// Rows of a changed table, staged in the session where nobody else can see them.
-#[derive(Debug)]
-pub struct Staged {
-    /// Name of the temporary table.
-    name: String,
-    rows: u64,
-}
-
-impl Staged {
-    /// Rows that were staged.
-    #[must_use]
-    pub const fn rows(&self) -> u64 {
-        self.rows
-    }
-}
-
-/// Rows on their way into a staging table. It borrows nothing, so that another task can feed it; dropping it unfinished
-/// makes the server undo the whole stream.
-pub struct Staging {
-    copy: CopyIn,
-    name: String,
-}
-
-impl std::fmt::Debug for Staging {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Staging").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-impl Intake for Staging {
-    async fn send(&mut self, rows: &[u8]) -> Result<(), TargetError> {
-        self.copy.send(rows).await
-    }
-}
-
-/// A range of keys whose rows changed, and what they must be afterwards.
-#[derive(Debug, Clone)]
-pub struct ChangedRange {
-    /// Lower end, not included.
-    pub after: Option<KeyBound>,
-    /// Upper end, included.
-    pub up_to: Option<KeyBound>,
-    /// Fingerprint of the rows read from the source.
-    pub expected: Fingerprint,
-}
-
-/// Which rows of a table the staged ones replace.
-#[derive(Debug, Clone)]
-pub enum Scope {
-    /// Those in these ranges of the walk.
-    Ranges {
-        /// Positions of the walk's columns.
-        walk: Vec<usize>,
-        /// Ranges.
-        ranges: Vec<ChangedRange>,
-    },
-    /// All of them.
-    Whole,
-}
-
-/// A table whose staged rows are to become visible.
-#[derive(Debug)]
-pub struct Change<'a> {
-    /// Table.
-    pub table: &'a Table,
-    /// Staged rows.
-    pub staged: Staged,
-    /// What they replace.
-    pub scope: Scope,
-    /// Columns to add first, which the source has gained.
-    pub added: Vec<ColumnName>,
-    /// Columns that may hold NULL from now on: the source lets them, or has lost them.
-    pub relaxed: Vec<ColumnName>,
-    /// Columns whose type the source has widened.
-    pub widened: Vec<ColumnName>,
-    /// What it lacks, if another tool made it and it is taken over.
-    pub adoption: Option<Adoption>,
-    /// Its edit stamp, if it has one: edits that did not move it are counted.
-    pub stamp: Option<ColumnName>,
-    /// What is remembered afterwards; its fingerprint is what the whole table must have.
-    pub record: TableRecord,
 }
 
 /// A table that was compared, in whole or in part, and found unchanged.
@@ -156,23 +73,6 @@ pub struct Publication<'a> {
     pub server: SourceServer,
     /// The next numbers of its tables when the run began.
     pub numbers: NextNumbers,
-}
-
-/// What became of one changed table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
-    /// Name on the source.
-    pub table: TableName,
-    /// Rows inserted.
-    pub inserted: u64,
-    /// Rows updated.
-    pub updated: u64,
-    /// Rows deleted.
-    pub deleted: u64,
-    /// Of the rows updated, those whose edit stamp had not moved forward; none in a table without one.
-    pub unstamped: u64,
-    /// Why it was held after all: its rows on the target were not what was read from the source.
-    pub held: Option<HeldState>,
 }
 
 impl Writer {
@@ -296,7 +196,7 @@ impl Writer {
     ) -> Result<FilledLoad<'a>, TargetError> {
         let rows = load.end().await?;
         if let Some(sql) = ddl::primary_key(table) {
-            self.table_statement(&sql, table).await?;
+            statement(self.link(), &sql, table).await?;
         }
         Ok(FilledLoad { writer: self, table, rows })
     }
@@ -322,7 +222,12 @@ impl Writer {
             let sql = format!("ALTER TABLE pg_temp.{name} ADD PRIMARY KEY ({})", key.join(", "));
             self.link().client.batch_execute(&sql).await.map_err(|e| load_fault(&e, table.name.as_str()))?;
         }
-        self.link().run(&format!("ANALYZE pg_temp.{name}"), "analyse a staging table").await?;
+        // How many rows there are and how their keys lie is all that the merge's plans ask for; with all columns it takes as
+        // long as the merge.
+        let first = table.columns.first().map(|c| c.name.postgres().to_string());
+        let known = if key.is_empty() { first.into_iter().collect() } else { key };
+        let analyze = format!("ANALYZE pg_temp.{name} ({})", known.join(", "));
+        self.link().run(&analyze, "analyse a staging table").await?;
         self.unmark().await?;
         Ok(Staged { name, rows })
     }
@@ -341,7 +246,7 @@ impl Writer {
         let mut applied = Vec::with_capacity(publication.changes.len());
         for change in publication.changes {
             self.link().run("SAVEPOINT one_table", "begin a table").await?;
-            let outcome = match self.apply(&change, key).await {
+            let outcome = match change.apply(self.link(), key).await {
                 Ok(outcome) => outcome,
                 Err(error) if error.is_of_table() => {
                     self.link().run("ROLLBACK TO SAVEPOINT one_table", "take a table back").await?;
@@ -393,175 +298,6 @@ impl Writer {
         surroundings::judge(self.link()).await?;
         self.commit().await?;
         Ok(applied)
-    }
-
-    async fn apply(&self, change: &Change<'_>, key: &FingerprintKey) -> Result<Applied, TargetError> {
-        let table = change.table;
-        if let Some(sql) = change.adoption.as_ref().and_then(|a| adoption::before(table, a)) {
-            self.table_statement(&sql, table).await?;
-        }
-        for name in &change.widened {
-            if let Some(column) = table.columns.iter().find(|c| c.name == *name) {
-                let (raw, target) = (ddl::raw(table), column.target);
-                let sql = format!("ALTER TABLE {raw} ALTER COLUMN {} TYPE {target}", name.postgres());
-                self.table_statement(&sql, table).await?;
-            }
-        }
-        for name in &change.added {
-            if let Some(column) = table.columns.iter().find(|c| c.name == *name) {
-                let sql = format!(
-                    "ALTER TABLE {} ADD COLUMN {} {}",
-                    ddl::raw(table),
-                    name.postgres(),
-                    column.target
-                );
-                self.table_statement(&sql, table).await?;
-            }
-        }
-        for name in &change.relaxed {
-            let sql =
-                format!("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", ddl::raw(table), name.postgres());
-            self.table_statement(&sql, table).await?;
-        }
-        let mut applied = Applied {
-            table: table.name.clone(),
-            inserted: 0,
-            updated: 0,
-            deleted: 0,
-            unstamped: 0,
-            held: None,
-        };
-        match &change.scope {
-            Scope::Whole => {
-                self.merge(change, "true", "true", &mut applied).await?;
-                let found = read_back(&self.link().client, table, "", key).await?;
-                expect(table, change.record.fingerprint(), found)?;
-            }
-            Scope::Ranges { walk, ranges } => {
-                for range in ranges {
-                    let bounds = KeyRange { walk, after: range.after.as_ref(), up_to: range.up_to.as_ref() };
-                    let condition = |prefix: &str| {
-                        let unwritable = TargetError::Protocol { what: "a recorded chunk border" };
-                        bounds
-                            .condition(table, prefix)
-                            .map(|c| if c.is_empty() { "true".to_owned() } else { c })
-                            .ok_or(unwritable)
-                    };
-                    self.merge(change, &condition("t.")?, &condition("s.")?, &mut applied).await?;
-                    let found = read_back(&self.link().client, table, &condition("")?, key).await?;
-                    expect(table, range.expected, found)?;
-                }
-            }
-        }
-        if let Some(adopted) = &change.adoption {
-            if let Some(sql) = adoption::after(table, adopted) {
-                self.table_statement(&sql, table).await?;
-            }
-            adoption::record(self.link(), table, adopted).await?;
-        }
-        Ok(applied)
-    }
-
-    /// Inserts, updates what really differs, and deletes, in the part of the table that the conditions pick.
-    async fn merge(
-        &self,
-        change: &Change<'_>,
-        of_target: &str,
-        of_staged: &str,
-        applied: &mut Applied,
-    ) -> Result<(), TargetError> {
-        let table = change.table;
-        let (raw, staged) = (ddl::raw(table), format!("pg_temp.{}", change.staged.name));
-        let columns = ddl::columns(table, "");
-        if table.primary_key.is_empty() {
-            return self.merge_bag(change, of_target, of_staged, applied).await;
-        }
-        let same_key: Vec<String> =
-            table.key_columns().map(|c| format!("s.{0} = t.{0}", c.name.postgres())).collect();
-        let same_key = same_key.join(" AND ");
-        let delete = format!(
-            "DELETE FROM {raw} AS t WHERE {of_target} AND NOT EXISTS (SELECT 1 FROM {staged} AS s WHERE {same_key})"
-        );
-        applied.deleted += self.table_statement(&delete, table).await?;
-        // The key's columns too: keys that are equal may still differ in their bytes, as 0 and -0 do.
-        let set: Vec<String> =
-            table.columns.iter().map(|c| format!("{0} = s.{0}", c.name.postgres())).collect();
-        // Compared by image: equality of values would take -0 for 0, and json has none.
-        let update = format!(
-            "UPDATE {raw} AS t SET {}, {} = now() FROM {staged} AS s WHERE {same_key} AND {of_staged} \
-             AND record_image_ne(ROW({}), ROW({}))",
-            set.join(", "),
-            ddl::LOADED_AT,
-            ddl::images(table, "t."),
-            ddl::images(table, "s."),
-        );
-        if let Some(stamp) = &change.stamp {
-            let count = format!(
-                "SELECT count(*) FROM {raw} AS t JOIN {staged} AS s ON {same_key} WHERE {of_staged} \
-                 AND record_image_ne(ROW({}), ROW({})) AND NOT coalesce(s.{stamp} > t.{stamp}, false)",
-                ddl::images(table, "t."),
-                ddl::images(table, "s."),
-                stamp = stamp.postgres(),
-            );
-            let counted = self.link().client.query_one(&count, &[]).await.and_then(|row| row.try_get(0));
-            let counted: i64 = counted.map_err(|e| load_fault(&e, table.name.as_str()))?;
-            applied.unstamped += u64::try_from(counted).unwrap_or_default();
-        }
-        applied.updated += self.table_statement(&update, table).await?;
-        let insert = format!(
-            "INSERT INTO {raw} ({columns}) SELECT {columns} FROM {staged} AS s WHERE {of_staged} \
-             AND NOT EXISTS (SELECT 1 FROM {raw} AS t WHERE {same_key})"
-        );
-        applied.inserted += self.table_statement(&insert, table).await?;
-        Ok(())
-    }
-
-    /// The same without a key, where nothing says which row became which: of each row as many copies are deleted or
-    /// inserted as there are too many or too few. Rows are alike if their binary form is, as `COPY` would send it.
-    async fn merge_bag(
-        &self,
-        change: &Change<'_>,
-        of_target: &str,
-        of_staged: &str,
-        applied: &mut Applied,
-    ) -> Result<(), TargetError> {
-        let table = change.table;
-        let (raw, staged) = (ddl::raw(table), format!("pg_temp.{}", change.staged.name));
-        let image = |prefix: &str| format!("record_send(ROW({}))", ddl::images(table, prefix));
-        let numbered = |from: &str, name: &str, condition: &str| {
-            let image = image(&format!("{name}."));
-            format!(
-                "(SELECT {name}.ctid AS place, {image} AS image, row_number() OVER (PARTITION BY {image}) AS nth \
-                 FROM {from} AS {name} WHERE {condition}) AS numbered"
-            )
-        };
-        let counted = |from: &str, name: &str, condition: &str| {
-            let image = image(&format!("{name}."));
-            format!(
-                "(SELECT {image} AS image, count(*) AS copies FROM {from} AS {name} WHERE {condition} GROUP BY 1) \
-                 AS counted"
-            )
-        };
-        let surplus = "counted.image = numbered.image WHERE numbered.nth > coalesce(counted.copies, 0)";
-        let delete = format!(
-            "DELETE FROM {raw} AS d USING {} LEFT JOIN {} ON {surplus} AND d.ctid = numbered.place",
-            numbered(&raw, "t", of_target),
-            counted(&staged, "s", of_staged),
-        );
-        applied.deleted += self.table_statement(&delete, table).await?;
-        let insert = format!(
-            "INSERT INTO {raw} ({}) SELECT {} FROM {staged} AS i JOIN {} ON i.ctid = numbered.place LEFT JOIN {} ON {surplus}",
-            ddl::columns(table, ""),
-            ddl::columns(table, "i."),
-            numbered(&staged, "s", of_staged),
-            counted(&raw, "t", of_target),
-        );
-        applied.inserted += self.table_statement(&insert, table).await?;
-        Ok(())
-    }
-
-    async fn table_statement(&self, sql: &str, table: &Table) -> Result<u64, TargetError> {
-        self.link().client.execute(sql, &[]).await.map_err(|e| load_fault(&e, table.name.as_str()))
     }
 
     /// Gives the memory and disk of staging tables back.
@@ -635,7 +371,7 @@ impl<'a> FilledLoad<'a> {
         if let Some(hashes) = hashes
             && self.rows == expected.rows
             && hashes.rows() == expected.rows
-            && agrees(link, self.table, hashes).await?
+            && agrees(link, self.table, hashes, &[""]).await?
         {
             proof = Proof::RowHashes;
         } else {
@@ -669,16 +405,4 @@ impl ProvedLoad<'_> {
             held: None,
         })
     }
-}
-
-fn expect(table: &Table, expected: Fingerprint, found: Fingerprint) -> Result<(), TargetError> {
-    if expected == found {
-        return Ok(());
-    }
-    let detail = if expected.rows == found.rows {
-        format!("{} rows arrived, and some of them are not what was read from the source", found.rows)
-    } else {
-        format!("the target holds {} rows where {} were read from the source", found.rows, expected.rows)
-    };
-    Err(TargetError::Held { table: table.name.to_string(), rule: "fingerprint", detail })
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bicuspid_model::Fingerprint;
 use bicuspid_source::{Edited, Walk};
-use bicuspid_target::{ChunkState, PassRecord, Scope, Staged};
+use bicuspid_target::{ChunkState, PassRecord, RowHashes, Scope, Staged};
 
 use super::{Done, Flow, Prepared, check, converted, nothing, passed, record, report};
 use crate::differences::{Selection, differences};
@@ -28,7 +28,10 @@ impl Flow<'_> {
         // Nothing may lie in an open transaction for as long as a comparison can take.
         self.writer.settle().await?;
         let before = planned.state.as_ref().map(|s| s.fingerprint).unwrap_or_default();
-        let chunks = self.writer.look().chunks(&shaped.table.name).await?;
+        let chunks = match self.lone_chunks.remove(shaped.table.name.in_target().as_str()) {
+            Some(only) => vec![only],
+            None => self.writer.look().chunks(&shaped.table.name).await?,
+        };
         // Chunks that do not make up the table prove nothing.
         let is_provable = planned.mode != Mode::Full && !chunks.is_empty() && sum(&chunks) == before;
         let began = Instant::now();
@@ -44,7 +47,7 @@ impl Flow<'_> {
                 let scope = ranges(shaped, &extracted);
                 mode = if is_part { mode } else { Mode::Proof };
                 let pass = passed(self.clock, planned, mode, began, latest);
-                return self.compared(planned, pass, mode, &extracted, staged, scope);
+                return self.compared(planned, pass, mode, extracted, staged, scope);
             }
         }
         if mode != Mode::Full {
@@ -80,7 +83,7 @@ impl Flow<'_> {
             }
         };
         let pass = passed(self.clock, planned, mode, began, latest);
-        self.compared(planned, pass, mode, &extracted, staged, scope)
+        self.compared(planned, pass, mode, extracted, staged, scope)
     }
 
     /// Notes what a comparison found.
@@ -89,25 +92,26 @@ impl Flow<'_> {
         planned: &'p Planned,
         pass: PassRecord,
         mode: Mode,
-        extracted: &Extracted,
+        mut extracted: Extracted,
         staged: Option<Staged>,
         scope: Scope,
     ) -> Result<Done<'p>, SyncError> {
-        check(planned, extracted, self.settings)?;
+        check(planned, &extracted, self.settings)?;
         let pass = PassRecord { by_hash: extracted.asked.equal > 0, ..pass };
         // Filled in when the run is published.
-        let mut report = report(planned, mode, extracted, &nothing(&planned.shaped.table.name));
+        let mut report = report(planned, mode, &extracted, &nothing(&planned.shaped.table.name));
         if pass.by_hash {
-            report.converted = converted(planned, extracted, &pass);
+            report.converted = converted(planned, &extracted, &pass);
         }
         if let Some(staged) = staged {
             self.reports.push(report);
-            let record = record(planned, extracted, pass);
-            Ok(Done::Prepared(Box::new(Prepared { planned, staged, scope, record })))
+            let record = record(planned, &extracted, pass);
+            let hashes = extracted.hashes.take();
+            Ok(Done::Prepared(Box::new(Prepared { planned, staged, hashes, scope, record })))
         } else {
             report.outcome = TableOutcome::Unchanged;
             self.reports.push(report);
-            Ok(Done::Unchanged(pass, extracted.marks.clone()))
+            Ok(Done::Unchanged(pass, extracted.marks))
         }
     }
 
@@ -145,7 +149,8 @@ impl Flow<'_> {
         let staging = self.staging()?;
         let mut pump = Pump::start(&staging, self.writer.stage(&shaped.table).await?);
         let (source, listener) = (&mut self.source, self.listener);
-        let reading = extract::everything(source, shaped, &self.key, Some(&staging), None, listener);
+        let hashes = RowHashes::of(&shaped.table, &self.key);
+        let reading = extract::everything(source, shaped, &self.key, Some(&staging), hashes, listener);
         let (extracted, target) = tokio::try_join!(reading, pump.end())?;
         let staged = self.writer.staged(target, &shaped.table).await?;
         Ok((extracted, staged))

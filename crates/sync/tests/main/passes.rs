@@ -230,3 +230,43 @@ fn a_deleted_row_that_left_a_tombstone_is_found_without_a_proof() {
     assert_eq!(table(&pair.sync(), "appointment").deleted, 1);
     assert!(pair.verify().equal);
 }
+
+#[test]
+fn many_changed_rows_in_many_parts_are_merged_and_proved_by_the_servers_hashes() {
+    // A key, an index that is no primary key, and no key at all.
+    for (engine, key) in
+        [("MyISAM", "PRIMARY KEY (id)"), ("InnoDB", "UNIQUE KEY (id)"), ("InnoDB", "KEY (v)")]
+    {
+        let mut pair = Pair::new("many");
+        pair.settings.chunk_rows = 500;
+        pair.clinic.admin(&format!(
+            "CREATE TABLE many (id BIGINT NOT NULL, v INT NOT NULL, note VARCHAR(40), d DOUBLE, {key}) ENGINE={engine};
+             INSERT INTO many SELECT seq * 2, seq, IF(seq % 3 = 0, NULL, CONCAT('n', seq)), seq / 7 FROM seq_1_to_20000"
+        ));
+        pair.sync();
+        let old = pair.cell("SELECT max(_loaded_at)::text FROM raw.many").unwrap();
+        // Parts that changed lie between parts that did not, and some of them follow each other.
+        pair.clinic.admin(
+            "UPDATE many SET v = -v, note = 'new' WHERE id DIV 4000 IN (1, 2, 5, 9) AND id % 10 <> 0;
+             DELETE FROM many WHERE id BETWEEN 20001 AND 20100 OR id > 39990;
+             INSERT INTO many VALUES (30001, 0, 'odd', -0.0), (50000, 1, NULL, NULL)",
+        );
+        let run = pair.sync();
+        let many = table(&run, "many");
+        assert_eq!(many.outcome, TableOutcome::Published, "{key}");
+        let (inserted, updated, deleted) = (many.inserted, many.updated, many.deleted);
+        // Without a primary key an edit is a row gone and a row come.
+        let (edits, gone, come) = (6_356, 55, 2);
+        let expected =
+            if key.starts_with("PRIMARY") { (come, edits, gone) } else { (come + edits, 0, gone + edits) };
+        assert_eq!((inserted, updated, deleted), expected, "{key}");
+        assert!(pair.verify().equal, "{key}");
+        let kept = format!("SELECT count(*)::text FROM raw.many WHERE _loaded_at <= '{old}'");
+        assert_eq!(
+            pair.cell(&kept).as_deref(),
+            Some("13589"),
+            "{key}: what did not change is not written anew"
+        );
+        assert_eq!(table(&pair.sync(), "many").outcome, TableOutcome::Unchanged, "{key}");
+    }
+}

@@ -13,7 +13,7 @@ use super::writer::differs;
 use crate::error::TargetError;
 use crate::first_load::{agrees, is_of_statement};
 use crate::link::Link;
-use crate::row_hash::RowHashes;
+use crate::row_hash::{Found, RowHashes};
 
 /// Tables asked about by one statement.
 const TOGETHER: usize = 25;
@@ -57,7 +57,7 @@ pub(super) async fn prove(
             continue;
         }
         let agreed = match of.expected() {
-            Some(expected) => agrees(link, of.table, expected).await?,
+            Some(expected) => agrees(link, of.table, expected, &[""]).await?,
             None => false,
         };
         if !agreed && inspect::fingerprint(link, of.table, key).await? != of.sent {
@@ -94,7 +94,9 @@ async fn agreeing<'t>(link: &Link, tables: &[(&'t Table, &RowHashes)]) -> Result
         let sum: Option<&str> = row.try_get(2).map_err(unreadable)?;
         let asked = usize::try_from(place).ok().and_then(|place| tables.get(place));
         agreed.extend(
-            asked.filter(|(_, expected)| expected.are(rows, sum)).map(|(table, _)| table.name.as_str()),
+            asked
+                .filter(|(_, expected)| expected.are(&Found::of(rows, sum)))
+                .map(|(table, _)| table.name.as_str()),
         );
     }
     Ok(agreed)

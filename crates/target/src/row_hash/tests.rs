@@ -69,7 +69,7 @@ fn a_number_that_is_not_narrow_proves_nothing() {
         let mut hashes = RowHashes::of_narrow(&table, |_| true, &KEY).unwrap();
         hashes.add(&batch);
         let sum = hashes.sum.to_string();
-        hashes.are(1, Some(&sum))
+        hashes.are(&Found::of(1, Some(&sum)))
     };
     assert!(of(i64::from(i32::MAX)) && of(i64::from(i32::MIN)));
     assert!(!of(i64::from(i32::MAX) + 1) && !of(i64::from(i32::MIN) - 1));
@@ -91,7 +91,7 @@ fn a_row_of_another_form_proves_nothing() {
         let mut hashes = RowHashes::of(&table, &KEY).unwrap();
         hashes.add(&batch);
         let sum = hashes.sum.to_string();
-        hashes.are(1, Some(&sum))
+        hashes.are(&Found::of(1, Some(&sum)))
     };
     assert!(sums(&|row| {
         row.begin_row(2);
@@ -123,11 +123,11 @@ fn a_row_of_another_form_proves_nothing() {
 #[test]
 fn rows_and_sum_must_both_agree() {
     let none = RowHashes::of(&table(&[("a", TargetType::Int4, false)]), &KEY).unwrap();
-    assert!(none.are(0, None));
-    assert!(!none.are(1, Some("0")));
-    assert!(!none.are(0, Some("1")));
-    assert!(!none.are(0, Some("x")));
-    assert!(!none.are(-1, None));
+    assert!(none.are(&Found::of(0, None)));
+    assert!(!none.are(&Found::of(1, Some("0"))));
+    assert!(!none.are(&Found::of(0, Some("1"))));
+    assert!(!none.are(&Found::of(0, Some("x"))));
+    assert!(!none.are(&Found::of(-1, None)));
 }
 
 #[test]
