@@ -401,6 +401,34 @@ fn tables_that_change_under_the_reader() {
     }
 }
 
+/// A table that waits for its turn in the snapshot is rebuilt: its old rows are gone (error 1412), its columns are the same.
+#[test]
+fn a_table_that_is_rebuilt_after_the_snapshot_began() {
+    let mut pair = Pair::new("rebuilt");
+    pair.clinic.admin(
+        "CREATE TABLE t (id INT NOT NULL PRIMARY KEY, v INT NOT NULL) ENGINE=InnoDB;
+         CREATE TABLE other (id INT NOT NULL PRIMARY KEY) ENGINE=InnoDB; INSERT INTO other VALUES (1);
+         INSERT INTO t SELECT seq, seq FROM seq_1_to_20000",
+    );
+    pair.sync();
+    let before = pair.marks("t");
+    pair.clinic.admin("UPDATE t SET v = v + 1; INSERT INTO other VALUES (2)");
+    let name = pair.clinic.name().to_owned();
+    at_first_rows(&mut pair, move |of| {
+        if of == "other" {
+            testing::servers().mariadb_admin(&format!("ALTER TABLE {name}.t FORCE"));
+        }
+    });
+    let run = pair.sync();
+    let held = table(&run, "t").held.clone();
+    assert_eq!(held.map(|h| h.rule), Some("source::drifted".to_owned()), "{:?}", run.troubles);
+    assert_eq!(table(&run, "other").inserted, 1);
+    assert_eq!(pair.marks("t"), before);
+    pair.watch = None;
+    assert_eq!(table(&pair.sync(), "t").updated, 20_000);
+    exact(&pair, "rebuilt");
+}
+
 /// A repair rewrites the table's files between two statements, and changes no row.
 #[test]
 fn a_table_that_is_repaired_while_it_is_read() {
