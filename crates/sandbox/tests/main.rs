@@ -4,4 +4,5 @@
 
 mod live;
 mod testing;
+#[cfg(unix)]
 mod up_and_down;
