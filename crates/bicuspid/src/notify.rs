@@ -1,4 +1,5 @@
 //! Tells others when a person should look: a table is held, a proof is overdue, a run was refused or failed, rows differ.
+//! It comes after each command that keeps a record: `sync`, `verify`, `enroll` and `generate`.
 //!
 //! A message holds names of tables, codes and counts, never a value of a row. What it cannot reach is told and changes
 //! nothing else: a run is not worse for a lost message.
@@ -81,12 +82,17 @@ pub(crate) async fn after(command: &str, run_id: &str, settings: &Settings, ende
         Err(Stop(report)) => (*report, true),
     };
     let mut events = events(&report);
-    if !is_stop && report.outcome() != Outcome::Interrupted {
+    if !is_stop && report.outcome() != Outcome::Interrupted && looks_at_tables(command) {
         events.extend(overdue(settings).await);
     }
     let told = tell(command, run_id, settings, &report, &events).await;
     let report = report.with("notifications", told);
     if is_stop { Err(Stop(Box::new(report))) } else { Ok(report) }
+}
+
+/// Whether a command that came to its end knows how every table of a copy stands; the others know only how they ended.
+fn looks_at_tables(command: &str) -> bool {
+    matches!(command, "sync" | "verify")
 }
 
 /// What the report itself says.
@@ -174,7 +180,7 @@ async fn tell(
             unreached.extend(event.lines(settings.environment));
         }
     }
-    let mut memory = next_memory(settings.environment, report.outcome(), events, &old, now);
+    let mut memory = next_memory(command, settings.environment, report.outcome(), events, &old, now);
     // What nobody heard is told again by the next run.
     memory.retain(|line, _| !unreached.contains(line));
     if memory != old {
@@ -244,6 +250,7 @@ fn is_new(event: &Event, environment: Environment, old: &Memory, now: OffsetDate
 
 /// What is to be remembered: what is so now, and what a run that came to no end could not know.
 fn next_memory(
+    command: &str,
     environment: Environment,
     outcome: Outcome,
     events: &[Event],
@@ -251,9 +258,12 @@ fn next_memory(
     now: OffsetDateTime,
 ) -> Memory {
     let came_to_an_end = matches!(outcome, Outcome::Done | Outcome::Held | Outcome::Differences);
-    let of_here = format!("{environment} ");
+    let is_settled = |line: &String| {
+        let Some(what) = line.strip_prefix(&format!("{environment} ")) else { return false };
+        looks_at_tables(command) || what.starts_with("refused ") || what.starts_with("failed ")
+    };
     let mut memory: Memory = old.clone();
-    memory.retain(|line, _| !came_to_an_end || !line.starts_with(&of_here));
+    memory.retain(|line, _| !came_to_an_end || !is_settled(line));
     for event in events {
         let when = if is_new(event, environment, old, now) { Some(clock::rfc3339(now)) } else { None };
         for line in event.lines(environment) {

@@ -17,7 +17,7 @@ use crate::printer::Printer;
 use crate::report::{Ended, Report, Stop, fault};
 use crate::run_id::RunId;
 use crate::settings::Settings;
-use crate::{banner, consent};
+use crate::{banner, consent, notify};
 
 /// Write the identity row into the target database and remember it here
 ///
@@ -36,9 +36,11 @@ pub(crate) struct EnrollArgs {
 
 pub(crate) async fn run(args: &EnrollArgs, app: &App) -> Ended {
     let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
-    let mut journal = Journal::open("enroll", &RunId::draw()?, &settings, &app.process)?;
+    let run = RunId::draw()?;
+    let mut journal = Journal::open("enroll", &run, &settings, &app.process)?;
     let ended = Box::pin(enroll(args, app, &settings, &mut journal)).await;
-    journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)))
+    let ended = journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)));
+    notify::after("enroll", &run.text, &settings, ended).await
 }
 
 /// A connected database that may be enrolled.

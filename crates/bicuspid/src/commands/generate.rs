@@ -28,7 +28,7 @@ use crate::printer::{Align, Printer, Table, bytes, counted, grouped, seconds};
 use crate::report::{Ended, Report, Stop, fault};
 use crate::run_id::RunId;
 use crate::settings::{Overrides, Settings};
-use crate::{banner, clock, consent, memory};
+use crate::{banner, clock, consent, memory, notify};
 
 /// Longest password that is read from standard input, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 4096;
@@ -201,7 +201,7 @@ pub(crate) async fn run(args: &GenerateArgs, app: &App) -> Ended {
     let run = RunId::draw()?;
     let mut journal = Journal::open("generate", &run, &settings, &app.process)?;
     let ended = Box::pin(generate(args, app, &settings, &run, &mut journal)).await;
-    journal.close(complete(ended))
+    notify::after("generate", &run.text, &settings, journal.close(complete(ended))).await
 }
 
 /// The form of the files, if files are asked for; refuses flags of one kind of output beside the other.

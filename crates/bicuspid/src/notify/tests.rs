@@ -79,18 +79,23 @@ fn the_same_is_told_once_a_day_and_anew_when_it_comes_back() {
     let monday = datetime!(2026-03-02 08:00 UTC);
     let hours = time::Duration::hours;
     let here = Environment::Clinic;
-    let first = next_memory(here, Outcome::Held, &[held(&["a"])], &Memory::new(), monday);
+    let first = next_memory("sync", here, Outcome::Held, &[held(&["a"])], &Memory::new(), monday);
     assert!(is_new(&held(&["a"]), here, &Memory::new(), monday));
     assert!(!is_new(&held(&["a"]), here, &first, monday + hours(23)));
     assert!(is_new(&held(&["a"]), here, &first, monday + hours(24)));
     assert!(is_new(&held(&["a", "b"]), here, &first, monday + hours(1)), "one more table is news");
     assert!(is_new(&held(&["a"]), Environment::Test, &first, monday), "another environment is another thing");
     // Later runs do not move the time, and a run without an end forgets nothing.
-    let later = next_memory(here, Outcome::Held, &[held(&["a"])], &first, monday + hours(5));
+    let later = next_memory("sync", here, Outcome::Held, &[held(&["a"])], &first, monday + hours(5));
     assert_eq!(later, first);
-    assert_eq!(next_memory(here, Outcome::Failed, &[], &first, monday + hours(6)), first);
+    assert_eq!(next_memory("sync", here, Outcome::Failed, &[], &first, monday + hours(6)), first);
+    // A command that looks at no table settles its own refusals, and nothing of the tables.
+    let refused = Event { kind: "refused", rules: vec!["identity::database".into()], tables: Vec::new() };
+    let both = next_memory("enroll", here, Outcome::Refused, &[refused], &first, monday + hours(6));
+    assert_eq!(both.len(), 2);
+    assert_eq!(next_memory("enroll", here, Outcome::Done, &[], &both, monday + hours(7)), first);
     // Once it is well, it is news again when it is not.
-    let well = next_memory(here, Outcome::Done, &[], &first, monday + hours(7));
+    let well = next_memory("sync", here, Outcome::Done, &[], &first, monday + hours(7));
     assert!(well.is_empty());
     // A clock that went back does not silence anything.
     assert!(is_new(&held(&["a"]), here, &first, monday - hours(1)));

@@ -273,3 +273,44 @@ fn a_program_is_given_the_message_and_no_password() {
         "SELECT 1 FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'raw')";
     assert!(target.query(written).is_empty());
 }
+
+/// A refusal of `generate` and of `enroll` is told as one of `sync` is, and settled by a run that is none.
+#[cfg(unix)]
+#[test]
+fn a_refused_generation_and_a_refused_enrolment_are_told() {
+    let hook = "[notify]\ncommand = [\"/bin/sh\", \"-c\", \"cat >> messages\"]\n";
+    let told = |bench: &Bench| -> Vec<(String, String, String)> {
+        let text = std::fs::read_to_string(bench.path("messages")).unwrap_or_default();
+        let text_of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        serde_json::Deserializer::from_str(&text)
+            .into_iter::<Value>()
+            .map(|message| {
+                let message = message.unwrap();
+                (text_of(&message["command"]), text_of(&message["event"]), text_of(&message["rules"][0]))
+            })
+            .collect()
+    };
+    let expected = |command: &str, rule: &str| (command.to_owned(), "refused".to_owned(), rule.to_owned());
+
+    let demo = crate::generate::Demo::new();
+    demo.bench.write("bicuspid.toml", hook);
+    let generate = ["generate", "--patients", "5", "--end-date", "2026-01-05"];
+    for _ in 0..2 {
+        let refused = demo.bench.json(&generate);
+        assert_eq!(refused["errors"][0]["code"], "consent::unattended");
+    }
+    let once = expected("generate", "consent::unattended");
+    assert_eq!(told(&demo.bench), std::slice::from_ref(&once), "the same is told once a day");
+    let done = demo.bench.json(&[&generate[..], &["--yes"]].concat());
+    assert_eq!((&done["exit_code"], &done["notifications"]), (&0.into(), &Value::Array(Vec::new())));
+    assert_eq!(demo.bench.json(&generate)["notifications"][0]["sent"], true);
+    assert_eq!(told(&demo.bench), [once.clone(), once], "and again once it was well in between");
+
+    let (bench, source, _target) = Bench::fresh();
+    bench.write("bicuspid.toml", hook);
+    source.admin("CREATE TABLE patient (PatNum BIGINT PRIMARY KEY) ENGINE=MyISAM");
+    assert_eq!(bench.run(&["enroll", "--env", "test", "--confirm", "another"]).code, 3);
+    assert_eq!(told(&bench), [expected("enroll", "consent::other_database")]);
+    assert_eq!(bench.run(&["enroll", "--env", "test"]).code, 0);
+    assert_eq!(told(&bench).len(), 1);
+}
