@@ -151,7 +151,7 @@ fn figure_of(h: &mut Html, caption: Caption<'_>, height: f64, bars: &[Bar], draw
             row
         })
         .collect();
-    let head: &[&str] = if has_targets { &["", "Found", "Target"] } else { &["", "Found"] };
+    let head: &[&str] = if has_targets { &["What", "Found", "Target"] } else { &["What", "Found"] };
     chart(h, caption, height, head, &rows, draw);
 }
 
@@ -174,7 +174,7 @@ fn chart(
         h.leaf("p", &[("class", "note")], caption.description);
         h.el("details", &[], |h| {
             h.leaf("summary", &[], "The same as a table");
-            h.el("table", &[], |h| {
+            h.el("table", &[("aria-label", caption.title)], |h| {
                 h.el("thead", &[], |h| {
                     h.el("tr", &[], |h| head.iter().for_each(|name| h.leaf("th", &[("scope", "col")], name)));
                 });

@@ -186,6 +186,14 @@ pub(crate) fn outcome_class(outcome: &str) -> &'static str {
     }
 }
 
+/// An outcome in the words of a person.
+pub(crate) fn outcome_word(outcome: &str) -> &str {
+    match outcome {
+        "usage" => "wrong settings",
+        other => other,
+    }
+}
+
 /// A trouble as it is told to a person.
 pub(crate) fn trouble(h: &mut Html, trouble: &Trouble) {
     told(
@@ -228,7 +236,7 @@ pub(crate) fn head(h: &mut Html, columns: &[(&str, bool)]) {
 /// A table that may be wider than a phone: it scrolls by itself, also by keyboard.
 pub(crate) fn wide_table(h: &mut Html, label: &str, inside: impl FnOnce(&mut Html)) {
     h.el("div", &[("class", "scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", label)], |h| {
-        h.el("table", &[], inside);
+        h.el("table", &[("aria-label", label)], inside);
     });
 }
 

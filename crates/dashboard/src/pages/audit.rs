@@ -4,7 +4,7 @@ use bicuspid_ledger::{Phase, Record};
 
 use crate::figures::{counted, grouped, length, second};
 use crate::html::Html;
-use crate::pages::{BAD, FAIR, GOOD, PLAIN, Shell, badge, head, trouble, wide_table};
+use crate::pages::{BAD, FAIR, GOOD, PLAIN, Shell, badge, head, outcome_class, trouble, wide_table};
 use crate::query::Query;
 use crate::view::Log;
 
@@ -77,13 +77,12 @@ fn entries(h: &mut Html, entries: &[&Record]) {
             &[
                 ("No.", true),
                 ("Time (UTC)", false),
-                ("Environment", false),
-                ("Command", false),
                 ("Step", false),
-                ("Database", false),
+                ("Command", false),
+                ("Outcome", false),
                 ("Read", true),
                 ("Written", true),
-                ("Outcome", false),
+                ("Database", false),
                 ("Who", false),
                 ("Hash", false),
             ],
@@ -95,7 +94,10 @@ fn entries(h: &mut Html, entries: &[&Record]) {
 fn row(h: &mut Html, entry: &Record) {
     let (class, step) = match entry.phase {
         Phase::Intent => (PLAIN, "intent"),
-        Phase::Result => (GOOD, "result"),
+        Phase::Result => {
+            let outcome = entry.outcome.as_deref().unwrap_or_default();
+            (outcome_class(outcome.split(':').next().unwrap_or_default()), "result")
+        }
         Phase::Refusal => (BAD, "refusal"),
         Phase::Recovered => (FAIR, "recovered"),
     };
@@ -104,14 +106,13 @@ fn row(h: &mut Html, entry: &Record) {
     h.el("tr", &[], |h| {
         h.leaf("th", &[("scope", "row"), ("class", "n")], &grouped(entry.sequence));
         h.leaf("td", &[("class", "t")], &second(&entry.at));
-        h.leaf("td", &[], &entry.environment);
-        h.leaf("td", &[], &entry.action);
         h.el("td", &[], |h| badge(h, class, step));
-        let place = entry.target.as_ref().map(|target| format!("{} at {}", target.name, target.place));
-        h.leaf("td", &[], &place.unwrap_or_default());
+        h.leaf("td", &[], &format!("{} of {}", entry.action, entry.environment));
+        h.leaf("td", &[], entry.outcome.as_deref().unwrap_or_default());
         h.leaf("td", &[("class", "n")], &grouped(read));
         h.leaf("td", &[("class", "n")], &grouped(written));
-        h.leaf("td", &[], entry.outcome.as_deref().unwrap_or_default());
+        let place = entry.target.as_ref().map(|target| format!("{} at {}", target.name, target.place));
+        h.leaf("td", &[], &place.unwrap_or_default());
         h.leaf("td", &[], &format!("{} on {}", entry.user, entry.machine));
         h.el("td", &[], |h| {
             h.leaf("code", &[("title", &entry.hash)], entry.hash.get(..12).unwrap_or(&entry.hash));

@@ -126,6 +126,10 @@ fn select(h: &mut Html, label: &str, name: &str, chosen: &str, options: &[(&str,
 }
 
 fn list(h: &mut Html, shell: &Shell, copy: &Copy, tables: &[TableView], wish: &Wish) {
+    if tables.is_empty() {
+        h.leaf("p", &[], "Nothing was copied yet.");
+        return;
+    }
     let mut shown: Vec<&TableView> = tables.iter().filter(|table| wish.fits(table)).collect();
     wish.sort(&mut shown);
     let rows = shown.iter().map(|table| table.rows).sum();

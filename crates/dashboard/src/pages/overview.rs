@@ -2,7 +2,9 @@
 
 use crate::figures::{ago, counted, length};
 use crate::html::Html;
-use crate::pages::{BAD, FAIR, GOOD, PLAIN, Shell, audit_word, badge, outcome_class, safety_word};
+use crate::pages::{
+    BAD, FAIR, GOOD, PLAIN, Shell, audit_word, badge, outcome_class, outcome_word, safety_word,
+};
 use crate::record::Run;
 use crate::view::{Copy, Log, Safety, TableStanding, TableView};
 
@@ -29,7 +31,7 @@ pub(crate) fn page(shell: &Shell, copies: &[Copy], safety: &[Safety], logs: &[Lo
                         let last = runs.iter().find(|run| run.record.environment == name);
                         line(h, "/runs", "Last run", |h| match last {
                             Some(run) => {
-                                badge(h, outcome_class(run.outcome()), run.outcome());
+                                badge(h, outcome_class(run.outcome()), outcome_word(run.outcome()));
                                 let when = ago(&run.record.started_at, shell.now);
                                 h.text(&format!(" {}, {when}", run.record.command));
                             }

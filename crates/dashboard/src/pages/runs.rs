@@ -3,7 +3,7 @@
 use crate::charts::{Bar, Caption, columns};
 use crate::figures::{counted, grouped, length, minute, seconds};
 use crate::html::Html;
-use crate::pages::{Shell, badge, head, outcome_class, wide_table};
+use crate::pages::{Shell, badge, head, outcome_class, outcome_word, wide_table};
 use crate::query::Query;
 use crate::record::Run;
 
@@ -30,9 +30,10 @@ pub(crate) fn page(shell: &Shell, runs: &[Run], unreadable: usize, query: &Query
                 h,
                 &[
                     ("Begun (UTC)", false),
-                    ("Environment", false),
-                    ("Command", false),
+                    // What one looks for stands on the first screen of a phone.
                     ("Outcome", false),
+                    ("Command", false),
+                    ("Environment", false),
                     ("Took", true),
                     ("Rows read", true),
                     ("Inserted", true),
@@ -100,9 +101,9 @@ fn row(h: &mut Html, run: &Run) {
         h.el("th", &[("scope", "row"), ("class", "t")], |h| {
             h.link(&format!("/runs/{}", run.record.run_id), &minute(&run.record.started_at));
         });
-        h.leaf("td", &[], &run.record.environment);
+        h.el("td", &[], |h| badge(h, outcome_class(run.outcome()), outcome_word(run.outcome())));
         h.leaf("td", &[], &run.record.command);
-        h.el("td", &[], |h| badge(h, outcome_class(run.outcome()), run.outcome()));
+        h.leaf("td", &[], &run.record.environment);
         h.leaf("td", &[("class", "n")], &run.seconds().map(seconds).unwrap_or_default());
         for count in [
             run.rows_read(),
