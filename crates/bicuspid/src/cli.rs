@@ -11,6 +11,22 @@ use crate::commands;
 
 /// Version of the program, for people and records.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Day of the commit that this was built from.
+pub(crate) const BUILD_DATE: &str = env!("BICUSPID_BUILD_DATE");
+/// The version with what is known of the build. Records hold [`VERSION`] alone.
+const VERSION_AND_BUILD: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit:   ",
+    env!("BICUSPID_BUILD_COMMIT"),
+    "\ndated:    ",
+    env!("BICUSPID_BUILD_DATE"),
+    "\ntarget:   ",
+    env!("BICUSPID_BUILD_TARGET"),
+    "\nprofile:  ",
+    env!("BICUSPID_BUILD_PROFILE"),
+    "\ncompiler: ",
+    env!("BICUSPID_BUILD_RUSTC"),
+);
 
 /// Copy an Open Dental clinic database into PostgreSQL, one way only, and prove the copy equal
 ///
@@ -21,7 +37,7 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// 4 a server could not be reached or failed; 5 local trouble or a fault of Bicuspid; 6 another run holds the lock;
 /// 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(name = "bicuspid", version, max_term_width = 100)]
+#[command(name = "bicuspid", version, long_version = VERSION_AND_BUILD, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) globals: Globals,
@@ -69,6 +85,7 @@ pub(crate) enum Command {
     Guard(commands::guard::GuardArgs),
     Sandbox(commands::sandbox::SandboxArgs),
     Completions(commands::completions::CompletionsArgs),
+    Man(commands::man::ManArgs),
 }
 
 impl Command {
@@ -92,6 +109,7 @@ impl Command {
             Self::Guard(_) => "guard",
             Self::Sandbox(args) => args.name(),
             Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 
@@ -121,7 +139,7 @@ impl Command {
             Self::Generate(_) => Some(Environment::Demo.name()),
             Self::Audit(args) => Some(args.env.name()),
             Self::Dbt(args) => args.env(),
-            Self::Guard(_) | Self::Sandbox(_) | Self::Completions(_) => None,
+            Self::Guard(_) | Self::Sandbox(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }
 }

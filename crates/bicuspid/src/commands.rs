@@ -9,6 +9,7 @@ pub(crate) mod generate;
 pub(crate) mod grants;
 pub(crate) mod guard;
 pub(crate) mod init;
+pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod report;
 pub(crate) mod sandbox;
@@ -45,5 +46,6 @@ pub(crate) async fn run(command: Command, app: &App) -> Ended {
         Command::Guard(args) => guard::run(&args, app),
         Command::Sandbox(args) => sandbox::run(&args, app).await,
         Command::Completions(args) => Ok(completions::run(&args, app)),
+        Command::Man(args) => man::run(&args, app),
     }
 }

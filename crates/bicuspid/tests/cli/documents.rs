@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::bench::Bench;
 
 /// Commands, in the order of the help.
-const COMMANDS: [&[&str]; 22] = [
+pub(crate) const COMMANDS: [&[&str]; 23] = [
     &["init"],
     &["grants"],
     &["check"],
@@ -28,6 +28,7 @@ const COMMANDS: [&[&str]; 22] = [
     &["sandbox", "live"],
     &["sandbox", "down"],
     &["completions"],
+    &["man"],
     &["help"],
 ];
 

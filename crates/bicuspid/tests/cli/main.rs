@@ -21,6 +21,7 @@ mod interrupt;
 mod known;
 mod notify;
 mod offline;
+mod packaging;
 mod refusals;
 mod runs;
 mod serve;
