@@ -6,6 +6,8 @@ mod env_file;
 mod error;
 mod names;
 mod process;
+#[cfg(test)]
+mod reference;
 mod state_dir;
 
 use std::path::{Path, PathBuf};

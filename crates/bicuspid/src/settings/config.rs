@@ -23,7 +23,7 @@ use super::nearest;
 pub(crate) const FILE: &str = "bicuspid.toml";
 
 /// Every key, in the order of the documentation.
-const KEYS: [&str; 24] = [
+pub(super) const KEYS: [&str; 24] = [
     "tables_included",
     "tables_excluded",
     "columns_excluded",

@@ -14,7 +14,7 @@ fn example(name: &str) -> String {
 }
 
 /// Whether the program takes these arguments: with `--help` behind them nothing is run, but clap reads all before it.
-fn is_taken(bench: &Bench, arguments: &[&str]) {
+pub(crate) fn is_taken(bench: &Bench, arguments: &[&str]) {
     // Help is shown as soon as it is met; a flag that is not known is met before it.
     let ran = bench.run(&[arguments, &["--no-such-flag"]].concat());
     assert_eq!(ran.code, 2);

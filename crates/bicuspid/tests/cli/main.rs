@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod book;
 mod browser;
 mod canary;
 mod dbt;
