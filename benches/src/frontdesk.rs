@@ -1,6 +1,7 @@
 //! How long a front desk ever waits because of a copy: short inserts and updates over the busiest MyISAM tables, 50 a
 //! second, each timed from the moment at which it was due, so that waiting in line counts. Alone, while Bicuspid reads at
-//! either pace, and while other programs do.
+//! either pace, and while other programs do. A copy runs elsewhere than the clinic's server does, as a rule: whatever copies
+//! has the lowest priority here, PostgreSQL too, so that what is measured is waiting for the server and not for a processor.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -37,6 +38,8 @@ struct Bench {
     least: Duration,
 }
 
+type Work<'a> = &'a mut (dyn FnMut() -> Result<(), Fault> + Send);
+
 /// What the desk felt.
 struct Felt {
     waits: Vec<Duration>,
@@ -55,11 +58,22 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
         mariadb,
         postgres,
         folder: tempfile::tempdir()?,
-        runtime: tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?,
+        runtime: tokio::runtime::Builder::new_multi_thread()
+            .event_interval(1)
+            .on_thread_start(|| {
+                host::yield_thread();
+            })
+            .enable_all()
+            .build()?,
         wide,
         narrow,
         least: Duration::from_secs(least),
     };
+    let is_yielding = host::yield_process(bench.postgres.pid());
+    println!(
+        "whatever copies, and PostgreSQL: {}",
+        if is_yielding { "lowest priority" } else { "the same priority as the desk and its server" }
+    );
     data::wide(&bench.clinic, wide, "MyISAM");
     data::narrow(&bench.clinic, narrow, "MyISAM");
     println!(
@@ -128,7 +142,7 @@ impl Bench {
     }
 
     /// Measures the desk beside some work, and prints what it felt.
-    fn line(&self, what: &str, rows: u64, work: &mut dyn FnMut() -> Result<(), Fault>) -> Result<(), Fault> {
+    fn line(&self, what: &str, rows: u64, work: Work<'_>) -> Result<(), Fault> {
         let Felt { mut waits, seconds, rounds, taken } = self.beside(work)?;
         waits.sort();
         let at = |share: usize| {
@@ -149,7 +163,7 @@ impl Bench {
         Ok(())
     }
 
-    fn beside(&self, work: &mut dyn FnMut() -> Result<(), Fault>) -> Result<Felt, Fault> {
+    fn beside(&self, work: Work<'_>) -> Result<Felt, Fault> {
         let stop = AtomicBool::new(false);
         let mut desk = Desk::open(&self.mariadb, self.clinic.name())?;
         // As Open Dental sets it: columns that are not named take their type's own default.
@@ -161,6 +175,7 @@ impl Bench {
             .flatten()
             .filter_map(|text| String::from_utf8(text).ok()?.parse().ok());
         let (mut wide, mut narrow): (u64, u64) = next.next().zip(next.next()).ok_or("no keys")?;
+        let began = Instant::now();
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 let mut waits = Vec::new();
@@ -191,11 +206,16 @@ impl Bench {
                 Ok::<_, std::io::Error>(waits)
             });
             let watcher = scope.spawn(|| host::watch(&stop));
-            let (began, mut rounds, mut done) = (Instant::now(), 0, Ok(()));
-            while done.is_ok() && (rounds == 0 || began.elapsed() < self.least) {
-                done = work();
-                rounds += 1;
-            }
+            let copier = scope.spawn(|| {
+                let (mut rounds, mut done) = (0, Ok(()));
+                host::yield_thread();
+                while done.is_ok() && (rounds == 0 || began.elapsed() < self.least) {
+                    done = work();
+                    rounds += 1;
+                }
+                (rounds, done)
+            });
+            let (rounds, done) = copier.join().map_err(|_| "the copy failed")?;
             let seconds = began.elapsed().as_secs_f64();
             stop.store(true, Ordering::Relaxed);
             let waits = writer.join().map_err(|_| "the writer failed")??;

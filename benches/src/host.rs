@@ -1,6 +1,7 @@
 //! What the machine underneath takes away: a virtual processor that its host lets wait stops everybody on it, and no
-//! program inside can tell that from a slow statement.
+//! program inside can tell that from a slow statement. And what the machine is told to do last.
 
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -51,4 +52,18 @@ fn stolen_ticks() -> Option<Vec<u64>> {
     };
     let ticks: Vec<u64> = stat.lines().filter_map(of_one).collect();
     if ticks.is_empty() { None } else { Some(ticks) }
+}
+
+/// Gives this thread, and all that it starts from now on, the lowest priority; whether it has it now.
+pub(crate) fn yield_thread() -> bool {
+    let thread = std::fs::read_link("/proc/thread-self").ok();
+    let id = thread.as_ref().and_then(|path| path.file_name()?.to_str()?.parse().ok());
+    id.is_some_and(yield_process)
+}
+
+/// Gives a process the lowest priority, and all that it starts from now on.
+pub(crate) fn yield_process(id: u32) -> bool {
+    let mut renice = Command::new("renice");
+    renice.args(["-n", "19", "-p", &id.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
+    renice.status().is_ok_and(|status| status.success())
 }

@@ -11,7 +11,7 @@ use bicuspid_source::{FoundTable, Pace, Source, SourceOptions, Walk};
 use bicuspid_sync::{LinkWish, ProofWish, RunInfo, SyncReport, SyncSettings, VerifyReport};
 use bicuspid_target::{Analytics, Intake as _, Proof, RowHashes};
 
-pub(crate) type Fault = Box<dyn std::error::Error>;
+pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// A table as the general rule shapes it.
 async fn shape(source: &mut Source, name: &str) -> Result<(FoundTable, Table), Fault> {

@@ -150,7 +150,7 @@ impl Plan {
             numbers_known,
             link,
         };
-        let mut columns = look.columns().await?;
+        let (mut columns, emptied) = on_target(&discovered, &states, look, settings).await?;
         let gone = gone(&discovered, &states, &columns, settings);
         plan.skipped
             .extend(discovered.skipped.into_iter().map(|s| SkippedReport { name: s.name, why: s.why }));
@@ -180,7 +180,7 @@ impl Plan {
                     Err(held) => Err(held),
                     Ok(shaped) => {
                         let columns = columns.remove(name.in_target().as_str());
-                        against_target(shaped, state.clone(), columns, look, settings).await?
+                        against_target(shaped, state.clone(), columns, &emptied, look, settings).await?
                     }
                 }
             };
@@ -301,6 +301,26 @@ fn gone(
     gone
 }
 
+/// The columns of everything on the target, and the tables that had rows when they were published and have none now.
+async fn on_target(
+    discovered: &Discovered,
+    states: &BTreeMap<String, TableState>,
+    look: &Analytics,
+    settings: &SyncSettings,
+) -> Result<(BTreeMap<String, Vec<TargetColumn>>, BTreeSet<TableName>), SyncError> {
+    let columns = look.columns().await?;
+    let had_rows = |name: &TableName| {
+        let name = name.in_target();
+        columns.contains_key(name.as_str())
+            && states.get(name.as_str()).is_some_and(|state| state.fingerprint.rows > 0)
+    };
+    let names = discovered.tables.iter().map(|t| &t.name).filter(|name| had_rows(name));
+    let names: Vec<TableName> =
+        names.filter(|name| skipped(name.as_str(), settings).is_none()).cloned().collect();
+    let emptied = look.emptied(&names).await?;
+    Ok((columns, emptied))
+}
+
 /// The settings with the types of columns that were kept when their tables were taken over.
 async fn with_kept_types(settings: &SyncSettings, look: &Analytics) -> Result<SyncSettings, SyncError> {
     let mut settings = settings.clone();
@@ -361,6 +381,7 @@ async fn against_target(
     shaped: Shaped,
     state: Option<TableState>,
     columns: Option<Vec<TargetColumn>>,
+    emptied: &BTreeSet<TableName>,
     look: &Analytics,
     settings: &SyncSettings,
 ) -> Result<Result<Planned, HeldState>, SyncError> {
@@ -432,7 +453,7 @@ async fn against_target(
         shaped.walk_names().iter().map(ColumnName::as_str).eq(state.walk.iter().map(String::as_str));
     let (mode, why) = if settings.full {
         (Mode::Full, "asked for".to_owned())
-    } else if state.fingerprint.rows > 0 && !look.has_rows(&shaped.table.name).await? {
+    } else if emptied.contains(&shaped.table.name) {
         // Somebody emptied it, perhaps to have it loaded anew: its fingerprints speak of rows that are gone.
         (Mode::Full, "it was emptied on the target".to_owned())
     } else if state.shape != signature {

@@ -1,6 +1,6 @@
 //! The analytics database: what may be asked of it, and the one way to write it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bicuspid_guard::identity::Reported;
@@ -16,6 +16,10 @@ use crate::link::Link;
 use crate::listing::{self, ListedTable};
 use crate::state::{self, AuditHead, ChunkState, ProofSettings, TableState};
 use crate::surroundings;
+
+/// Tables that one statement looks into: each is locked to be looked into, and a server has room for 64 locks a session
+/// (`max_locks_per_transaction`) before it takes from the others' share.
+const EMPTIED_AT_ONCE: usize = 50;
 
 /// The advisory lock that keeps two runs on one database apart; the number is "bicuspid" read as bytes.
 pub(crate) const RUN_LOCK: i64 = 0x6269_6375_7370_6964;
@@ -277,14 +281,42 @@ impl Analytics {
         adoption::kept_types(&self.link).await
     }
 
-    /// Whether `raw.table` holds a row. One that is locked by somebody else is taken to hold some.
-    pub async fn has_rows(&self, table: &TableName) -> Result<bool, TargetError> {
-        let sql = format!("SELECT EXISTS (SELECT 1 FROM raw.{})", table.in_target().postgres());
-        let asked = self.link.client.query_one(&sql, &[]).await.and_then(|row| row.try_get(0));
-        match asked.map_err(|e| of_driver(&e, "look into a table")) {
-            Err(TargetError::TableLocked { .. }) => Ok(true),
-            answer => answer,
+    /// Which of these tables of `raw` hold no row. One that is locked by somebody else is taken to hold some.
+    pub async fn emptied(&self, tables: &[TableName]) -> Result<BTreeSet<TableName>, TargetError> {
+        let mut emptied = BTreeSet::new();
+        for some in tables.chunks(EMPTIED_AT_ONCE) {
+            match self.emptied_at_once(some).await {
+                Ok(found) => emptied.extend(found),
+                Err(TargetError::TableLocked { .. }) => {
+                    for one in some {
+                        match self.emptied_at_once(std::slice::from_ref(one)).await {
+                            Ok(found) => emptied.extend(found),
+                            Err(TargetError::TableLocked { .. }) => {}
+                            Err(error) => return Err(error),
+                        }
+                    }
+                }
+                Err(error) => return Err(error),
+            }
         }
+        Ok(emptied)
+    }
+
+    async fn emptied_at_once(&self, tables: &[TableName]) -> Result<Vec<TableName>, TargetError> {
+        let asked: Vec<String> = tables
+            .iter()
+            .enumerate()
+            .map(|(i, table)| {
+                let table = table.in_target();
+                format!("SELECT {i}::bigint WHERE NOT EXISTS (SELECT 1 FROM raw.{})", table.postgres())
+            })
+            .collect();
+        let action = "look into tables";
+        let rows = self.link.client.query(&asked.join(" UNION ALL "), &[]).await;
+        let places = rows.map_err(|e| of_driver(&e, action))?.into_iter().map(|row| row.try_get::<_, i64>(0));
+        let places: Vec<i64> = places.collect::<Result<_, _>>().map_err(|e| of_driver(&e, action))?;
+        let place = |place: i64| tables.get(usize::try_from(place).ok()?).cloned();
+        Ok(places.into_iter().filter_map(place).collect())
     }
 
     /// The server's clock, RFC 3339 UTC.
