@@ -450,6 +450,9 @@ pub(super) const FACTS: &[Fact] = &[
     fact("D-claim", "Claims that were answered and not closed", Never),
 ];
 
+/// Carriers on file, where plans are not judged.
+pub(super) const CARRIERS: Figures = &[("carriers", 500.0)];
+
 /// Shares of completed lines in a general practice.
 const CODES: &[(&str, f64)] = &[
     ("D0120", 18.23),

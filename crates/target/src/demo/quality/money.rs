@@ -53,12 +53,14 @@ pub(super) const ALL: &[Query] = &[
               AND extract(year FROM l.day) BETWEEN extract(year FROM :start) + 1 AND extract(year FROM :as_of) - 1 \
               GROUP BY l.pat, l.subscription, l.plan, extract(year FROM l.day)) t",
     },
+    // A plan without a deductible has no row that says so; public cover is no plan of an employer.
     share!(
         "F16",
-        "(SELECT max(\"MonetaryAmt\") AS amount FROM raw.insplan i JOIN raw.benefit USING (\"PlanNum\") WHERE \"BenefitType\" = 2 AND \
-         \"CovCatNum\" IN (0, 1) AND \"CoverageLevel\" = 1 AND i.\"PlanType\" = 'p' GROUP BY \"PlanNum\") b",
+        "(SELECT max(\"MonetaryAmt\") AS amount FROM raw.insplan i JOIN raw.carrier k USING (\"CarrierNum\") LEFT JOIN raw.benefit b \
+         ON b.\"PlanNum\" = i.\"PlanNum\" AND \"BenefitType\" = 2 AND \"CovCatNum\" IN (0, 1) AND \"CoverageLevel\" = 1 \
+         WHERE i.\"PlanType\" = 'p' AND k.\"CarrierName\" !~* 'public' GROUP BY i.\"PlanNum\") b",
         "true",
-        "amount BETWEEN 50 AND 100"
+        "coalesce(amount, 0) BETWEEN 50 AND 100"
     ),
     share!(
         "F21",
@@ -159,10 +161,12 @@ pub(super) const ALL: &[Query] = &[
         id: "M1",
         sql: "SELECT '', 100.0 * (SELECT sum(cents) FROM income) / nullif(sum(cents), 0), count(*) FROM done WHERE day >= :as_of - 365",
     },
+    // What was given up as lost was earned all the same.
     Query {
         id: "M2",
         sql: "SELECT '', 100.0 * (SELECT sum(cents) FROM income) / nullif(sum(cents) - (SELECT sum(off_cents) FROM line WHERE status = 1 \
-              AND paid_on >= :as_of - 365) + (SELECT sum(round(\"AdjAmt\" * 100)) FROM raw.adjustment WHERE \"AdjDate\" >= :as_of - 365), 0), count(*) \
+              AND paid_on >= :as_of - 365) + (SELECT sum(round(\"AdjAmt\" * 100)) FROM raw.adjustment a JOIN raw.definition d \
+              ON d.\"DefNum\" = a.\"AdjType\" WHERE \"AdjDate\" >= :as_of - 365 AND NOT d.\"ItemName\" ~* 'bad debt'), 0), count(*) \
               FROM done WHERE day >= :as_of - 365",
     },
     Query {
