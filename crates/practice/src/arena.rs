@@ -82,16 +82,19 @@ key!(
     CodeKey, "code"
 );
 
+/// Things in one piece of an arena: what is unused of the last piece is little, and no piece ever moves.
+const PIECE: usize = 1024;
+
 /// Things of one kind that stay. Each has its key for good.
 #[derive(Debug)]
 pub(crate) struct Arena<K, T> {
-    things: Vec<Box<T>>,
+    pieces: Vec<Vec<T>>,
     key: PhantomData<K>,
 }
 
 impl<K: Key, T> Default for Arena<K, T> {
     fn default() -> Self {
-        Self { things: Vec::new(), key: PhantomData }
+        Self { pieces: Vec::new(), key: PhantomData }
     }
 }
 
@@ -102,8 +105,15 @@ impl<K: Key, T> Arena<K, T> {
 
     /// Adds a thing.
     pub(crate) fn add(&mut self, thing: T) -> K {
-        self.things.push(Box::new(thing));
-        K::from_num(i64::try_from(self.things.len()).unwrap_or(i64::MAX))
+        if let Some(piece) = self.pieces.last_mut().filter(|piece| piece.len() < PIECE) {
+            piece.push(thing);
+        } else {
+            // The first piece of a kind of which there are few takes no room for many.
+            let mut piece = Vec::with_capacity(if self.pieces.is_empty() { 0 } else { PIECE });
+            piece.push(thing);
+            self.pieces.push(piece);
+        }
+        K::from_num(i64::try_from(self.added()).unwrap_or(i64::MAX))
     }
 
     /// The thing with this key.
@@ -113,28 +123,30 @@ impl<K: Key, T> Arena<K, T> {
 
     /// The thing with this key, if there is one.
     pub(crate) fn find(&self, key: K) -> Option<&T> {
-        self.things.get(Self::position(key)).map(|thing| &**thing)
+        let position = Self::position(key);
+        self.pieces.get(position / PIECE)?.get(position % PIECE)
     }
 
     /// The thing with this key, to be changed.
     pub(crate) fn get_mut(&mut self, key: K) -> Result<&mut T, PracticeError> {
-        let thing = self.things.get_mut(Self::position(key));
-        thing.map(|thing| &mut **thing).ok_or(PracticeError::Fault(K::KIND))
+        let position = Self::position(key);
+        let piece = self.pieces.get_mut(position / PIECE);
+        piece.and_then(|piece| piece.get_mut(position % PIECE)).ok_or(PracticeError::Fault(K::KIND))
     }
 
     /// The keys of all things, in order.
-    pub(crate) fn keys(&self) -> Vec<K> {
-        (1_i64..).zip(&self.things).map(|(num, _)| K::from_num(num)).collect()
+    pub(crate) fn keys(&self) -> impl Iterator<Item = K> + use<K, T> {
+        (1..=i64::try_from(self.added()).unwrap_or(i64::MAX)).map(K::from_num)
     }
 
     /// All things, in the order of their keys.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &T)> {
-        (1_i64..).zip(&self.things).map(|(num, thing)| (K::from_num(num), &**thing))
+        self.keys().zip(self.pieces.iter().flatten())
     }
 
     /// How many were added.
     pub(crate) fn added(&self) -> usize {
-        self.things.len()
+        self.pieces.last().map_or(0, |last| (self.pieces.len() - 1) * PIECE + last.len())
     }
 }
 
@@ -231,6 +243,13 @@ pub(crate) fn add_to<T>(list: &mut Vec<T>, thing: T) {
     list.push(thing);
 }
 
+/// Gives room back after things were taken from such a list.
+pub(crate) fn shrink<T>(list: &mut Vec<T>) {
+    if list.is_empty() || list.capacity() > 2 * list.len() + 2 {
+        list.shrink_to_fit();
+    }
+}
+
 /// Hands out the keys of a table whose rows nobody looks back at.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(i64);
@@ -258,9 +277,15 @@ mod tests {
         let (a, b) = (arena.add('a'), arena.add('b'));
         assert_eq!((a.num(), b.num(), arena.added()), (1, 2, 2));
         assert!(arena.get(VisitKey::default()).is_err() && arena.get(VisitKey::from_num(3)).is_err());
-        assert_eq!(arena.keys(), [a, b]);
+        assert_eq!(arena.keys().collect::<Vec<_>>(), [a, b]);
         *arena.get_mut(b).unwrap() = 'B';
         assert_eq!(arena.iter().map(|(_, c)| *c).collect::<String>(), "aB");
+        for _ in 0..3 * PIECE {
+            let key = arena.add('z');
+            assert_eq!(*arena.get(key).unwrap(), 'z');
+        }
+        assert_eq!((arena.added(), arena.keys().count(), arena.iter().count()), (3074, 3074, 3074));
+        assert!(arena.get(VisitKey::from_num(3075)).is_err());
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl World<'_> {
         // Whoever has not answered bills for long pays for today at most.
         let due = if account.unanswered >= 2 { account.ledger.due_of(self.now.date()).min(due) } else { due };
         // Small change is left for the bill.
-        if due < Cents::dollars(125) {
+        if due < Cents::dollars(175) {
             return Ok(());
         }
         self.now = self.now.plus_seconds(i64::from(draw.between(60, 600)));
@@ -72,7 +72,7 @@ impl World<'_> {
         let due = account.asked();
         if due.is_positive() && !account.billed {
             account.billed = true;
-            let days = draw.between(4, 20);
+            let days = draw.between(2, 12);
             self.bill_in(days, family, draw);
         } else if account.ledger.overpaid() > Cents::dollars(25) && draw.chance(75) {
             let days = draw.between(15, 45);
@@ -196,12 +196,15 @@ impl World<'_> {
         draw: &mut Draw,
     ) -> Result<(), PracticeError> {
         let family = self.patients.get(patient)?.family;
-        let patience = match self.families.get(family)?.purse {
-            Purse::Prompt => 480,
-            Purse::Usual => 260,
-            Purse::Slow | Purse::Never => 0,
+        // Where no account may be in credit there is less to be paid ahead.
+        let (least, patience) = match (self.families.get(family)?.purse, self.settings.preset) {
+            (Purse::Prompt, Preset::Dbt) => (250, 480),
+            (Purse::Usual, Preset::Dbt) => (250, 260),
+            (Purse::Prompt, Preset::Stock) => (150, 700),
+            (Purse::Usual, Preset::Stock) => (150, 450),
+            (Purse::Slow | Purse::Never, _) => (0, 0),
         };
-        if share < Cents::dollars(250) || !draw.chance(patience) {
+        if share < Cents::dollars(least) || !draw.chance(patience) {
             return Ok(());
         }
         let amount = share.percent(50).floor_dollars();
@@ -230,14 +233,15 @@ impl World<'_> {
         for item in open.iter().filter(|i| i.patient == patient && matches!(i.about, About::Procedure(_))) {
             let amount = item.due().min(left);
             if amount.is_positive() {
+                // Two parts for each piece of work, one against the other.
                 parts.push(Part { item: *item, amount });
+                parts.push(Part { item: ahead, amount: -amount });
                 left -= amount;
             }
         }
         if parts.is_empty() {
             return Ok(());
         }
-        parts.push(Part { item: ahead, amount: ahead.left + left });
         self.enter_payment(patient, family, (Definition::default(), None), &parts, draw)
     }
 

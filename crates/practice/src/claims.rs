@@ -73,9 +73,9 @@ pub(crate) struct LineState {
 
 impl LineState {
     /// The estimate of a procedure that is planned.
-    pub(crate) fn planned(key: i64, num: i64, procedure: &Procedure, estimate: Estimate) -> Self {
+    pub(crate) fn planned(num: i64, procedure: &Procedure, estimate: Estimate) -> Self {
         Self {
-            key,
+            key: procedure.line.get(),
             procedure: num,
             code: procedure.item.code,
             tooth: procedure.item.tooth,
@@ -115,7 +115,7 @@ impl World<'_> {
     ) -> Result<(), PracticeError> {
         let user = self.desk(draw);
         if rank == 0 {
-            let other = self.patients.get(patient)?.coverage.get(1).map(|c| c.number);
+            let other = self.patients.get(patient)?.coverage.get(1).map(|c| c.number.get());
             let seconds = self.second_estimates(patient, other, &lines, service, LineState::expected)?;
             for (line, second) in lines.iter_mut().zip(seconds) {
                 line.second = second.pays;
@@ -123,7 +123,7 @@ impl World<'_> {
         }
         let person = self.patients.get_mut(patient)?;
         let family = person.family;
-        let other = person.coverage.iter().map(|c| c.number).find(|number| *number != policy);
+        let other = person.coverage.iter().map(|c| c.number.get()).find(|number| *number != policy);
         let coverage = person.policy_mut(policy)?;
         let year = self.payers.plans.get(coverage.plan)?.benefit_year(service);
         for line in &lines {
@@ -428,11 +428,11 @@ impl World<'_> {
                 .set("ClaimType", kind.stored())
                 .set("ProvBill", 1_i64)
                 .set("PatRelat", coverage.relation.stored())
-                .set("PlanNum2", other.map_or(0, |c| c.plan_row))
+                .set("PlanNum2", other.map_or(0, |c| c.plan_row.get()))
                 .set("PatRelat2", other.map_or(0, |c| c.relation.stored()))
                 .set("WriteOff", sum(|l| l.estimate.write_off))
                 .set("InsSubNum", coverage.subscription)
-                .set("InsSubNum2", other.map_or(0, |c| c.subscription))
+                .set("InsSubNum2", other.map_or(0, |c| c.subscription.get()))
                 .set("DateResent", claim.resent.unwrap_or(unset_date()))
                 .set("ClaimIdentifier", format!("DEMO-{}/{}", claim.patient.num(), key.num()))
                 .set("SecUserNumEntry", claim.user)

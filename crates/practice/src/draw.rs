@@ -127,15 +127,7 @@ impl Draw {
 
     /// One of the items, as likely as its weight says.
     pub(crate) fn weighted<T: Copy + Default>(&mut self, items: &[(T, u32)]) -> T {
-        let total = items.iter().map(|(_, weight)| weight).sum();
-        let mut left = self.below(total);
-        for (item, weight) in items {
-            match left.checked_sub(*weight) {
-                Some(rest) => left = rest,
-                None => return *item,
-            }
-        }
-        T::default()
+        chosen(items, self.below(items.iter().map(|(_, weight)| weight).sum()))
     }
 
     /// A value along a curve given by its quantiles at equal steps from 0 to 100 %, straight in between.
@@ -148,6 +140,65 @@ impl Draw {
         };
         low + (high - low) * i32::try_from(at % 1024).unwrap_or_default() / 1024
     }
+}
+
+/// Chance that is dealt out: over many things that are counted, whatever is asked of it happens almost exactly as often
+/// as its share says. The steps are those of additive recurrences; no two questions go along together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spread(u32);
+
+/// Steps in 2^32: fractional parts of pi and of square roots of primes.
+const STEPS: [u32; 9] = [
+    608_135_816,
+    1_779_033_703,
+    3_144_134_277,
+    1_013_904_242,
+    2_773_480_762,
+    1_359_893_119,
+    2_600_822_924,
+    528_734_635,
+    1_541_459_225,
+];
+
+impl Spread {
+    /// The share of chance that falls to the thing with this number, for the question at a position below nine.
+    pub(crate) fn new(number: u32, seed: u64, question: usize) -> Self {
+        let step = STEPS.get(question).copied().unwrap_or(1);
+        let id = u64::try_from(question).unwrap_or_default();
+        let first = Draw::new(seed, Stream::Payer, id, 4).below(u32::MAX);
+        Self(first.wrapping_add(number.wrapping_mul(step)))
+    }
+
+    fn below(self, limit: u32) -> u32 {
+        u32::try_from((u64::from(self.0) * u64::from(limit)) >> 32).unwrap_or_default()
+    }
+
+    /// Whether something with a chance of `permille` in a thousand happens.
+    pub(crate) fn chance(self, permille: u32) -> bool {
+        self.below(1000) < permille
+    }
+
+    /// One of the items, each as often as the others; the type's default if there is none.
+    pub(crate) fn pick<T: Copy + Default>(self, items: &[T]) -> T {
+        let position = self.below(u32::try_from(items.len()).unwrap_or(u32::MAX));
+        usize::try_from(position).ok().and_then(|p| items.get(p)).copied().unwrap_or_default()
+    }
+
+    /// One of the items, as often as its weight says.
+    pub(crate) fn weighted<T: Copy + Default>(self, items: &[(T, u32)]) -> T {
+        chosen(items, self.below(items.iter().map(|(_, weight)| weight).sum()))
+    }
+}
+
+/// The item at a place among the weights.
+fn chosen<T: Copy + Default>(items: &[(T, u32)], mut place: u32) -> T {
+    for (item, weight) in items {
+        match place.checked_sub(*weight) {
+            Some(rest) => place = rest,
+            None => return *item,
+        }
+    }
+    T::default()
 }
 
 #[cfg(test)]

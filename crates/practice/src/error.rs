@@ -19,8 +19,12 @@ pub enum PracticeError {
         /// Number asked for.
         locations: u32,
     },
-    /// The history would be shorter than a month or longer than [`crate::YEARS_MAX`] years.
-    #[error("the history must be between a month and {max} years long, not {days} days", max = crate::YEARS_MAX)]
+    /// The history would be shorter than a month or longer than [`crate::YEARS_MAX`] years, or lie outside the years that
+    /// its stamps can tell.
+    #[error(
+        "the history must be a month to {max} years long and lie between 1990 and 2100; this one has {days} days",
+        max = crate::YEARS_MAX
+    )]
     Span {
         /// Days between the two dates.
         days: i32,

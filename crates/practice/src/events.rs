@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use bicuspid_model::DateTime;
 
 use crate::arena::{CarrierKey, ClaimKey, FamilyKey, PatientKey, VisitKey};
-use crate::people::Arrival;
+use crate::compact::Moment;
 use crate::treatment::Reason;
 
 /// Something that is going to happen.
@@ -14,8 +14,8 @@ use crate::treatment::Reason;
 pub(crate) enum Event {
     /// The staff logs on.
     Open,
-    /// A new family calls. The number is that of its stream of chance.
-    Arrive(u64, Arrival),
+    /// A new family calls: the one with this number among those that come.
+    Arrive(u32),
     /// Somebody joins a family.
     Join(FamilyKey),
     /// A family's insurance changes.
@@ -27,11 +27,11 @@ pub(crate) enum Event {
     /// Something begins to hurt.
     Ache(PatientKey),
     /// A reminder goes out. The moment is that of the appointment meant; it may have been moved since.
-    Remind(VisitKey, DateTime),
+    Remind(VisitKey, Moment),
     /// Somebody answers a reminder, or lets it be. The moments are those of the appointment and of the reminder.
-    Answer(VisitKey, DateTime, DateTime),
+    Answer(VisitKey, Moment, Moment),
     /// The time of an appointment has come.
-    Visit(VisitKey, DateTime),
+    Visit(VisitKey, Moment),
     /// A claim is sent.
     Send(ClaimKey),
     /// A carrier decides.
@@ -65,8 +65,8 @@ pub(crate) enum Departure {
 /// An event with its place in the order: by time, then by who came first.
 #[derive(Debug)]
 struct Entry {
-    at: DateTime,
-    number: u64,
+    at: Moment,
+    number: u32,
     event: Event,
 }
 
@@ -94,7 +94,7 @@ impl Ord for Entry {
 #[derive(Debug)]
 pub(crate) struct Queue {
     entries: BinaryHeap<Reverse<Entry>>,
-    number: u64,
+    number: u32,
     end: DateTime,
 }
 
@@ -107,24 +107,44 @@ impl Queue {
     /// Adds an event.
     pub(crate) fn push(&mut self, at: DateTime, event: Event) {
         if at < self.end {
-            self.entries.push(Reverse(Entry { at, number: self.number, event }));
+            if self.number == u32::MAX {
+                self.count_anew();
+            }
+            if self.entries.len() == self.entries.capacity() {
+                // Doubling would leave room for millions that never come.
+                self.entries.reserve_exact(self.entries.len() / 4 + 64);
+            }
+            self.entries.push(Reverse(Entry { at: at.into(), number: self.number, event }));
             self.number += 1;
         }
     }
 
     /// Takes the next event.
     pub(crate) fn pop(&mut self) -> Option<(DateTime, Event)> {
-        self.entries.pop().map(|Reverse(entry)| (entry.at, entry.event))
+        self.entries.pop().map(|Reverse(entry)| (entry.at.time(), entry.event))
+    }
+
+    /// Gives what waits new numbers in the old order, when the numbers run out.
+    fn count_anew(&mut self) {
+        let mut waiting = std::mem::take(&mut self.entries).into_vec();
+        waiting.sort_unstable_by_key(|Reverse(entry)| entry.number);
+        self.number = 0;
+        for Reverse(entry) in &mut waiting {
+            entry.number = self.number;
+            self.number += 1;
+        }
+        self.entries = waiting.into();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arena::Key;
 
     #[test]
     fn events_come_by_time_and_then_in_the_order_of_entry() {
-        let at = DateTime::from_micros;
+        let at = |second: i64| DateTime::from_micros(second * 1_000_000);
         let mut queue = Queue::new(at(100));
         queue.push(at(50), Event::Check(CarrierKey::default()));
         queue.push(at(10), Event::Open);
@@ -134,5 +154,24 @@ mod tests {
         assert!(matches!(queue.pop(), Some((t, Event::Check(_))) if t == at(50)));
         assert!(matches!(queue.pop(), Some((_, Event::Open))));
         assert!(queue.pop().is_none());
+    }
+
+    #[test]
+    fn the_order_stays_when_numbers_run_out() {
+        let at = |second: i64| DateTime::from_micros(second * 1_000_000);
+        let mut queue = Queue::new(at(100));
+        queue.number = u32::MAX - 2;
+        for family in 1..=5 {
+            queue.push(at(50), Event::Bill(FamilyKey::from_num(family)));
+        }
+        assert_eq!(queue.number, 5);
+        for family in 1..=5 {
+            assert!(matches!(queue.pop(), Some((_, Event::Bill(f))) if f.num() == family));
+        }
+    }
+
+    #[test]
+    fn an_event_takes_little_room() {
+        assert_eq!(size_of::<Reverse<Entry>>(), 24);
     }
 }

@@ -10,7 +10,7 @@ use bicuspid_opendental::enums::TreatmentArea;
 const CHECK_UP: &[(&str, u32)] = &[
     ("D0350", 80),
     ("D0270", 118),
-    ("D0180", 60),
+    ("D0180", 54),
     ("D1330", 30),
     ("D0601", 34),
     ("D0602", 40),
@@ -30,7 +30,7 @@ const CHECK_UP: &[(&str, u32)] = &[
 
 /// What comes with a visit because of pain.
 const PAIN: &[(&str, u32)] = &[
-    ("D2920", 690),
+    ("D2920", 960),
     ("D9310", 50),
     ("D0364", 44),
     ("D0160", 44),

@@ -9,6 +9,7 @@ use bicuspid_opendental::enums::{
 
 use crate::arena::{FamilyKey, Key, PatientKey, add_to};
 use crate::calendar::age;
+use crate::compact::Day;
 use crate::definitions::Definition;
 use crate::draw::{Draw, Stream};
 use crate::error::PracticeError;
@@ -16,7 +17,7 @@ use crate::events::{Departure, Event};
 use crate::messages::{Log, Talk};
 use crate::money::Cents;
 use crate::mouth::Mouth;
-use crate::names;
+use crate::names::{self, Street, Word};
 use crate::office_life::Errand;
 use crate::people::{self, Arrival, Habit, Newcomer, Patient};
 use crate::treatment::Reason;
@@ -25,7 +26,7 @@ use crate::world::{World, in_hours};
 /// After so many days without a visit somebody is taken off the list of active patients, once a year.
 const FORGOTTEN_DAYS: i32 = 800;
 /// Days after which new patients want their first visit: few can come at once, and many want a day that suits them.
-pub(crate) const FIRST_VISIT_DAYS: &[i32] = &[1, 6, 12, 20, 29, 42, 68];
+pub(crate) const FIRST_VISIT_DAYS: &[i32] = &[1, 7, 14, 23, 33, 47, 74];
 /// Days from one ache to the next.
 const ACHES: &[i32] = &[40, 420, 850, 1400, 2000, 2900, 4200, 6500];
 
@@ -36,14 +37,15 @@ impl World<'_> {
         let crate::settings::Settings { patients, seed, start_date, end_date, .. } = self.settings;
         let mut arrivals = people::arrivals(patients, start_date, self.counted, draw);
         people::later_arrivals(&mut arrivals, seed, (start_date, self.counted, end_date));
-        for (stream, arrival) in (1_u64..).zip(arrivals) {
+        for ((number, stream), arrival) in (0_u32..).zip(1_u64..).zip(&arrivals) {
             if arrival.before {
-                self.settle_family(stream, arrival)?;
+                self.settle_family(stream, *arrival)?;
             } else {
                 let called = in_hours(arrival.day, &mut Draw::new(seed, Stream::Family, stream, 1));
-                self.queue.push(called, Event::Arrive(stream, arrival));
+                self.queue.push(called, Event::Arrive(number));
             }
         }
+        self.arrivals = arrivals;
         Ok(())
     }
 
@@ -71,7 +73,8 @@ impl World<'_> {
             // Now and then somebody joins later: a child that is not born yet, or the partner.
             let join = seen.max(self.now.date()).plus_days(draw.between(90, 900));
             let until = if arrival.day < self.counted { self.counted } else { self.settings.end_date };
-            if number > 0 && number == last && join.plus_days(14) < until && draw.chance(180) {
+            let joins = draw.chance(if adult { 180 } else { 400 });
+            if number > 0 && number == last && join.plus_days(14) < until && joins {
                 // A child that is yet to come has parents who are young enough.
                 let parents = household.iter().take(parents);
                 if adult || parents.map(|(age, _)| *age).max().is_some_and(|oldest| oldest <= 42) {
@@ -112,7 +115,7 @@ impl World<'_> {
         let (location, number) = (account.location, account.members.len());
         let surname = match account.members.first() {
             Some(head) => self.patients.get(*head)?.last,
-            None => names::surname(draw),
+            None => Word::of(names::surname(draw)),
         };
         let dentist = self.office.any(draw, false, location);
         let hygienist = self.office.any(draw, true, location);
@@ -124,9 +127,9 @@ impl World<'_> {
         };
         let key = self.patients.add(Patient {
             family,
-            last: if own_name { names::surname(draw) } else { surname },
-            first: names::first_name(draw, female, years < 25),
-            initial: draw.pick(&["A", "B", "C", "D", "E", "J", "K", "L", "M", "R", "S", ""]),
+            last: if own_name { Word::of(names::surname(draw)) } else { surname },
+            first: Word::of(names::first_name(draw, female, years < 25)),
+            initial: Word::of(names::initial(draw)),
             female,
             birth,
             position,
@@ -137,14 +140,14 @@ impl World<'_> {
             coverage: Vec::new(),
             former: Vec::new(),
             // Some live elsewhere: with the other parent, at college, on their own.
-            street: (number > 0 && draw.chance(50)).then(|| names::street(draw)),
+            street: (number > 0 && draw.chance(50)).then(|| Street::any(draw)),
             upkeep_months: draw.weighted(&[(3, 12), (4, 40), (6, 48)]),
             habit: Habit::InPain,
             mouth: Mouth::new(years, draw),
             phone: names::phone(draw),
             texts: draw.chance(if years < 70 { 820 } else { 420 }),
-            first_visit: None,
-            last_visit: None,
+            first_visit: Day::default(),
+            last_visit: Day::default(),
             missed: false,
             lapsed: false,
             treated: false,
@@ -173,8 +176,10 @@ impl World<'_> {
     }
 
     /// A new family calls: it is entered and gets its first appointments.
-    pub(crate) fn arrive(&mut self, stream: u64, arrival: Arrival) -> Result<(), PracticeError> {
-        let family = self.settle_family(stream, arrival)?;
+    pub(crate) fn arrive(&mut self, number: u32) -> Result<(), PracticeError> {
+        let arrival = usize::try_from(number).ok().and_then(|number| self.arrivals.get(number));
+        let arrival = *arrival.ok_or(PracticeError::Fault("arrival"))?;
+        let family = self.settle_family(u64::from(number) + 1, arrival)?;
         let mut draw = self.draw(family)?;
         for patient in self.families.get(family)?.members.clone() {
             self.now = self.now.plus_seconds(i64::from(draw.between(60, 200)));
@@ -279,7 +284,7 @@ impl World<'_> {
             Departure::Away => person.status = PatientStatus::Inactive,
             Departure::Death => {
                 person.status = PatientStatus::Deceased;
-                person.died = Some(now);
+                person.died = Some(now.into());
             }
         }
         let visits = if departure == Departure::Silent {
@@ -287,7 +292,7 @@ impl World<'_> {
             Vec::new()
         } else {
             person.stamp = now;
-            person.waiting.clear();
+            person.waiting = Vec::new();
             std::mem::take(&mut person.visits)
         };
         if let (true, Some(recall)) = (departure != Departure::Silent, &mut person.recall) {
@@ -305,7 +310,7 @@ impl World<'_> {
         let now = self.now;
         for key in self.patients.keys() {
             let person = self.patients.get(key)?;
-            let since = person.last_visit.unwrap_or(person.entered);
+            let since = person.last_visit.get().unwrap_or(person.entered);
             let forgotten = now.date().days() - since.days() > FORGOTTEN_DAYS;
             if !forgotten || !person.is_active() || !person.visits.is_empty() {
                 continue;
@@ -315,7 +320,7 @@ impl World<'_> {
             let person = self.patients.get_mut(key)?;
             person.status = PatientStatus::Inactive;
             person.lapsed = true;
-            person.waiting.clear();
+            person.waiting = Vec::new();
             person.stamp = now;
             let text = "Status changed to inactive".to_owned();
             self.log(Log { permission: Permission::PatientEdit, patient: key, key: key.num(), user, text })?;

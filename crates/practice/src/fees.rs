@@ -98,7 +98,7 @@ impl Fees {
         let first_year = start.ymd().0;
         // The catalogue is of 2024 and 2025, the fees of an earlier year were lower.
         let years = i64::from((2024 - first_year).clamp(-10, 20));
-        let level = i64::from(draw.between(815, 868)) - 33 * years;
+        let level = i64::from(draw.between(803, 838)) - 33 * years;
         let level = level.max(400);
         let charged = |amount: Cents, permille: i64| {
             if amount.is_positive() { amount.permille_in_dollars(permille) } else { Cents::ZERO }
@@ -172,6 +172,14 @@ impl Fees {
         // The first year's amounts were entered with everything else, the others when they rose.
         let risen = first_day.at_seconds(6 * 3600).max(stamp);
         let made = if past { risen } else { stamp };
+        // Whoever looks for what the office charges takes the latest list: it was entered the day after the others.
+        let entered = match schedule {
+            Schedule::Office if !past => {
+                let others = Date::from_ymd(year - 1, 1, 1).map_or(stamp, |day| day.at_seconds(6 * 3600));
+                others.max(stamp).date().plus_days(1).at_seconds(9 * 3600)
+            }
+            _ => made,
+        };
         // A schedule is put away when the next year's amounts come.
         let put_away = Date::from_ymd(year + 1, 1, 1).map_or(made, |day| day.at_seconds(6 * 3600 + 600));
         out.row(Rows::FeeSched, if past { put_away } else { stamp }, |r| {
@@ -191,13 +199,13 @@ impl Fees {
             if !amount.is_positive() {
                 continue;
             }
-            out.row(Rows::Fee, risen, |r| {
+            out.row(Rows::Fee, risen.max(entered), |r| {
                 r.set("FeeNum", keys.next())
                     .set("Amount", amount)
                     .set("FeeSched", key)
                     .set("CodeNum", num)
                     .set("SecUserNumEntry", 1_i64)
-                    .set("SecDateEntry", made.date());
+                    .set("SecDateEntry", entered.date());
             })?;
         }
         Ok(())

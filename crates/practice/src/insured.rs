@@ -5,6 +5,7 @@ use bicuspid_opendental::enums::{PatientPosition, Relat};
 
 use crate::arena::{FamilyKey, Key, PatientKey, PlanKey, add_to};
 use crate::calendar::{age, unset_date};
+use crate::compact::{Day, RowNum};
 use crate::draw::Draw;
 use crate::emit::Rows;
 use crate::error::PracticeError;
@@ -34,9 +35,9 @@ impl World<'_> {
         let seen = self.patients.get(head)?.entered.max(self.settings.start_date);
         let retired = age(self.patients.get(head)?.birth, seen) >= 66;
         let cover = draw.weighted(if retired {
-            &[(Cover::Private, 44), (Cover::Public, 6), (Cover::None, 50)]
+            &[(Cover::Private, 42), (Cover::Public, 7), (Cover::None, 51)]
         } else {
-            &[(Cover::Private, 62), (Cover::Public, 12), (Cover::None, 26)]
+            &[(Cover::Private, 59), (Cover::Public, 13), (Cover::None, 28)]
         });
         let effective = {
             let entered = self.patients.get(head)?.entered;
@@ -46,7 +47,7 @@ impl World<'_> {
             let plan = if cover == Cover::Public { public_plan() } else { self.payers.any(draw) };
             let partner = self.partner(&members)?;
             self.subscribe(family, head, plan, partner, effective)?;
-            if let (Some(partner), Cover::Private, true) = (partner, cover, draw.chance(300)) {
+            if let (Some(partner), Cover::Private, true) = (partner, cover, draw.chance(340)) {
                 let plan = self.payers.any(draw);
                 self.subscribe(family, partner, plan, Some(head), effective)?;
             }
@@ -90,9 +91,9 @@ impl World<'_> {
         let (now, today) = (self.now, self.now.date());
         let covered = !self.patients.get(head)?.coverage.is_empty();
         let account = self.families.get_mut(family)?;
-        for subscription in account.subscriptions.iter_mut().filter(|s| s.ended.is_none()) {
-            subscription.ended = Some(today.plus_days(-1).max(subscription.effective));
-            subscription.stamp = now;
+        for subscription in account.subscriptions.iter_mut().filter(|s| s.ended.get().is_none()) {
+            subscription.ended = today.plus_days(-1).max(subscription.effective).into();
+            subscription.stamp = now.into();
         }
         for member in &members {
             let person = self.patients.get_mut(*member)?;
@@ -101,9 +102,9 @@ impl World<'_> {
             person.former.extend(ended);
         }
         let cover = draw.weighted(if covered {
-            &[(Cover::Private, 78), (Cover::Public, 5), (Cover::None, 17)]
+            &[(Cover::Private, 77), (Cover::Public, 5), (Cover::None, 18)]
         } else {
-            &[(Cover::Private, 38), (Cover::Public, 6), (Cover::None, 56)]
+            &[(Cover::Private, 34), (Cover::Public, 6), (Cover::None, 60)]
         });
         if cover != Cover::None {
             let plan = if cover == Cover::Public { public_plan() } else { self.payers.any(&mut draw) };
@@ -130,7 +131,6 @@ impl World<'_> {
         effective: Date,
     ) -> Result<(), PracticeError> {
         let members = self.families.get(family)?.members.clone();
-        let identifier = format!("ZZ{:08}", self.keys.identifier.next());
         let entered = self.now.max(self.patients.get(subscriber)?.stamp);
         let entered = if self.now.date() > self.settings.start_date {
             entered
@@ -138,20 +138,20 @@ impl World<'_> {
             self.patients.get(subscriber)?.stamp
         };
         let mut subscription = Subscription {
-            number: 0,
-            plan_row: 0,
+            number: RowNum::default(),
+            plan_row: RowNum::default(),
             plan,
             subscriber,
             partner,
-            identifier,
+            identifier: self.keys.identifier.next().into(),
             effective,
-            entered,
-            ended: None,
-            stamp: entered,
+            entered: entered.into(),
+            ended: Day::default(),
+            stamp: entered.into(),
         };
         if self.settings.preset == Preset::Stock {
-            subscription.number = self.keys.subscription.next();
-            subscription.plan_row = plan.num();
+            subscription.number = self.keys.subscription.next().into();
+            subscription.plan_row = plan.num().into();
             add_to(&mut self.families.get_mut(family)?.subscriptions, subscription.clone());
         }
         for member in members {
@@ -170,14 +170,14 @@ impl World<'_> {
     ) -> Result<(), PracticeError> {
         let account = self.families.get(family)?;
         let mut known: Vec<Subscription> = Vec::new();
-        for subscription in account.subscriptions.iter().filter(|s| s.ended.is_none()) {
+        for subscription in account.subscriptions.iter().filter(|s| s.ended.get().is_none()) {
             if !known.iter().any(|k| k.identifier == subscription.identifier) {
                 known.push(subscription.clone());
             }
         }
         let married = self.patients.get(member)?.position == PatientPosition::Married;
         for mut subscription in known {
-            let entered = self.now;
+            let entered = self.now.into();
             subscription.entered = entered;
             subscription.stamp = entered;
             if married {
@@ -199,9 +199,9 @@ impl World<'_> {
         let number = self.keys.patient_plan.next();
         let mut subscription = subscription.clone();
         if self.settings.preset == Preset::Dbt {
-            subscription.number = number;
-            subscription.plan_row = number;
-            self.emit_plan(number, subscription.plan, subscription.entered)?;
+            subscription.number = number.into();
+            subscription.plan_row = number.into();
+            self.emit_plan(number, subscription.plan, subscription.entered.time())?;
             add_to(&mut self.families.get_mut(family)?.subscriptions, subscription.clone());
         }
         let person = self.patients.get_mut(member)?;
@@ -212,14 +212,14 @@ impl World<'_> {
             _ => Relat::Child,
         };
         let coverage = Coverage {
-            number,
+            number: number.into(),
             plan: subscription.plan,
             plan_row: subscription.plan_row,
             subscription: subscription.number,
             relation,
             // A child may be entered long after the family.
             since: if person.entered > subscription.entered.date() {
-                person.stamp
+                person.stamp.into()
             } else {
                 subscription.entered
             },
@@ -249,15 +249,15 @@ impl World<'_> {
                 identifier,
                 ..
             } = subscription;
-            self.out.row(Rows::InsSub, stamp, |r| {
+            self.out.row(Rows::InsSub, stamp.time(), |r| {
                 r.set("InsSubNum", number)
                     .set("PlanNum", plan_row)
                     .set("Subscriber", subscriber)
                     .set("DateEffective", effective)
-                    .set("DateTerm", ended.unwrap_or(unset_date()))
+                    .set("DateTerm", ended.get().unwrap_or(unset_date()))
                     .set("ReleaseInfo", true)
                     .set("AssignBen", true)
-                    .set("SubscriberID", identifier)
+                    .set("SubscriberID", format!("ZZ{:08}", identifier.get()))
                     .set("SecUserNumEntry", 1_i64)
                     .set("SecDateEntry", entered.date());
             })?;
@@ -269,13 +269,13 @@ impl World<'_> {
     pub(crate) fn emit_coverage(&mut self, key: PatientKey) -> Result<(), PracticeError> {
         let person = self.patients.get(key)?;
         for (ordinal, coverage) in (1_i64..).zip(&person.coverage) {
-            self.out.row(Rows::PatPlan, coverage.since, |r| {
+            self.out.row(Rows::PatPlan, coverage.since.time(), |r| {
                 r.set("PatPlanNum", coverage.number)
                     .set("PatNum", key)
                     .set("Ordinal", ordinal)
                     .set("Relationship", coverage.relation.stored())
                     .set("InsSubNum", coverage.subscription)
-                    .set("SecDateTEntry", coverage.since);
+                    .set("SecDateTEntry", coverage.since.time());
             })?;
         }
         Ok(())

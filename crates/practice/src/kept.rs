@@ -41,12 +41,12 @@ impl World<'_> {
             .plus_seconds(i64::from(visit.slot.minutes) * 60 - i64::from(draw.between(-5, 8)) * 60);
         self.now = dismissed;
         let person = self.patients.get_mut(patient)?;
-        person.visits.retain(|v| *v != key);
+        person.forget(key);
         let family = person.family;
-        person.last_visit = Some(day);
-        visit.first = person.first_visit.is_none();
+        person.last_visit = day.into();
+        visit.first = person.first_visit.get().is_none();
         if visit.first {
-            person.first_visit = Some(day);
+            person.first_visit = day.into();
             person.stamp = dismissed;
         }
         let mut procedures = std::mem::take(&mut visit.procedures);
@@ -63,7 +63,7 @@ impl World<'_> {
             )?);
             self.now = dismissed;
             if let Some(extra) = procedures.last() {
-                self.procedures.get_mut(*extra)?.visit = Some(key);
+                self.procedures.get_mut(*extra)?.visit = key;
             }
         }
         let done = self.complete(&visit, procedures)?;
@@ -139,7 +139,7 @@ impl World<'_> {
             let mut procedure = self.procedures.take(key)?;
             procedure.item = item;
             procedure.fee = self.fees.amount(Schedule::Office, procedure.item.code, day);
-            procedure.stamp = now;
+            procedure.stamp = now.into();
             taken.push((key, procedure));
         }
         let items = taken.iter().map(|(_, p)| (p.item, p.fee));
@@ -167,12 +167,7 @@ impl World<'_> {
             let user = self.office.provider(procedure.provider)?.user;
             let text = format!("Procedure {} completed", key.num());
             self.log(Log { permission: Permission::ProcComplCreate, patient, key: key.num(), user, text })?;
-            done.push(LineState::planned(
-                procedure.line.unwrap_or_default(),
-                key.num(),
-                &procedure,
-                estimate,
-            ));
+            done.push(LineState::planned(key.num(), &procedure, estimate));
         }
         Ok(done)
     }
@@ -203,7 +198,7 @@ impl World<'_> {
             return Ok(());
         }
         let provider = self.office.dentist_on(day, self.patients.get(patient)?.dentist);
-        let policy = self.patients.get(patient)?.coverage.first().map_or(0, |c| c.number);
+        let policy = self.patients.get(patient)?.coverage.first().map_or(0, |c| c.number.get());
         self.write_claim(patient, (0, policy), lines, day, provider, draw)
     }
 
@@ -230,10 +225,10 @@ impl World<'_> {
         for line in done {
             let tooth = line.tooth;
             let finding = match codes::of(line.code).code {
-                "D3310" | "D3320" | "D3330" if draw.chance(790) => {
+                "D3310" | "D3320" | "D3330" if draw.chance(820) => {
                     Some(Finding { appeal: 900, ..treatment::crown_on(tooth, draw) })
                 }
-                "D7140" | "D7210" if years >= 22 && !tooth.is_baby() && draw.chance(280) => {
+                "D7140" | "D7210" if years >= 22 && !tooth.is_baby() && draw.chance(247) => {
                     Some(treatment::implant("D6010", tooth, 400))
                 }
                 "D6010" => Some(treatment::implant("D6058", tooth, 1000)),
@@ -262,7 +257,7 @@ impl World<'_> {
         }
         let day = visit.slot.start.date();
         let person = self.patients.get_mut(visit.patient)?;
-        if person.mouth.last_exam != Some(day) {
+        if person.mouth.last_exam.get() != Some(day) {
             return Ok(());
         }
         let years = age(person.birth, day);
@@ -309,15 +304,20 @@ impl World<'_> {
         }
         let agrees = draw.chance(finding.appeal);
         self.save_plan(patient, &procedures, agrees)?;
-        let waiting = Waiting { procedures, minutes: finding.minutes, hygiene: finding.hygiene, provider };
-        let reason = if finding.hygiene { Reason::Hygiene } else { Reason::Treatment };
         // Some come back to it after months.
         let later = !agrees && draw.chance(120);
-        if agrees || later {
-            add_to(&mut self.patients.get_mut(patient)?.waiting, waiting);
-            let days = if agrees { wait } else { draw.between(60, 240) };
-            self.later(days, draw, Event::Seek(patient, reason));
+        if !agrees && !later {
+            // It stays in the chart as planned, and nothing happens to it any more.
+            for key in procedures {
+                self.emit_plan_of(key)?;
+            }
+            return Ok(());
         }
+        let waiting = Waiting { procedures, minutes: finding.minutes, hygiene: finding.hygiene, provider };
+        let reason = if finding.hygiene { Reason::Hygiene } else { Reason::Treatment };
+        add_to(&mut self.patients.get_mut(patient)?.waiting, waiting);
+        let days = if agrees { wait } else { draw.between(60, 240) };
+        self.later(days, draw, Event::Seek(patient, reason));
         if agrees { self.prepay(patient, provider, share, draw) } else { Ok(()) }
     }
 
@@ -428,13 +428,13 @@ impl World<'_> {
         let members = self.families.get(family)?.members.len();
         let (kind, percent, note) = if !covered && years >= 65 && draw.chance(450) {
             (Definition::SENIOR_DISCOUNT, 10, "Senior discount")
-        } else if !covered && draw.chance(480) {
+        } else if !covered && draw.chance(600) {
             (Definition::CASH_DISCOUNT, 8, "Cash discount")
         } else if !covered && members >= 3 && draw.chance(250) {
             (Definition::FAMILY_DISCOUNT, 5, "Family discount")
         } else if draw.chance(16) {
             (Definition::STAFF_DISCOUNT, 25, "Staff discount")
-        } else if draw.chance(110) {
+        } else if draw.chance(150) {
             (Definition::CORRECTION, 4, "Courtesy")
         } else {
             return Ok(());
@@ -467,10 +467,10 @@ impl World<'_> {
 fn has_passed(item: Item, mouth: &Mouth, age: i32, day: Date) -> bool {
     let code = codes::of(item.code);
     match code.code {
-        "D4341" | "D4342" => mouth.last_deep.is_some_and(|last| last < day),
+        "D4341" | "D4342" => mouth.last_deep.get().is_some_and(|last| last < day),
         "D5110" => !mouth.bare(true),
         "D5120" => !mouth.bare(false),
-        "D0120" => mouth.last_exam.is_none() || mouth.too_soon(code.code, day),
+        "D0120" => mouth.last_exam.get().is_none() || mouth.too_soon(code.code, day),
         "D0210" | "D0330" | "D0272" | "D0274" | "D1110" | "D1120" | "D4346" | "D4355" | "D4910" => {
             mouth.too_soon(code.code, day)
         }

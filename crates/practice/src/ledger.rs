@@ -2,7 +2,7 @@
 
 use bicuspid_model::Date;
 
-use crate::arena::{PatientKey, ProviderKey, add_to};
+use crate::arena::{PatientKey, ProviderKey, add_to, shrink};
 use crate::money::Cents;
 
 /// What an open item is about.
@@ -118,9 +118,7 @@ impl Ledger {
     fn settle(&mut self) {
         self.open.retain(|i| i.left != Cents::ZERO || i.expected != Cents::ZERO);
         // Most accounts are settled for most of the time.
-        if self.open.capacity() > 2 * self.open.len() + 2 {
-            self.open.shrink_to_fit();
-        }
+        shrink(&mut self.open);
     }
 
     /// What the family owes now, credits of one item set against the others.

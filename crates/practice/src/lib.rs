@@ -28,6 +28,7 @@ mod billing;
 mod calendar;
 mod claims;
 mod codes;
+mod compact;
 mod coverage;
 mod definitions;
 mod diary;

@@ -23,7 +23,7 @@ pub(crate) struct Expected {
 /// Losses by half hour from eight o'clock on, in per cent of the mean (two practices, 38,000 appointments). The last half
 /// hours before lunch and closing hold many visits that are booked at short notice and seldom lost, so the others there
 /// are lost more often; the time before closing holds long ones, so it is the other way round.
-const BY_START: [u64; 18] = [200, 135, 112, 104, 94, 97, 86, 155, 78, 86, 104, 94, 94, 86, 94, 60, 94, 150];
+const BY_START: [u64; 18] = [225, 140, 110, 99, 81, 97, 70, 155, 78, 86, 97, 83, 85, 73, 85, 60, 78, 155];
 
 /// Losses by half hour and season, in per cent.
 fn by_start(start: DateTime) -> u64 {
@@ -50,7 +50,7 @@ pub(crate) fn cancels(start: DateTime, minutes: u32, age: i32, lapsed: bool) -> 
         ..60 => 100,
         _ => 82,
     };
-    permille(9_700 * by_start(start) / 100 * length / 100 * years / 100)
+    permille(10_200 * by_start(start) / 100 * length / 100 * years / 100)
 }
 
 /// The chance in a thousand that somebody does not come. The factors are odds ratios of large studies: time since the
@@ -69,8 +69,8 @@ pub(crate) fn misses(expected: Expected) -> u32 {
     let factors = [
         waited,
         by_start(expected.start),
-        if expected.public { 158 } else { 100 },
-        if expected.missed { 330 } else { 100 },
+        if expected.public { 163 } else { 100 },
+        if expected.missed { 360 } else { 100 },
         if expected.female { 100 } else { 116 },
         if expected.minutes < 60 { 175 } else { 100 },
         match expected.age {
@@ -79,7 +79,7 @@ pub(crate) fn misses(expected: Expected) -> u32 {
             _ => 70,
         },
     ];
-    permille(factors.iter().fold(1650, |odds, factor| odds * factor / 100))
+    permille(factors.iter().fold(1450, |odds, factor| odds * factor / 100))
 }
 
 #[cfg(test)]

@@ -59,6 +59,22 @@ impl Cents {
     }
 }
 
+/// An amount of somebody's benefits, which are never millions of dollars, in half the space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct SmallCents(i32);
+
+impl From<Cents> for SmallCents {
+    fn from(amount: Cents) -> Self {
+        Self(i32::try_from(amount.0).unwrap_or(i32::MAX))
+    }
+}
+
+impl From<SmallCents> for Cents {
+    fn from(amount: SmallCents) -> Self {
+        Self(i64::from(amount.0))
+    }
+}
+
 impl From<Cents> for Value {
     fn from(amount: Cents) -> Self {
         Self::Float(amount.in_dollars())

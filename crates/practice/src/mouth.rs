@@ -2,6 +2,7 @@
 
 use bicuspid_model::Date;
 
+use crate::compact::Day;
 use crate::draw::Draw;
 
 /// A tooth: 1 to 32 for the permanent ones, 33 to 52 for the baby teeth A to T, 0 for none.
@@ -99,15 +100,15 @@ pub(crate) struct Mouth {
     /// Teeth with work that is planned and not done.
     planned: u64,
     pub(crate) gums: Gums,
-    pub(crate) last_exam: Option<Date>,
-    pub(crate) last_bitewings: Option<Date>,
-    pub(crate) last_full_xrays: Option<Date>,
+    pub(crate) last_exam: Day,
+    pub(crate) last_bitewings: Day,
+    pub(crate) last_full_xrays: Day,
     /// The two latest check-ups, the latest first.
-    pub(crate) check_ups: [Option<Date>; 2],
+    pub(crate) check_ups: [Day; 2],
     /// The four latest cleanings, the latest first.
-    cleanings: [Option<Date>; 4],
+    cleanings: [Day; 4],
     /// When gums were last cleaned deeply.
-    pub(crate) last_deep: Option<Date>,
+    pub(crate) last_deep: Day,
 }
 
 impl Mouth {
@@ -261,13 +262,13 @@ impl Mouth {
     /// year, four cleanings, bitewings once, all teeth on X-rays every three years.
     pub(crate) fn too_soon(&self, code: &str, day: Date) -> bool {
         let since = |last: Option<Date>| last.map_or(i32::MAX, |last| day.days().saturating_sub(last.days()));
-        let [latest, before] = self.check_ups;
-        let [.., fourth] = self.cleanings;
+        let [latest, before] = self.check_ups.map(Day::get);
+        let [.., fourth] = self.cleanings.map(Day::get);
         match code {
             "D1110" | "D1120" | "D4346" | "D4355" | "D4910" => since(fourth) < 366,
-            "D0120" => since(self.last_exam) < 100 || since(latest) < 100 || since(before) < 366,
-            "D0272" | "D0274" => since(self.last_bitewings) < 330,
-            "D0210" | "D0330" => since(self.last_full_xrays) < 1096,
+            "D0120" => since(self.last_exam.get()) < 100 || since(latest) < 100 || since(before) < 366,
+            "D0272" | "D0274" => since(self.last_bitewings.get()) < 330,
+            "D0210" | "D0330" => since(self.last_full_xrays.get()) < 1096,
             _ => false,
         }
     }
@@ -283,7 +284,7 @@ impl Mouth {
         let there = |t: u8| self.free(t);
         let fits = |t: &u8| {
             self.missing & Tooth(*t).bit() != 0
-                && self.replaced & Tooth(*t).bit() == 0
+                && (self.replaced | self.planned) & Tooth(*t).bit() == 0
                 && there(t - 1)
                 && there(t + 1)
         };
@@ -317,32 +318,32 @@ impl Mouth {
     pub(crate) fn treat(&mut self, code: &str, tooth: Tooth, day: Date) {
         match code {
             "D0120" => {
-                self.last_exam = Some(day);
+                self.last_exam = day.into();
                 let [latest, _] = self.check_ups;
-                self.check_ups = [Some(day), latest];
+                self.check_ups = [day.into(), latest];
             }
-            "D0140" | "D0145" | "D0150" | "D0180" => self.last_exam = Some(day),
+            "D0140" | "D0145" | "D0150" | "D0180" => self.last_exam = day.into(),
             "D1110" | "D1120" | "D4346" | "D4355" | "D4910" => {
                 let [a, b, c, _] = self.cleanings;
-                if a != Some(day) {
-                    self.cleanings = [Some(day), a, b, c];
+                if a.get() != Some(day) {
+                    self.cleanings = [day.into(), a, b, c];
                 }
             }
-            "D0272" | "D0274" => self.last_bitewings = Some(day),
+            "D0272" | "D0274" => self.last_bitewings = day.into(),
             "D0210" => {
-                self.last_full_xrays = Some(day);
-                self.last_bitewings = Some(day);
+                self.last_full_xrays = day.into();
+                self.last_bitewings = day.into();
             }
-            "D0330" => self.last_full_xrays = Some(day),
+            "D0330" => self.last_full_xrays = day.into(),
             "D1351" => self.sealed |= tooth.bit(),
             "D2740" | "D2750" | "D2751" | "D2790" | "D2930" | "D6750" => self.crowned |= tooth.bit(),
-            "D6240" | "D6010" => self.replaced |= tooth.bit(),
+            "D6240" | "D6010" | "D6058" => self.replaced |= tooth.bit(),
             "D5110" | "D5213" => self.upper_denture = true,
             "D5120" | "D5214" => self.lower_denture = true,
             "D3310" | "D3320" | "D3330" => self.rooted |= tooth.bit(),
             "D4341" | "D4342" => {
                 self.gums = Gums::Treated;
-                self.last_deep = Some(day);
+                self.last_deep = day.into();
             }
             "D7140" | "D7210" | "D7230" | "D7240" => self.missing |= tooth.bit(),
             _ => {}

@@ -201,12 +201,101 @@ pub(crate) fn first_name(draw: &mut Draw, female: bool, child: bool) -> &'static
 
 /// House number and street.
 pub(crate) fn street(draw: &mut Draw) -> String {
-    format!("{} {}", draw.between(10, 9990), draw.pick(STREETS))
+    Street::any(draw).to_string()
 }
 
 /// Town and ZIP code.
 pub(crate) fn town(draw: &mut Draw) -> (&'static str, &'static str) {
-    draw.pick(TOWNS)
+    Town::any(draw).named()
+}
+
+/// A house in a street.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Street {
+    house: u16,
+    street: u8,
+}
+
+impl Street {
+    pub(crate) fn any(draw: &mut Draw) -> Self {
+        let house = u16::try_from(draw.between(10, 9990)).unwrap_or_default();
+        Self { house, street: u8::try_from(draw.position(STREETS.len())).unwrap_or_default() }
+    }
+}
+
+impl fmt::Display for Street {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.house, STREETS.get(usize::from(self.street)).copied().unwrap_or_default())
+    }
+}
+
+impl From<Street> for Value {
+    fn from(street: Street) -> Self {
+        Self::from(street.to_string())
+    }
+}
+
+/// A town by its place in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Town(u8);
+
+impl Town {
+    pub(crate) fn any(draw: &mut Draw) -> Self {
+        Self(u8::try_from(draw.position(TOWNS.len())).unwrap_or_default())
+    }
+
+    /// Name and ZIP code.
+    pub(crate) fn named(self) -> (&'static str, &'static str) {
+        town_of(usize::from(self.0))
+    }
+}
+
+/// Every part of a name.
+static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let listed = [SURNAMES, MEN, WOMEN, BOYS, GIRLS, INITIALS].into_iter().flatten().copied();
+    let common = COMMON_SURNAMES.iter().map(|(name, _)| *name);
+    let mut words: Vec<&'static str> =
+        listed.chain(common).chain(PLACE_SURNAMES.iter().map(String::as_str)).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+});
+
+/// Part of a name by its place among all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Word(u16);
+
+impl Word {
+    /// A part of a name, which is one of the lists'.
+    pub(crate) fn of(text: &str) -> Self {
+        let place = WORDS.binary_search(&text).unwrap_or_default();
+        Self(u16::try_from(place).unwrap_or_default())
+    }
+
+    /// The part itself.
+    pub(crate) fn text(self) -> &'static str {
+        WORDS.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.text())
+    }
+}
+
+impl From<Word> for Value {
+    fn from(word: Word) -> Self {
+        Self::from(word.text())
+    }
+}
+
+/// Initials of middle names; some have none.
+const INITIALS: &[&str] = &["A", "B", "C", "D", "E", "J", "K", "L", "M", "R", "S", ""];
+
+/// The initial of a middle name.
+pub(crate) fn initial(draw: &mut Draw) -> &'static str {
+    draw.pick(INITIALS)
 }
 
 /// The town with this number, and its ZIP code.
@@ -284,6 +373,16 @@ mod tests {
     use super::*;
     use crate::draw::Stream;
     use std::collections::HashSet;
+
+    #[test]
+    fn every_part_of_a_name_is_found_again() {
+        let lists = [SURNAMES, MEN, WOMEN, BOYS, GIRLS, INITIALS];
+        let all = lists.into_iter().flatten().copied().chain(COMMON_SURNAMES.iter().map(|(name, _)| *name));
+        for word in all.chain(PLACE_SURNAMES.iter().map(String::as_str)) {
+            assert_eq!(Word::of(word).text(), word);
+        }
+        assert!(WORDS.len() < 65_536);
+    }
 
     #[test]
     fn carriers_differ() {

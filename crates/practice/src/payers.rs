@@ -7,7 +7,7 @@ use bicuspid_opendental::enums::{
 
 use crate::arena::{Arena, CarrierKey, ClaimKey, Counter, Key, PlanKey};
 use crate::codes::Work;
-use crate::draw::{Draw, Stream};
+use crate::draw::{Draw, Spread, Stream};
 use crate::emit::{Emitter, Rows};
 use crate::error::PracticeError;
 use crate::fees::Schedule;
@@ -131,7 +131,7 @@ impl Payers {
             payers.carriers.add(Carrier {
                 name: names::carrier(usize::try_from(number).unwrap_or_default()),
                 payday: u8::try_from(draw.below(5)).unwrap_or_default(),
-                transfers: draw.chance(500),
+                transfers: Spread::new(number, seed, 8).chance(445),
                 decided: Vec::new(),
             });
         }
@@ -142,7 +142,7 @@ impl Payers {
             let carrier = CarrierKey::from_num(2 + i64::from(spread));
             let by_head = number % BY_HEAD_OF == BY_HEAD_OF / 2;
             let mut plan =
-                if by_head { Plan::by_head(carrier, &mut draw) } else { Plan::new(carrier, &mut draw) };
+                if by_head { Plan::by_head(carrier, &mut draw) } else { Plan::new(carrier, number, seed) };
             plan.employer = 1 + i64::from(number) % payers.employers;
             payers.plans.add(plan);
         }
@@ -268,45 +268,48 @@ const fn coverage(work: Work) -> Option<i64> {
 }
 
 impl Plan {
-    fn new(carrier: CarrierKey, draw: &mut Draw) -> Self {
-        let network = draw.weighted(&[
-            (Some(Schedule::NetworkHigh), 36),
+    /// The plan with this number. Every few hundred plans hold all terms as often as employers buy them: which plans a
+    /// practice meets is chance, but not how many of each kind.
+    fn new(carrier: CarrierKey, number: u32, seed: u64) -> Self {
+        let spread = |terms: usize| Spread::new(number, seed, terms);
+        let network = spread(0).weighted(&[
+            (Some(Schedule::NetworkHigh), 37),
             (Some(Schedule::NetworkMiddle), 38),
-            (Some(Schedule::NetworkLow), 20),
+            (Some(Schedule::NetworkLow), 18),
             (None, 7),
         ]);
         Self {
             carrier,
             network,
             by_head: false,
-            percents: draw.weighted(&[
-                ([100, 80, 50], 65),
+            percents: spread(1).weighted(&[
+                ([100, 80, 50], 67),
                 ([100, 90, 60], 10),
-                ([100, 70, 50], 8),
+                ([100, 70, 50], 7),
                 ([80, 80, 50], 7),
-                ([100, 50, 50], 6),
+                ([100, 50, 50], 5),
                 ([90, 60, 40], 4),
             ]),
-            basic_roots: draw.chance(650),
-            deductible: Cents::dollars(draw.weighted(&[
-                (0, 11),
-                (25, 6),
+            basic_roots: spread(2).chance(650),
+            deductible: Cents::dollars(spread(3).weighted(&[
+                (0, 14),
+                (25, 8),
                 (50, 58),
                 (75, 6),
                 (100, 8),
-                (150, 4),
+                (150, 6),
             ])),
-            waived: draw.chance(880),
-            maximum: Some(Cents::dollars(draw.weighted(&[
+            waived: spread(4).chance(880),
+            maximum: Some(Cents::dollars(spread(5).weighted(&[
                 (750, 4),
-                (1000, 30),
+                (1000, 31),
                 (1250, 5),
-                (1500, 28),
-                (2000, 18),
-                (2500, 6),
+                (1500, 29),
+                (2000, 19),
+                (2500, 7),
                 (3000, 5),
             ]))),
-            renews: if draw.chance(880) { 0 } else { draw.pick(&[4, 6, 7, 9, 10]) },
+            renews: if spread(6).chance(880) { 0 } else { spread(7).pick(&[4, 6, 7, 9, 10]) },
             employer: 0,
         }
     }
@@ -427,7 +430,7 @@ mod tests {
     #[test]
     fn benefit_years() {
         let payers = Payers::new(300, 1, Preset::Stock);
-        let mut plan = Plan::new(CarrierKey::from_num(2), &mut Draw::new(1, Stream::Payer, 0, 0));
+        let mut plan = Plan::new(CarrierKey::from_num(2), 0, 1);
         let day = |m| Date::from_ymd(2025, m, 1).unwrap();
         plan.renews = 0;
         assert_eq!((plan.benefit_year(day(1)), plan.benefit_year(day(12))), (2025, 2025));

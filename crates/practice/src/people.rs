@@ -3,15 +3,16 @@
 use bicuspid_model::{Date, DateTime};
 use bicuspid_opendental::enums::{PatientGender, PatientPosition, PatientStatus, Relat};
 
-use crate::arena::{FamilyKey, PatientKey, PlanKey, ProcedureKey, ProviderKey, VisitKey, add_to};
+use crate::arena::{FamilyKey, PatientKey, PlanKey, ProcedureKey, ProviderKey, VisitKey, add_to, shrink};
 use crate::calendar::{is_open, plus_months};
+use crate::compact::{Day, Moment, RowNum};
 use crate::draw::{Draw, Stream};
 use crate::error::PracticeError;
 use crate::installments::PayPlan;
 use crate::ledger::{Ledger, Open};
-use crate::money::Cents;
+use crate::money::{Cents, SmallCents};
 use crate::mouth::Mouth;
-use crate::names::{self, Phone};
+use crate::names::{self, Phone, Street, Town, Word};
 use crate::recall::Recall;
 
 /// How somebody keeps to check-ups.
@@ -46,18 +47,18 @@ pub(crate) enum Purse {
 #[derive(Debug, Clone)]
 pub(crate) struct Coverage {
     /// Key of its row, by which claims find it for good.
-    pub(crate) number: i64,
+    pub(crate) number: RowNum,
     /// What the plan pays; the plan's own row may be another one.
     pub(crate) plan: PlanKey,
     /// Key of the plan's row.
-    pub(crate) plan_row: i64,
+    pub(crate) plan_row: RowNum,
     /// Key of the subscriber's row.
-    pub(crate) subscription: i64,
+    pub(crate) subscription: RowNum,
     pub(crate) relation: Relat,
     /// When it was entered.
-    pub(crate) since: DateTime,
-    /// For each benefit year: paid or promised, and deductible met.
-    pub(crate) used: Vec<(i32, Cents, Cents)>,
+    pub(crate) since: Moment,
+    /// For the latest benefit years: paid or promised, and deductible met.
+    pub(crate) used: Vec<(i32, SmallCents, SmallCents)>,
 }
 
 impl Coverage {
@@ -66,17 +67,18 @@ impl Coverage {
         self.used
             .iter()
             .find(|(y, ..)| *y == year)
-            .map_or((Cents::ZERO, Cents::ZERO), |(_, paid, met)| (*paid, *met))
+            .map_or((Cents::ZERO, Cents::ZERO), |(_, paid, met)| ((*paid).into(), (*met).into()))
     }
 
     /// Uses, or with negative amounts gives back, benefits of a year.
     pub(crate) fn consume(&mut self, year: i32, paid: Cents, met: Cents) {
-        match self.used.iter_mut().find(|(y, ..)| *y == year) {
-            Some((_, p, m)) => {
-                *p += paid;
-                *m += met;
-            }
-            None => add_to(&mut self.used, (year, paid, met)),
+        if let Some((_, p, m)) = self.used.iter_mut().find(|(y, ..)| *y == year) {
+            *p = (Cents::from(*p) + paid).into();
+            *m = (Cents::from(*m) + met).into();
+        } else {
+            // No claim is decided two years late.
+            self.used.retain(|(y, ..)| *y >= year - 2);
+            add_to(&mut self.used, (year, paid.into(), met.into()));
         }
     }
 }
@@ -97,9 +99,9 @@ pub(crate) struct Waiting {
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 pub(crate) struct Patient {
     pub(crate) family: FamilyKey,
-    pub(crate) last: &'static str,
-    pub(crate) first: &'static str,
-    pub(crate) initial: &'static str,
+    pub(crate) last: Word,
+    pub(crate) first: Word,
+    pub(crate) initial: Word,
     pub(crate) female: bool,
     pub(crate) birth: Date,
     pub(crate) position: PatientPosition,
@@ -113,15 +115,15 @@ pub(crate) struct Patient {
     /// Coverage that has ended; claims may still be open.
     pub(crate) former: Vec<Coverage>,
     /// Street, where it is not the family's.
-    pub(crate) street: Option<String>,
+    pub(crate) street: Option<Street>,
     /// Months between visits for the upkeep of gums.
     pub(crate) upkeep_months: u8,
     pub(crate) habit: Habit,
     pub(crate) mouth: Mouth,
     pub(crate) phone: Phone,
     pub(crate) texts: bool,
-    pub(crate) first_visit: Option<Date>,
-    pub(crate) last_visit: Option<Date>,
+    pub(crate) first_visit: Day,
+    pub(crate) last_visit: Day,
     /// Whether any work was done here.
     pub(crate) treated: bool,
     /// Whether the patient has stopped coming, known to the office or not.
@@ -135,7 +137,7 @@ pub(crate) struct Patient {
     pub(crate) visits: Vec<VisitKey>,
     /// Work that was agreed to and has no appointment.
     pub(crate) waiting: Vec<Waiting>,
-    pub(crate) died: Option<DateTime>,
+    pub(crate) died: Option<Moment>,
     /// When the row last changed.
     pub(crate) stamp: DateTime,
 }
@@ -149,13 +151,19 @@ impl Patient {
     /// A coverage, in force or ended.
     pub(crate) fn policy(&self, number: i64) -> Result<&Coverage, PracticeError> {
         let mut all = self.coverage.iter().chain(&self.former);
-        all.find(|c| c.number == number).ok_or(PracticeError::Fault("coverage"))
+        all.find(|c| c.number.get() == number).ok_or(PracticeError::Fault("coverage"))
     }
 
     /// A coverage, in force or ended, whose benefits are used.
     pub(crate) fn policy_mut(&mut self, number: i64) -> Result<&mut Coverage, PracticeError> {
         let mut all = self.coverage.iter_mut().chain(&mut self.former);
-        all.find(|c| c.number == number).ok_or(PracticeError::Fault("coverage"))
+        all.find(|c| c.number.get() == number).ok_or(PracticeError::Fault("coverage"))
+    }
+
+    /// Takes an appointment off the list of those to come.
+    pub(crate) fn forget(&mut self, visit: VisitKey) {
+        self.visits.retain(|known| *known != visit);
+        shrink(&mut self.visits);
     }
 
     /// Whether the patient still comes.
@@ -175,18 +183,18 @@ pub(crate) struct Newcomer {
 /// A subscription to a plan, by which a family, or in one preset a single member, is covered.
 #[derive(Debug, Clone)]
 pub(crate) struct Subscription {
-    pub(crate) number: i64,
-    pub(crate) plan_row: i64,
+    pub(crate) number: RowNum,
+    pub(crate) plan_row: RowNum,
     /// What the plan pays.
     pub(crate) plan: PlanKey,
     pub(crate) subscriber: PatientKey,
     pub(crate) partner: Option<PatientKey>,
-    /// What the carrier knows the subscriber by.
-    pub(crate) identifier: String,
+    /// Number by which the carrier knows the subscriber.
+    pub(crate) identifier: RowNum,
     pub(crate) effective: Date,
-    pub(crate) entered: DateTime,
-    pub(crate) ended: Option<Date>,
-    pub(crate) stamp: DateTime,
+    pub(crate) entered: Moment,
+    pub(crate) ended: Day,
+    pub(crate) stamp: Moment,
 }
 
 /// A family: whoever is on one account.
@@ -202,8 +210,8 @@ pub(crate) struct Family {
     pub(crate) subscriptions: Vec<Subscription>,
     /// The place of the practice that it goes to, counted from 0.
     pub(crate) location: usize,
-    pub(crate) street: String,
-    pub(crate) town: (&'static str, &'static str),
+    pub(crate) street: Street,
+    pub(crate) town: Town,
     pub(crate) phone: Phone,
     pub(crate) purse: Purse,
     /// How often chance was asked about the family: each answer comes from a stream of its own.
@@ -252,7 +260,7 @@ pub(crate) fn arrivals(patients: u32, start: Date, end: Date, draw: &mut Draw) -
     while left > 0 {
         let people = size(draw).min(left);
         left -= people;
-        let before = draw.chance(752);
+        let before = draw.chance(775);
         let day = if before {
             start.plus_days(-draw.along(&[2, 500, 1200, 2200, 3600]))
         } else {
@@ -299,7 +307,7 @@ fn size(draw: &mut Draw) -> u32 {
 
 /// Age and sex of the people on an account, and whether the first two are a couple.
 pub(crate) fn household(people: u32, draw: &mut Draw) -> (Vec<(i32, bool)>, bool) {
-    let female = draw.chance(605);
+    let female = draw.chance(552);
     if people == 1 {
         let age = draw.along(&[19, 22, 28, 36, 45, 52, 57, 61, 66, 73, 88]);
         return (vec![(age, female)], false);
@@ -319,9 +327,12 @@ pub(crate) fn household(people: u32, draw: &mut Draw) -> (Vec<(i32, bool)>, bool
     }
     while members.len() < usize::try_from(people).unwrap_or_default() {
         // Nobody has a child before nineteen or after forty-seven.
-        let eldest = (youngest_parent - 19).clamp(1, 22);
+        let eldest = (youngest_parent - 19).clamp(1, 20);
         let youngest = (oldest_parent - 47).clamp(2.min(eldest), eldest);
-        members.push((draw.between(youngest, eldest), draw.chance(520)));
+        // The smallest are not all brought along yet.
+        let (age, other) = (draw.between(youngest, eldest), draw.between(youngest, eldest));
+        let age = if draw.chance(350) { age.max(other) } else { age };
+        members.push((age, draw.chance(510)));
     }
     (members, couple)
 }
@@ -334,14 +345,14 @@ pub(crate) fn family(stream: u64, location: usize, draw: &mut Draw) -> Family {
         to_come: Vec::new(),
         subscriptions: Vec::new(),
         location,
-        street: names::street(draw),
-        town: names::town(draw),
+        street: Street::any(draw),
+        town: Town::any(draw),
         phone: names::phone(draw),
         purse: draw.weighted(&[
-            (Purse::Prompt, 46),
-            (Purse::Usual, 37),
-            (Purse::Slow, 13),
-            (Purse::Never, 3),
+            (Purse::Prompt, 47),
+            (Purse::Usual, 36),
+            (Purse::Slow, 10),
+            (Purse::Never, 7),
         ]),
         draws: 1,
         ledger: Ledger::default(),
@@ -356,15 +367,15 @@ pub(crate) fn family(stream: u64, location: usize, draw: &mut Draw) -> Family {
 /// The habit of somebody of that age. Women keep to check-ups a little more than men, and whoever is covered much more.
 pub(crate) fn habit(age: i32, female: bool, covered: bool, draw: &mut Draw) -> Habit {
     let (often, yearly, rarely, in_pain) = match (age, covered) {
-        (..18, _) => (75, 15, 3, 7),
+        (..18, _) => (76, 17, 3, 4),
         (_, true) => (68, 10, 6, 16),
-        (_, false) => (10, 12, 26, 54),
+        (_, false) => (9, 11, 25, 57),
     };
     let (often, in_pain) = match (age, female) {
         // Children come as their parents bring them.
         (..18, _) => (often, in_pain),
-        (_, true) => (often + 12, in_pain - 9),
-        (_, false) => (often - 10, in_pain + 15),
+        (_, true) => (often + 14, in_pain - 11),
+        (_, false) => (often - 9, in_pain + 20),
     };
     draw.weighted(&[
         (Habit::HalfYearly, often),
@@ -423,12 +434,12 @@ mod tests {
     #[test]
     fn benefits_are_used_by_year() {
         let mut coverage = Coverage {
-            number: 1,
+            number: RowNum::from(1),
             plan: PlanKey::default(),
-            plan_row: 1,
-            subscription: 1,
+            plan_row: RowNum::from(1),
+            subscription: RowNum::from(1),
             relation: Relat::Own,
-            since: DateTime::from_micros(0),
+            since: DateTime::from_micros(0).into(),
             used: Vec::new(),
         };
         coverage.consume(2024, Cents::dollars(100), Cents::dollars(50));

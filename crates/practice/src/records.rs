@@ -3,8 +3,9 @@
 use bicuspid_model::{Date, Value};
 use bicuspid_opendental::enums::{ContactMethod, PatientPosition, PatientStatus, ProcStat, Relat, YN};
 
-use crate::arena::{FamilyKey, Key, PatientKey};
+use crate::arena::{FamilyKey, Key, PatientKey, VisitKey};
 use crate::calendar::{age, open_from, unset_date, unset_time};
+use crate::compact::{Moment, RowNum};
 use crate::definitions::Definition;
 use crate::draw::Draw;
 use crate::emit::Rows;
@@ -58,8 +59,8 @@ impl World<'_> {
         self.chart_teeth(key, first.at_seconds(11 * 3600 + 300))?;
         self.take_history(key, first.at_seconds(11 * 3600))?;
         let person = self.patients.get_mut(key)?;
-        person.first_visit = Some(first);
-        person.last_visit = Some(last);
+        person.first_visit = first.into();
+        person.last_visit = last.into();
         person.stamp = last.at_seconds(15 * 3600);
         let kind = Kind::of(age(person.birth, start), person.mouth.gums);
         let months = person.upkeep_months;
@@ -147,14 +148,14 @@ impl World<'_> {
                 patient: key,
                 item,
                 provider,
-                planned: at,
-                user: 1,
-                visit: None,
+                planned: at.into(),
+                user: RowNum::from(1),
+                visit: VisitKey::default(),
                 fee: Cents::ZERO,
                 diagnosis: Definition::default(),
                 priority: Definition::default(),
-                line: None,
-                stamp: at,
+                line: RowNum::default(),
+                stamp: at.into(),
             };
             // The key is used up at once: nothing happens to the row any more.
             let num = self.procedures.skip();
@@ -211,7 +212,8 @@ impl World<'_> {
         let billing =
             if account.collection { Definition::COLLECTION_BILLING } else { Definition::STANDARD_BILLING };
         let slow = if account.purse == Purse::Never { "D" } else { "" };
-        let email = names::mailbox(person.first, person.last, key.num());
+        let email = names::mailbox(person.first.text(), person.last.text(), key.num());
+        let (town, zip) = account.town.named();
         // Children have no telephone of their own.
         let mobile =
             if person.position == PatientPosition::Child { "".into() } else { Value::from(person.phone) };
@@ -224,10 +226,10 @@ impl World<'_> {
                 .set("Gender", person.gender().stored())
                 .set("Position", person.position.stored())
                 .set("Birthdate", person.birth)
-                .set("Address", person.street.as_ref().unwrap_or(&account.street).clone())
-                .set("City", account.town.0)
+                .set("Address", person.street.unwrap_or(account.street))
+                .set("City", town)
                 .set("State", names::STATE)
-                .set("Zip", account.town.1)
+                .set("Zip", zip)
                 .set("HmPhone", account.phone)
                 .set("WirelessPhone", mobile)
                 .set("Guarantor", head)
@@ -245,14 +247,14 @@ impl World<'_> {
                 .set("InsEst", insurance)
                 .set("BalTotal", aging.total)
                 .set("EmployerNum", employer)
-                .set("DateFirstVisit", person.first_visit.unwrap_or(unset_date()))
+                .set("DateFirstVisit", person.first_visit.get().unwrap_or(unset_date()))
                 .set("HasIns", insured)
                 .set("PreferConfirmMethod", contact.stored())
                 .set("PreferContactMethod", contact.stored())
                 .set("PreferRecallMethod", contact.stored())
                 .set("Language", "eng")
                 .set("TxtMsgOk", if person.texts { YN::Yes } else { YN::No }.stored())
-                .set("DateTimeDeceased", person.died.unwrap_or(unset_time()))
+                .set("DateTimeDeceased", person.died.map_or(unset_time(), Moment::time))
                 .set("BillingCycleDay", 1_i64)
                 .set("SecUserNumEntry", self.office.desk.first().copied().unwrap_or(1))
                 .set("SecDateEntry", person.entered);
@@ -281,7 +283,8 @@ impl World<'_> {
                 let mouth = &person.mouth;
                 // Who comes only in pain is not called in for X-rays.
                 let called = person.habit != Habit::InPain;
-                let xrays = [mouth.last_bitewings, mouth.last_full_xrays].map(|day| day.filter(|_| called));
+                let xrays =
+                    [mouth.last_bitewings, mouth.last_full_xrays].map(|day| day.get().filter(|_| called));
                 recall::emit(&mut self.out, &mut self.keys.recall, key, found, xrays, !person.is_active())
             }
             None => Ok(()),

@@ -79,8 +79,11 @@ impl Settings {
             return Err(PracticeError::Locations { locations: self.locations });
         }
         let days = self.end_date.days().saturating_sub(self.start_date.days());
-        // Families arrive up to a dozen years before the start, and stamps must not come before 1970.
-        if !(28..=YEARS_MAX * 366).contains(&days) || self.start_date.ymd().0 < 1990 {
+        // Families arrive up to a dozen years before the start, and stamps must not come before 1970 nor after 2106.
+        if !(28..=YEARS_MAX * 366).contains(&days)
+            || self.start_date.ymd().0 < 1990
+            || self.end_date.ymd().0 >= 2100
+        {
             return Err(PracticeError::Span { days });
         }
         Ok(())
@@ -104,6 +107,8 @@ mod tests {
         assert!(Settings { start_date: as_of, ..settings }.check().is_err());
         assert!(Settings { start_date: as_of.plus_days(1), ..settings }.check().is_err());
         assert!(Settings { start_date: Date::from_ymd(1989, 1, 1).unwrap(), ..settings }.check().is_err());
+        let late = Date::from_ymd(2100, 1, 1).unwrap();
+        assert!(Settings::new(300, 1, late).check().is_err());
         let trouble = Settings { patients: 0, ..settings }.check().unwrap_err().trouble();
         assert_eq!((trouble.code.as_str(), trouble.class.exit_code()), ("practice::patients", 2));
     }

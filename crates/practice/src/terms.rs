@@ -25,18 +25,18 @@ impl Terms {
     pub(crate) const fn of(receivables: Receivables) -> Self {
         match receivables {
             Receivables::Healthy => Self {
-                at_desk: [930, 720, 400, 120],
-                by_bill: [860, 660, 480, 60],
+                at_desk: [955, 810, 430, 120],
+                by_bill: [890, 700, 480, 60],
                 bills_max: 6,
                 old: 5,
                 bill_days: 20,
                 written_off: 970,
             },
             Receivables::Typical => Self {
-                at_desk: [910, 700, 300, 40],
-                by_bill: [800, 580, 330, 30],
-                bills_max: 15,
-                old: 25,
+                at_desk: [940, 790, 320, 40],
+                by_bill: [860, 650, 330, 30],
+                bills_max: 13,
+                old: 17,
                 bill_days: 30,
                 written_off: 870,
             },

@@ -117,7 +117,7 @@ fn first(mouth: &Mouth, age: i32, draw: &mut Draw) -> Vec<Item> {
         }
         return items;
     }
-    match draw.weighted(&[(0, 34), (1, 40), (2, 26)]) {
+    match draw.weighted(&[(0, 34), (1, 46), (2, 20)]) {
         0 => items.push(Item::new("D0210")),
         1 => items.extend([Item::new("D0330"), Item::new("D0274")]),
         _ => items.push(Item::new("D0274")),
@@ -126,7 +126,7 @@ fn first(mouth: &Mouth, age: i32, draw: &mut Draw) -> Vec<Item> {
         return vec![Item::new("D0150"), Item::new("D0330")];
     }
     if mouth.gums == Gums::Diseased {
-        if draw.chance(300) {
+        if draw.chance(290) {
             items.push(Item::new("D4355"));
         }
     } else if draw.chance(650) {
@@ -148,9 +148,9 @@ fn recall(mouth: &Mouth, age: i32, day: Date, draw: &mut Draw) -> Vec<Item> {
     if !mouth.too_soon("D0120", day) && draw.chance(995) {
         items.push(Item::new("D0120"));
     }
-    if since(mouth.last_full_xrays) >= 1830 && age >= 14 && draw.chance(700) {
+    if since(mouth.last_full_xrays.get()) >= 1830 && age >= 14 && draw.chance(700) {
         items.push(Item::new(if draw.chance(550) { "D0210" } else { "D0330" }));
-    } else if since(mouth.last_bitewings) >= 355 && age >= 5 && draw.chance(900) {
+    } else if since(mouth.last_bitewings.get()) >= 355 && age >= 5 && draw.chance(900) {
         items.push(Item::new(if age >= 13 { "D0274" } else { "D0272" }));
     }
     if draw.chance(110) {
@@ -164,10 +164,10 @@ fn recall(mouth: &Mouth, age: i32, day: Date, draw: &mut Draw) -> Vec<Item> {
     }
     if age < 14 {
         // With the smallest it often stays at a look and fluoride.
-        if age >= 6 || draw.chance(450) {
+        if age >= 6 || draw.chance(400) {
             items.push(Item::new("D1120"));
         }
-        if draw.chance(880) {
+        if draw.chance(850) {
             items.push(Item::new(if draw.chance(690) { "D1206" } else { "D1208" }));
         }
         if draw.chance(100) {
@@ -188,7 +188,7 @@ fn recall(mouth: &Mouth, age: i32, day: Date, draw: &mut Draw) -> Vec<Item> {
         _ => Item::new("D1110"),
     };
     items.push(cleaning);
-    if draw.chance(if age < 18 { 750 } else { 290 }) {
+    if draw.chance(if age < 18 { 700 } else { 285 }) {
         items.push(Item::new(if draw.chance(720) { "D1206" } else { "D1208" }));
     }
     items
@@ -199,9 +199,9 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
     let mut found = Vec::new();
     // A first visit and a sore tooth find more than a check-up.
     let (decay, crown, root, loss) = match reason {
-        Reason::First => (640, 300, 34, 105),
-        Reason::Emergency => (320, 190, 220, 300),
-        _ => (468, 118, 20, 41),
+        Reason::First => (570, 315, 44, 95),
+        Reason::Emergency => (295, 200, 280, 262),
+        _ => (415, 122, 26, 36),
     };
     if draw.chance(if age < 4 { decay / 4 } else { decay }) {
         found.extend(fillings(mouth, age, draw));
@@ -277,7 +277,11 @@ pub(crate) fn findings(reason: Reason, mouth: &mut Mouth, age: i32, draw: &mut D
             });
         }
     }
-    if age >= 20 && mouth.gums == Gums::Diseased && reason != Reason::Emergency && mouth.last_deep.is_none() {
+    if age >= 20
+        && mouth.gums == Gums::Diseased
+        && reason != Reason::Emergency
+        && mouth.last_deep.get().is_none()
+    {
         found.push(deep_cleaning(draw));
     }
     if age >= 25 && draw.chance(19) {
@@ -303,7 +307,7 @@ fn replacements(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
         minutes: 60,
     };
     if age >= 25
-        && draw.chance(28)
+        && draw.chance(24)
         && let Some([before, gap, after]) = mouth.gap(draw)
     {
         let items = vec![Item::on("D6750", before), Item::on("D6240", gap), Item::on("D6750", after)];
@@ -317,6 +321,14 @@ fn replacements(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
             appeal: 330,
             minutes: 120,
         });
+    }
+    // A surgeon elsewhere has placed the implant.
+    if age >= 30
+        && draw.chance(6)
+        && let Some([_, gap, _]) = mouth.gap(draw)
+    {
+        mouth.plan(gap, true);
+        found.push(implant("D6058", gap, 700));
     }
     for (upper, full, part, arch) in [(true, "D5110", "D5213", "U"), (false, "D5120", "D5214", "L")] {
         let worn = if upper { mouth.upper_denture } else { mouth.lower_denture };
@@ -360,7 +372,7 @@ fn fillings(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
         items: items.to_vec(),
         diagnosis: Definition::DIAGNOSIS_DECAY,
         hygiene: false,
-        appeal: 690,
+        appeal: 650,
         minutes: 20 + 20 * u32::try_from(items.len()).unwrap_or_default(),
     });
     visits.collect()
@@ -369,7 +381,7 @@ fn fillings(mouth: &mut Mouth, age: i32, draw: &mut Draw) -> Vec<Finding> {
 /// How many surfaces a filling covers.
 fn size_of(front: bool, draw: &mut Draw) -> u32 {
     if front {
-        draw.weighted(&[(1, 43), (2, 22), (3, 19), (4, 15)])
+        draw.weighted(&[(1, 41), (2, 20), (3, 21), (4, 16)])
     } else {
         draw.weighted(&[(1, 37), (2, 42), (3, 17), (4, 3)])
     }
@@ -388,7 +400,7 @@ fn filling(tooth: Tooth, age: i32, size: u32, draw: &mut Draw) -> Item {
         }
     } else {
         // Silver is kept for the larger ones.
-        let silver = draw.chance(if size == 1 { 52 } else { 76 });
+        let silver = draw.chance(if size == 1 { 56 } else { 84 });
         match size {
             1 => (if silver { "D2140" } else { "D2391" }, draw.pick(&["O", "O", "O", "B", "L"])),
             2 => (if silver { "D2150" } else { "D2392" }, draw.pick(&["MO", "DO", "OB", "OL"])),
@@ -405,9 +417,9 @@ pub(crate) fn crown_on(tooth: Tooth, draw: &mut Draw) -> Finding {
     if draw.chance(480) {
         items.push(Item::on(if draw.chance(890) { "D2950" } else { "D2954" }, tooth));
     }
-    let kinds = [("D2740", 830), ("D2750", 102), ("D2751", 45), ("D2790", 23)];
+    let kinds = [("D2740", 833), ("D2750", 103), ("D2751", 45), ("D2790", 19)];
     items.push(Item::on(draw.weighted(&kinds), tooth));
-    Finding { items, diagnosis: Definition::DIAGNOSIS_BROKEN, hygiene: false, appeal: 390, minutes: 90 }
+    Finding { items, diagnosis: Definition::DIAGNOSIS_BROKEN, hygiene: false, appeal: 352, minutes: 90 }
 }
 
 /// An implant, or the crown on it.
@@ -452,7 +464,7 @@ fn deep_cleaning(draw: &mut Draw) -> Finding {
     let quarters: &[&'static str] = if all { &["UR", "LR", "UL", "LL"] } else { &["UR", "LR"] };
     let items: Vec<Item> = quarters.iter().map(|quarter| Item::area(code, quarter)).collect();
     let minutes = if items.len() > 2 { 120 } else { 60 };
-    Finding { items, diagnosis: Definition::DIAGNOSIS_GUM, hygiene: true, appeal: 400, minutes }
+    Finding { items, diagnosis: Definition::DIAGNOSIS_GUM, hygiene: true, appeal: 355, minutes }
 }
 
 #[cfg(test)]
@@ -507,7 +519,7 @@ mod tests {
         let mut draw = Draw::new(5, Stream::Family, 0, 2);
         let day = Date::from_days(9000);
         let mut mouth = Mouth::default();
-        mouth.last_exam = Some(day.plus_days(-99));
+        mouth.last_exam = day.plus_days(-99).into();
         for _ in 0..50 {
             assert!(!routine(Reason::Recall, &mouth, 50, day, &mut draw).contains(&Item::new("D0120")));
         }

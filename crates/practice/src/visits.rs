@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bicuspid_model::{Date, DateTime};
 use bicuspid_opendental::enums::{ApptStatus, CommItemMode, CommSentOrReceived, Permission};
 
-use crate::arena::{Key, PatientKey, ProcedureKey, ProviderKey, VisitKey, add_to};
+use crate::arena::{Key, PatientKey, ProcedureKey, ProviderKey, VisitKey, add_to, shrink};
 use crate::calendar::{age, unset_time, urgent_only};
 use crate::codes;
 use crate::definitions::Definition;
@@ -26,7 +26,7 @@ const NEW_WAITS_DAYS: i32 = 8;
 
 /// Chance in a thousand that a day of the month suits, January first (from claims of 869 practices, 2018 to 2024): school
 /// and harvest in May and September, cold in January, money and holidays in November and December.
-const SEASON: [u32; 12] = [720, 900, 1000, 990, 770, 860, 765, 1000, 815, 1000, 850, 890];
+const SEASON: [u32; 12] = [760, 900, 1000, 965, 750, 900, 815, 1000, 805, 1000, 875, 890];
 
 /// An appointment.
 #[derive(Debug)]
@@ -191,8 +191,8 @@ impl World<'_> {
         // A dentist sees many new patients himself.
         // Nor does he leave every cleaning to others.
         let mut hygiene = match reason {
-            Reason::First => draw.chance(600),
-            Reason::Recall => draw.chance(910),
+            Reason::First => draw.chance(650),
+            Reason::Recall => draw.chance(925),
             _ => reason.is_hygiene(),
         };
         let (dentist, hygienist) = (person.dentist, person.hygienist);
@@ -237,6 +237,7 @@ impl World<'_> {
         let person = self.patients.get_mut(patient)?;
         let Some(position) = person.waiting.iter().position(|w| w.hygiene == hygiene) else { return Ok(()) };
         let waiting = person.waiting.remove(position);
+        shrink(&mut person.waiting);
         let from = self.now.date().plus_days(draw.along(&[2, 7, 12, 18, 30]));
         match self.find_slot(patient, waiting.provider, from, (waiting.minutes, Caller::Known(10)), draw)? {
             Some(slot) => {
@@ -262,12 +263,12 @@ impl World<'_> {
     ) -> Result<(), PracticeError> {
         let now = self.now;
         self.diary.mark(slot, true)?;
-        let first = self.patients.get(patient)?.first_visit.is_none();
+        let first = self.patients.get(patient)?.first_visit.get().is_none();
         let key = self.visits.next_key();
         for procedure in &procedures {
             let procedure = self.procedures.get_mut(*procedure)?;
-            procedure.visit = Some(key);
-            procedure.stamp = now;
+            procedure.visit = key;
+            procedure.stamp = now.into();
         }
         self.visits.add(Visit {
             patient,
@@ -298,9 +299,9 @@ impl World<'_> {
     fn expect_visit(&mut self, key: VisitKey, slot: Slot, draw: &mut Draw) {
         let reminder = slot.start.date().plus_days(-2).at_seconds(9 * 3600 + i64::from(draw.below(3600)));
         if reminder > self.now {
-            self.queue.push(reminder, Event::Remind(key, slot.start));
+            self.queue.push(reminder, Event::Remind(key, slot.start.into()));
         }
-        self.queue.push(slot.start, Event::Visit(key, slot.start));
+        self.queue.push(slot.start, Event::Visit(key, slot.start.into()));
     }
 
     /// A reminder goes out two days ahead, and another one the day before.
@@ -313,7 +314,7 @@ impl World<'_> {
         let mut draw = self.draw(self.patients.get(patient)?.family)?;
         let sent = self.now;
         let answer = sent.plus_seconds(i64::from(draw.between(120, 20_000)));
-        self.queue.push(answer, Event::Answer(key, start, sent));
+        self.queue.push(answer, Event::Answer(key, start.into(), sent.into()));
         self.automatic(patient, Definition::TALK_TEXT, "Reminder of the appointment the day after tomorrow.")
     }
 
@@ -385,7 +386,7 @@ impl World<'_> {
         }
         // The day before, once more.
         let again = start.date().plus_days(-1).at_seconds(9 * 3600 + i64::from(draw.below(3600)));
-        self.queue.push(again, Event::Remind(key, start));
+        self.queue.push(again, Event::Remind(key, start.into()));
         Ok(())
     }
 
@@ -407,7 +408,7 @@ impl World<'_> {
                     let procedure = self.procedures.get_mut(procedure)?;
                     let exam = codes::of(procedure.item.code).work == codes::Work::Exam;
                     procedure.provider = if hygiene && exam { dentist } else { slot.provider };
-                    procedure.stamp = now;
+                    procedure.stamp = now.into();
                 }
                 let visit = self.visits.get_mut(key)?;
                 visit.slot = slot;
@@ -434,7 +435,7 @@ impl World<'_> {
         if !listed && draw.chance(820) && !urgent_only(old.start.date()) {
             self.mark_record(key, "D9987")?;
         }
-        self.patients.get_mut(patient)?.visits.retain(|v| *v != key);
+        self.patients.get_mut(patient)?.forget(key);
         self.drop_visit(key, if listed { ApptStatus::UnschedList } else { ApptStatus::Broken })?;
         let again = if listed { 880 } else { 800 };
         if draw.chance(again) {
@@ -479,7 +480,7 @@ impl World<'_> {
         if draw.chance(850) {
             self.mark_record(key, "D9986")?;
         }
-        self.patients.get_mut(patient)?.visits.retain(|v| *v != key);
+        self.patients.get_mut(patient)?.forget(key);
         self.drop_visit(key, ApptStatus::Broken)?;
         if draw.chance(760) {
             let days = draw.between(1, 25);
@@ -496,7 +497,7 @@ impl World<'_> {
         let now = self.now;
         for mark in self.plan(patient, &[Item::new(code)], provider, Definition::default(), user)? {
             let mut procedure = self.procedures.take(mark)?;
-            procedure.visit = Some(key);
+            procedure.visit = key;
             self.emit_procedure(mark, &procedure, bicuspid_opendental::enums::ProcStat::C, Some(now))?;
         }
         Ok(())
@@ -512,8 +513,8 @@ impl World<'_> {
         if matches!(visit.reason, Reason::Treatment | Reason::Hygiene) {
             for procedure in &procedures {
                 let procedure = self.procedures.get_mut(*procedure)?;
-                procedure.visit = None;
-                procedure.stamp = self.now;
+                procedure.visit = VisitKey::default();
+                procedure.stamp = self.now.into();
             }
             let hygiene = visit.reason == Reason::Hygiene;
             let provider = visit.slot.provider;
@@ -547,7 +548,7 @@ impl World<'_> {
         let Presence { arrived, seated, dismissed } =
             presence.unwrap_or(Presence { arrived: midnight, seated: midnight, dismissed: midnight });
         let done = visit.status == ApptStatus::Complete;
-        let plan = |rank: usize| person.coverage.get(rank).filter(|_| done).map_or(0, |c| c.plan_row);
+        let plan = |rank: usize| person.coverage.get(rank).filter(|_| done).map_or(0, |c| c.plan_row.get());
         let hygiene = visit.hygiene;
         let day = visit.slot.start.date();
         let dentist = if hygiene { self.office.dentist_on(day, person.dentist) } else { visit.slot.provider };

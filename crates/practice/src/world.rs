@@ -16,7 +16,7 @@ use crate::messages::Log;
 use crate::office::Office;
 use crate::office_life::OfficeLife;
 use crate::payers::Payers;
-use crate::people::{Family, Patient};
+use crate::people::{Arrival, Family, Patient};
 use crate::procedures::Procedure;
 use crate::settings::Settings;
 use crate::sink::RowSink;
@@ -54,6 +54,8 @@ pub(crate) struct World<'s> {
     pub(crate) fees: Fees,
     pub(crate) payers: Payers,
     pub(crate) diary: Diary,
+    /// Families that call on their day, by number.
+    pub(crate) arrivals: Vec<Arrival>,
     pub(crate) families: Arena<FamilyKey, Family>,
     pub(crate) patients: Arena<PatientKey, Patient>,
     pub(crate) visits: Passing<VisitKey, Visit>,
@@ -86,6 +88,7 @@ impl<'s> World<'s> {
             fees,
             payers: Payers::new(patients, seed, settings.preset),
             diary,
+            arrivals: Vec::new(),
             families: Arena::default(),
             patients: Arena::default(),
             visits: Passing::default(),
@@ -140,15 +143,15 @@ impl<'s> World<'s> {
         }
         match event {
             Event::Open => self.log_on(),
-            Event::Arrive(stream, arrival) => self.arrive(stream, arrival),
+            Event::Arrive(number) => self.arrive(number),
             Event::Join(family) => self.join(family),
             Event::Insure(family) => self.insure(family),
             Event::Sweep => self.sweep(),
             Event::Seek(patient, reason) => self.seek(patient, reason),
             Event::Ache(patient) => self.ache(patient),
-            Event::Remind(visit, start) => self.remind(visit, start),
-            Event::Answer(visit, start, sent) => self.answer(visit, start, sent),
-            Event::Visit(visit, start) => self.visit(visit, start),
+            Event::Remind(visit, start) => self.remind(visit, start.time()),
+            Event::Answer(visit, start, sent) => self.answer(visit, start.time(), sent.time()),
+            Event::Visit(visit, start) => self.visit(visit, start.time()),
             Event::Send(claim) => self.send(claim),
             Event::Decide(claim) => self.decide(claim),
             Event::Check(carrier) => self.check(carrier),

@@ -70,7 +70,7 @@ impl Version<'_> {
         let dentist = if hygiene { office.dentist_on(day, person.dentist) } else { visit.slot.provider };
         let plan = |rank: usize| {
             let done = visit.status == ApptStatus::Complete;
-            person.coverage.get(rank).filter(|_| done).map_or(0, |c| c.plan_row)
+            person.coverage.get(rank).filter(|_| done).map_or(0, |c| c.plan_row.get())
         };
         let midnight = day.midnight();
         let Presence { arrived, seated, dismissed } =

@@ -7,6 +7,7 @@ use crate::arena::{Key, PatientKey, VisitKey};
 use crate::calendar::{age, unset_time};
 use crate::claims::LineState;
 use crate::codes::{self, Work};
+use crate::compact::RowNum;
 use crate::definitions::Definition;
 use crate::draw::{Draw, Stream};
 use crate::emit::Rows;
@@ -120,14 +121,14 @@ impl World<'_> {
             patient,
             item: Item::new("~GRP~"),
             provider: first.provider,
-            planned: now,
-            user,
-            visit: None,
+            planned: now.into(),
+            user: user.into(),
+            visit: VisitKey::default(),
             fee: Cents::ZERO,
             diagnosis: Definition::default(),
             priority: Definition::default(),
-            line: None,
-            stamp: now,
+            line: RowNum::default(),
+            stamp: now.into(),
         };
         let key = self.procedures.add(note.clone());
         self.procedures.take(key)?;
@@ -170,14 +171,14 @@ impl World<'_> {
             patient: visit.patient,
             item: Item::on(code, tooth),
             provider,
-            planned: seated,
-            user,
-            visit: None,
+            planned: seated.into(),
+            user: user.into(),
+            visit: VisitKey::default(),
             fee: Cents::ZERO,
             diagnosis: Definition::default(),
             priority: Definition::default(),
-            line: None,
-            stamp: seated,
+            line: RowNum::default(),
+            stamp: seated.into(),
         };
         let key = self.procedures.skip();
         self.emit_procedure(key, &condition, ProcStat::Cn, None)

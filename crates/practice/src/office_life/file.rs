@@ -169,7 +169,7 @@ impl World<'_> {
     pub(crate) fn file_covers(&mut self, patient: PatientKey) -> Result<(), PracticeError> {
         let person = self.patients.get(patient)?;
         let covers: Vec<(i64, i64, DateTime)> =
-            person.coverage.iter().map(|c| (c.number, c.plan_row, c.since)).collect();
+            person.coverage.iter().map(|c| (c.number.get(), c.plan_row.get(), c.since.time())).collect();
         // Nobody asks any more once the patient is gone.
         let gone = person.status != PatientStatus::Patient;
         let until = if gone { person.stamp.date().min(self.as_of()) } else { self.as_of() };

@@ -112,7 +112,7 @@ impl World<'_> {
     /// The mailbox of a patient.
     pub(crate) fn address_of(&self, patient: PatientKey) -> Result<String, PracticeError> {
         let person = self.patients.get(patient)?;
-        Ok(names::mailbox(person.first, person.last, patient.num()))
+        Ok(names::mailbox(person.first.text(), person.last.text(), patient.num()))
     }
 
     /// The reminder before a visit, and the request to confirm it, with what came of it at this moment.

@@ -22,7 +22,7 @@ impl World<'_> {
     ) -> Result<(), PracticeError> {
         let Some(first) = procedures.first() else { return Ok(()) };
         let (now, day) = (self.now, self.now.date());
-        let user = self.procedures.get(*first)?.user;
+        let user = self.procedures.get(*first)?.user.get();
         let items: Vec<(ProcedureKey, Procedure)> = procedures
             .iter()
             .map(|key| Ok((*key, self.procedures.get(*key)?.clone())))

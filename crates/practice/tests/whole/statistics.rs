@@ -105,5 +105,5 @@ fn in_april_2020_hardly_anybody_is_seen_but_in_pain() {
     }
     let april = months[3] * 12 * 100 / months.iter().sum::<usize>();
     assert!((2..21).contains(&april), "{april} % of the mean month, {months:?}");
-    assert!(months[1] > 10 * months[3] && months[6] > 5 * months[3], "{months:?}");
+    assert!(months[1] > 8 * months[3] && months[6] > 5 * months[3], "{months:?}");
 }

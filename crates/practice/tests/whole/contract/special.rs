@@ -70,7 +70,16 @@ fn money() {
     };
     assert_eq!(against("paysplit", placed), 0);
     assert_eq!(against("paysplit", |r| r.int("UnearnedType") != 439 || set(r, "ProvNum")), 0);
-    // A transfer moves no money: one part against another of the same person on the same day.
+    // A transfer moves no money: each part of an amount against another of the same amount and person.
+    let transfers: std::collections::BTreeSet<i64> =
+        made().rows("payment").filter(|r| r.int("PayType") == 0).map(|r| r.int("PayNum")).collect();
+    let mut pairs: BTreeMap<(i64, i64, i64), i64> = BTreeMap::new();
+    for row in made().rows("paysplit").filter(|r| transfers.contains(&r.int("PayNum"))) {
+        let amount = row.cents("SplitAmt");
+        assert_eq!(row.int("UnearnedType"), if amount < 0 { 288 } else { 0 });
+        *pairs.entry((row.int("PayNum"), row.int("PatNum"), amount.abs())).or_default() += amount.signum();
+    }
+    assert!(!pairs.is_empty() && pairs.values().all(|rest| *rest == 0));
     let deposits = made().by_key("deposit");
     let mut banked: BTreeMap<i64, i64> = BTreeMap::new();
     for (table, amount) in [("payment", "PayAmt"), ("claimpayment", "CheckAmt")] {
@@ -110,6 +119,24 @@ fn lists() {
     assert_eq!(against("timeadjust", |r| parts.iter().map(|c| hours(r, c)).sum::<i64>() > 0), 0);
     assert_eq!(against("patient", |r| hours(r, "SchedBeforeTime") <= hours(r, "SchedAfterTime")), 0);
     assert_eq!(against("patient", |r| r.int("PriProv") != r.int("SecProv")), 0);
+}
+
+/// Of the fees of a code, the one that was entered last is the office's.
+#[test]
+fn fees() {
+    let mut latest: BTreeMap<i64, (Option<bicuspid_model::Date>, Vec<i64>)> = BTreeMap::new();
+    for row in made().rows("fee") {
+        assert_eq!(row.int("ClinicNum"), 0);
+        let (on, schedules) = latest.entry(row.int("CodeNum")).or_default();
+        let entered = row.date("SecDateEntry");
+        if entered > *on {
+            (*on, *schedules) = (entered, Vec::new());
+        }
+        if entered == *on {
+            schedules.push(row.int("FeeSched"));
+        }
+    }
+    assert!(latest.len() > 100 && latest.values().all(|(on, schedules)| on.is_some() && *schedules == [1]));
 }
 
 /// Definitions that are looked up by value.

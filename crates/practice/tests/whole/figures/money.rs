@@ -84,7 +84,9 @@ fn plans(columns: &Columns) -> Vec<Figure> {
         0.10,
     ));
     let deductible = |p: i64| deductibles.get(&p).copied().unwrap_or_default() / 100;
-    out.push(Figure::share("F16", weigh(&|p| (50..=100).contains(&deductible(p))), whole, 72.0, 8.0));
+    let network = |p: i64| columns.text(kinds[&p]) == "p";
+    let deducted = weigh(&|p| network(p) && (50..=100).contains(&deductible(p)));
+    out.push(Figure::share("F16", deducted, weigh(&network), 72.0, 8.0));
     let percent = |p: i64, c: i64| percents.get(&(p, c)).copied().unwrap_or_default();
     let core = weigh(&|p| percent(p, 2) == 100 && percent(p, 5) == 80 && percent(p, 9) == 50);
     out.push(Figure::share("F18", core, whole, 65.0, 15.0));
@@ -217,29 +219,37 @@ fn claims(columns: &Columns) -> Vec<Figure> {
     out
 }
 
+/// Of the last year. What was given up as lost was earned all the same.
 fn books(columns: &Columns) -> Vec<Figure> {
-    let (end, start) = (columns.end(), columns.start());
+    let since = columns.end() - YEAR;
     let gross: i64 = columns
-        .rows("procedurelog", ["ProcFee", "ProcStatus"])
-        .filter(|[_, s]| *s == 2)
-        .map(|[f, _]| f)
+        .rows("procedurelog", ["ProcFee", "ProcStatus", "ProcDate"])
+        .filter(|[_, s, on]| *s == 2 && *on >= since)
+        .map(|[f, ..]| f)
         .sum();
     let (mut insured, mut written) = (0, 0);
-    for [status, paid, off] in columns.rows("claimproc", ["Status", "InsPayAmt", "WriteOff"]) {
-        if matches!(status, 1 | 4 | 5 | 7) {
+    for [status, paid, off, on] in columns.rows("claimproc", ["Status", "InsPayAmt", "WriteOff", "DateCP"]) {
+        if matches!(status, 1 | 4 | 5 | 7) && on >= since {
             insured += paid;
             written += off;
         }
     }
-    let paid: i64 = columns.rows("paysplit", ["SplitAmt"]).map(|[a]| a).sum();
-    let adjusted: i64 = columns.rows("adjustment", ["AdjAmt"]).map(|[a]| a).sum();
+    let paid: i64 = columns
+        .rows("paysplit", ["SplitAmt", "DatePay"])
+        .filter(|[_, on]| *on >= since)
+        .map(|[a, _]| a)
+        .sum();
+    let adjusted: i64 = columns
+        .rows("adjustment", ["AdjAmt", "AdjType", "AdjDate"])
+        .filter(|[_, kind, on]| *kind != 185 && *on >= since)
+        .map(|[a, ..]| a)
+        .sum();
     let n = columns.count("procedurelog");
     let collected = insured + paid;
     let mut out = vec![
-        Figure::value("M1", ratio(collected, gross) * 100.0, n, 72.0, 88.0),
+        Figure::value("M1", ratio(collected, gross) * 100.0, n, 66.0, 90.0),
         Figure::value("M2", ratio(collected, gross - written + adjusted) * 100.0, n, 91.0, 99.0),
     ];
-    let months = float(end - start) / 30.4;
     let (mut total, mut credit, mut accounts) = (0, 0, 0);
     let mut parts = [0_i64; 4];
     for [key, guarantor, sum, a, b, c, d] in columns.rows(
@@ -257,7 +267,7 @@ fn books(columns: &Columns) -> Vec<Figure> {
             }
         }
     }
-    out.push(Figure::value("M3", float(total) / (float(gross) / months), n, 0.5, 1.1));
+    out.push(Figure::value("M3", float(total) / (float(gross) / 12.0), n, 0.5, 1.1));
     let whole: i64 = parts.iter().sum();
     let (target, room) = match columns.settings.receivables {
         bicuspid_practice::Receivables::Healthy => ([70.0, 15.0, 6.0, 9.0], 7.0),
@@ -271,7 +281,7 @@ fn books(columns: &Columns) -> Vec<Figure> {
                 .needing(1000),
         );
     }
-    out.push(Figure::value("M7 days", float(total) / (float(gross) / float(end - start)), n, 15.0, 55.0));
+    out.push(Figure::value("M7 days", float(total) / (float(gross) / float(YEAR)), n, 25.0, 55.0));
     out.push(Figure::value("M15", ratio(credit, accounts) * 100.0, accounts, 3.0, 12.0).needing(1000));
     let mut splits: HashMap<i64, i64> = HashMap::new();
     columns.rows("paysplit", ["PayNum"]).for_each(|[p]| *splits.entry(p).or_default() += 1);
@@ -300,7 +310,12 @@ fn books(columns: &Columns) -> Vec<Figure> {
         .filter(|[k, a]| !matches!(k, 185 | 550) && *a < 0)
         .map(|[_, a]| -a)
         .sum();
-    out.push(Figure::value("M14", ratio(discount, gross) * 100.0, n, 1.0, 4.0));
+    let ever: i64 = columns
+        .rows("procedurelog", ["ProcFee", "ProcStatus"])
+        .filter(|[_, s]| *s == 2)
+        .map(|[f, _]| f)
+        .sum();
+    out.push(Figure::value("M14", ratio(discount, ever) * 100.0, n, 1.0, 4.0));
     out.push(at_visit(columns));
     out.push(old_balances(columns));
     out
@@ -423,7 +438,7 @@ fn office(columns: &Columns) -> Vec<Figure> {
         Figure::value("B5", ratio(hygiene + dental, visits) / 100.0, visits, 200.0, 400.0),
         Figure::value("B7 hygienists", ratio(hygienists.len(), dentists.len()), n, 0.97, 1.63),
         Figure::value("B8", float(dentist_days) / weeks / float(dentists.len()), n, 3.5, 4.5),
-        Figure::value("B11", ratio(past, open.len()), past, 20.0, 50.0),
+        Figure::value("B11", ratio(past, open.len()) / float(columns.settings.locations), past, 20.0, 50.0),
     ]
 }
 
