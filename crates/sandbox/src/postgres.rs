@@ -213,6 +213,9 @@ async fn with_client<T>(
     config.port(port).user(ADMIN).dbname(database).application_name("bicuspid-sandbox");
     #[cfg(unix)]
     config.host_path(&home.sockets);
+    // Elsewhere the port alone leads to it.
+    #[cfg(not(unix))]
+    let _ = home;
     let (client, mut connection) = config.connect(NoTls).await?;
     let mut work = std::pin::pin!(work(&client));
     tokio::select! {

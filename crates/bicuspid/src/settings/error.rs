@@ -25,6 +25,7 @@ pub(crate) enum SettingsError {
     #[error("{name} is defined twice in {}", path.display())]
     DefinedTwice { path: PathBuf, name: String, lines: [usize; 2] },
     #[error("{} holds a password and others may read it", path.display())]
+    #[cfg_attr(not(unix), expect(dead_code, reason = "rights of files are looked at on Unix alone"))]
     ReadableByOthers { path: PathBuf },
     #[error("`{name}` in {}, line {line}, is not a setting{}", path.display(), of(*environment))]
     UnknownName {

@@ -223,7 +223,6 @@ fn a_line_fits_what_is_shown() {
 }
 
 /// The first hour as it is written, and then the README's list for servers of one's own, on the same servers.
-#[cfg(target_os = "linux")]
 #[test]
 fn the_first_hour_works_as_written() {
     let bench = Bench::new();

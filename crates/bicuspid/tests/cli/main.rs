@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+#[cfg(target_os = "linux")]
 mod book;
 mod browser;
 mod canary;
@@ -22,6 +23,7 @@ mod interrupt;
 mod known;
 mod notify;
 mod offline;
+#[cfg(target_os = "linux")]
 mod packaging;
 mod refusals;
 mod runs;

@@ -101,7 +101,6 @@ fn pack(bench: &Bench, folder: &str) -> PathBuf {
     output
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn what_is_packed_is_complete_and_the_same_each_time() {
     if !can_pack() {

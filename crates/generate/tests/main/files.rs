@@ -11,7 +11,9 @@ use bicuspid_practice::Practice;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 
-use crate::demo::{DemoDatabase, practice};
+#[cfg(unix)]
+use crate::demo::DemoDatabase;
+use crate::demo::practice;
 
 fn settings(dir: &Path, form: Form, shard: Shard, threads: usize) -> FileSettings {
     FileSettings {
