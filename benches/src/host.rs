@@ -41,6 +41,11 @@ pub(crate) fn watch(stop: &AtomicBool) -> Option<Taken> {
     Some(taken)
 }
 
+/// Ticks that the host took so far, over all processors; `None` where the system does not say.
+pub(crate) fn taken_ticks() -> Option<u64> {
+    stolen_ticks().map(|ticks| ticks.iter().sum())
+}
+
 /// The eighth figure of each `cpuN` line: "involuntary wait", in ticks.
 fn stolen_ticks() -> Option<Vec<u64>> {
     let stat = std::fs::read_to_string("/proc/stat").ok()?;

@@ -382,12 +382,14 @@ fn usage(error: &clap::Error, command: &str) -> Trouble {
         ErrorKind::MissingRequiredArgument => {
             ("usage::missing", format!("{argument} is missing"), String::new())
         }
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => (
-            "usage::value",
-            format!("the value of {flag} is not right"),
-            context(ContextKind::ValidValue)
-                .map_or_else(String::new, |values| format!("it is one of: {values}")),
-        ),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let choices = context(ContextKind::ValidValue).map(|values| format!("it is one of: {values}"));
+            // `--shard <I/N>` tells the form, `--patients <PATIENTS>` tells nothing.
+            let form = argument.split_once('<').and_then(|(_, rest)| rest.split('>').next());
+            let form = form.filter(|form| form.contains(['/', '-'])).map(|form| format!("it is {form}"));
+            let why = choices.or(form).unwrap_or_default();
+            ("usage::value", format!("the value of {flag} is not right"), why)
+        }
         ErrorKind::ArgumentConflict => {
             ("usage::conflict", format!("{flag} does not go with another flag"), String::new())
         }
@@ -419,6 +421,17 @@ mod tests {
             Parsed::Wrong { trouble, .. } => *trouble,
             _ => panic!("accepted"),
         }
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_its_form_and_not_repeated() {
+        let shard = trouble(&["generate", "--shard", "5/4"]);
+        assert_eq!(
+            (shard.what.as_str(), shard.why.as_str()),
+            ("the value of --shard is not right", "it is I/N")
+        );
+        assert_eq!(trouble(&["generate", "--end-date", "2026-02-30"]).why, "it is YYYY-MM-DD");
+        assert_eq!(trouble(&["generate", "--patients", "x"]).why, "");
     }
 
     #[test]
