@@ -26,7 +26,7 @@ use crate::error::SandboxError;
 use crate::home::{Home, set_mode};
 use crate::info::EnvFiles;
 use crate::live::Progress;
-use crate::process::{Process, write_private};
+use crate::process::{Process, unfinished, write_private};
 use crate::secret;
 
 /// Folders in which a server's home may lie if its account cannot reach the sandbox's own folder. Short, and on disk
@@ -232,11 +232,16 @@ impl Folder {
     pub(crate) fn clear(&self) -> Result<(), SandboxError> {
         let EnvFiles { clinic, test, demo } = self.env_files();
         let (desk, desk_lock) = (Self::desk_file(&self.path), Self::desk_lock(&self.path));
-        for file in [self.info_file(), clinic, test, demo, desk, desk_lock] {
+        let record = Self::record_file(&self.path);
+        // A program that was killed while it wrote one leaves it under another name.
+        let unfinished_record = unfinished(&record);
+        for file in
+            [self.info_file(), clinic, test, demo, desk, desk_lock].into_iter().flat_map(with_unfinished)
+        {
             forget(std::fs::remove_file(&file), &file)?;
         }
         forget(std::fs::remove_dir_all(self.state()), &self.state())?;
-        let record = Self::record_file(&self.path);
+        forget(std::fs::remove_file(&unfinished_record), &unfinished_record)?;
         forget(std::fs::remove_file(&record), &record)
     }
 
@@ -249,6 +254,10 @@ impl Folder {
             removed => forget(removed, &self.path),
         }
     }
+}
+
+fn with_unfinished(file: PathBuf) -> [PathBuf; 2] {
+    [unfinished(&file), file]
 }
 
 /// A removal of something that is not there has reached its end.

@@ -148,11 +148,17 @@ pub(crate) fn read_pid(path: &Path) -> Option<u32> {
     std::fs::read_to_string(path).ok()?.lines().next()?.trim().parse().ok()
 }
 
+/// The name of a file while it is written.
+pub(crate) fn unfinished(path: &Path) -> PathBuf {
+    let mut fresh = path.to_owned();
+    fresh.as_mut_os_string().push(".new");
+    fresh
+}
+
 /// Writes a file so that it is there whole or not at all, for the owner's eyes only.
 pub(crate) fn write_private(path: &Path, content: &str) -> Result<(), SandboxError> {
     use std::io::Write as _;
-    let mut fresh: PathBuf = path.to_owned();
-    fresh.as_mut_os_string().push(".new");
+    let fresh = unfinished(path);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

@@ -226,6 +226,10 @@ fn what_a_crash_leaves_behind_is_cleaned() {
     kill_process(third.clinic.pid);
     let fourth = up_quietly(&options(&dir, 0)).unwrap();
     assert!(!process_lives(third.postgres.pid) && process_lives(fourth.clinic.pid));
+    // Somebody was killed while writing these.
+    for unfinished in [".env_test.new", "sandbox.json.new", "servers.json.new"] {
+        std::fs::write(dir.join(unfinished), "half a").unwrap();
+    }
     down(&dir).unwrap();
     assert!(!process_lives(fourth.clinic.pid) && !process_lives(fourth.postgres.pid) && !dir.exists());
 }
