@@ -22,9 +22,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("opendental", &["model"]),
     ("source", &["model", "guard"]),
     ("target", &["model", "guard"]),
-    ("sync", &["model", "guard", "opendental", "source", "target", "ledger"]),
+    ("files", &["model", "ledger"]),
+    ("sync", &["model", "guard", "opendental", "source", "target", "ledger", "files"]),
     ("practice", &["model", "opendental"]),
-    ("generate", &["model", "guard", "opendental", "practice", "target", "ledger"]),
+    ("generate", &["model", "guard", "opendental", "practice", "target", "ledger", "files"]),
     ("ledger", &["model", "guard"]),
     ("dashboard", &["model", "ledger"]),
     ("sandbox", &["model", "guard", "opendental", "practice"]),
@@ -37,7 +38,7 @@ const MYSQL_NAMED_BY: &[&str] = &["source", "sandbox"];
 const POSTGRES_NAMED_BY: &[&str] = &["target", "sandbox"];
 /// The crates below which no MySQL driver may be found, however deep.
 const NO_MYSQL_BELOW: &[&str] =
-    &["model", "guard", "opendental", "target", "practice", "generate", "ledger", "dashboard"];
+    &["model", "guard", "opendental", "target", "practice", "generate", "ledger", "dashboard", "files"];
 /// The crates that do no I/O, so no driver, runtime or clock may be found below them.
 const PURE: &[&str] = &["model", "guard", "opendental", "practice"];
 /// Licences that ask for nothing but their own text.

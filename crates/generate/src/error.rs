@@ -1,5 +1,6 @@
 //! What can go wrong while the practice is put into the demo database.
 
+use bicuspid_files::FilesError;
 use bicuspid_guard::{DEMO_DATABASE, Refusal};
 use bicuspid_model::trouble::reason_of_io;
 use bicuspid_model::{Class, Side, Trouble};
@@ -23,34 +24,9 @@ pub enum GenerateError {
         /// Column, or what else does not fit.
         what: String,
     },
-    /// The folder for files could not be used.
-    #[error("the folder could not {action}")]
-    Folder {
-        /// What was tried, as in "could not be made".
-        action: &'static str,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// The path that was given for a folder is something else.
-    #[error("the path of --dir is no folder")]
-    NotAFolder,
-    /// A file that no manifest of the folder accounts for stands where one would be written.
-    #[error("{file} in the folder is not what a generation wrote")]
-    NotOurs {
-        /// Its name.
-        file: String,
-    },
-    /// Another run writes into the folder.
-    #[error("another run is writing into the folder")]
-    FolderLocked,
-    /// A table's file could not be written.
-    #[error("the file of table {table} could not be written")]
-    File {
-        /// Table.
-        table: String,
-        /// Why not.
-        cause: std::io::Error,
-    },
+    /// The files.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// Something that is no list of anomalies stands where one would be written.
     #[error("the file of --anomalies is something else")]
     NotAList,
@@ -110,24 +86,7 @@ impl GenerateError {
                     "run it again",
                 )
             },
-            Self::Folder { cause, .. } | Self::File { cause, .. } => self.of_files(
-                "files::write",
-                Class::Local,
-                &reason_of_io(cause),
-                "check the path of --dir, its rights and the room on its disk",
-            ),
-            Self::NotAFolder => self.of_files(
-                "files::no_folder",
-                Class::Usage,
-                "there is a file, or a part of the path is one",
-                "name a folder that is empty, not there yet, or holds an earlier generation",
-            ),
-            Self::NotOurs { .. } => self.of_files(
-                "files::not_ours",
-                Class::Refused,
-                "no manifest in the folder accounts for its bytes, so it may be somebody's work",
-                "name another folder, or move the file away",
-            ),
+            Self::Files(error) => error.trouble(),
             Self::NotAList => self.of_files(
                 "files::not_ours",
                 Class::Refused,
@@ -140,19 +99,9 @@ impl GenerateError {
                 &reason_of_io(cause),
                 "check the path of --anomalies, its rights and the room on its disk",
             ),
-            Self::FolderLocked => self.of_files(
-                "files::locked",
-                Class::Locked,
-                "it holds the lock there",
-                "wait for it, or name another folder",
-            ),
         };
         let state = match self {
-            Self::Folder { .. }
-            | Self::NotAFolder
-            | Self::NotOurs { .. }
-            | Self::FolderLocked
-            | Self::File { .. } => "no database was connected to; files that were there before are unchanged",
+            Self::Files(_) => "no database was connected to; files that were there before are unchanged",
             // A connection that ends at the commit leaves its outcome to the server.
             Self::Target(TargetError::Lost) => {
                 "the demo database shows all of the old rows or all of the new ones; no other was connected to"

@@ -6,10 +6,6 @@
 //! for row. The bytes of every file are the same whatever the number of threads. Memory holds what a few batches and one
 //! row group for each table need, however large the practice.
 
-mod csv;
-mod folder;
-mod manifest;
-mod parquet;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -19,6 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 
+use bicuspid_files::{FORMAT, FileRecord, Folder, Form, Manifest};
 use bicuspid_model::{Batch, Table, Value};
 use bicuspid_practice::{Settings, Summary, row_digest};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -29,32 +26,11 @@ use crate::error::GenerateError;
 use crate::plan::stock_tables;
 use crate::report::{GenerateReport, Place};
 use crate::runner::{Event, Listener, count};
-use folder::Folder;
-use manifest::{FORMAT, FileRecord, Manifest};
+use serde::{Deserialize, Serialize};
 use writer::Files;
 
 /// Full batches that may wait for a writing thread.
 const BATCHES_WAITING_MAX: usize = 8;
-
-/// The form of the files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Comma-separated values, RFC 4180.
-    Csv,
-    /// Parquet, compressed with Snappy.
-    Parquet,
-}
-
-impl Form {
-    /// The name, which is also how the files' names end.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-        }
-    }
-}
 
 /// A share of the rows: number `index` of `of`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,20 +88,41 @@ pub struct FileSettings {
     pub threads: NonZeroUsize,
 }
 
+/// What the files of a manifest were made from: the same origin and version give the same files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Origin {
+    /// `1/1`, or the share of the rows that this is.
+    shard: String,
+    patients: u32,
+    seed: u64,
+    start_date: String,
+    end_date: String,
+    /// `clean`, or `messy` with planted anomalies.
+    #[serde(default = "clean")]
+    condition: String,
+    /// Anomalies in these rows, by kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    planted: BTreeMap<String, u64>,
+}
+
+fn clean() -> String {
+    Condition::Clean.name().to_owned()
+}
+
 /// Files that may be written, and are not yet.
 #[derive(Debug)]
 pub struct FilePlan {
     settings: FileSettings,
     source: Source,
     tables: Vec<Table>,
-    folder: Folder,
+    folder: Folder<Origin>,
 }
 
 /// Checks the settings and looks at the folder: a file that no manifest there accounts for is not replaced. Writes
 /// nothing.
 pub fn plan_files(settings: FileSettings) -> Result<FilePlan, GenerateError> {
     let source = Source::new(settings.practice, settings.condition)?;
-    let folder = Folder::inspect(&settings.dir, settings.shard)?;
+    let folder = Folder::inspect(&settings.dir, &settings.shard.suffix())?;
     Ok(FilePlan { source, tables: stock_tables()?, folder, settings })
 }
 
@@ -176,7 +173,7 @@ impl FilePlan {
         report.rows_replaced = written.rows_replaced;
         for table in &mut report.tables {
             if let Some(file) = written.manifest.tables.iter().find(|file| file.name == table.name) {
-                (table.rows, table.digest) = (file.rows, file.digest.clone());
+                (table.rows, table.digest) = (file.rows, file.digest.clone().unwrap_or_default());
             }
         }
         report.rows = written.manifest.rows;
@@ -189,14 +186,14 @@ struct Work {
     settings: FileSettings,
     source: Source,
     tables: Vec<Table>,
-    folder: Folder,
+    folder: Folder<Origin>,
     version: String,
 }
 
 struct Written {
     summary: Summary,
     anomalies: Vec<Anomaly>,
-    manifest: Manifest,
+    manifest: Manifest<Origin>,
     rows_replaced: u64,
 }
 
@@ -214,7 +211,7 @@ impl Work {
         let tell = |event| events.send(event).map_err(|_| GenerateError::Stopped);
         tell(Event::Begun)?;
         let lanes = self.settings.threads.get() - 1;
-        let files = || Files::new(&self.tables, &self.folder, &unfinished, self.settings.form);
+        let files = || Files::new(&self.tables, &unfinished, &self.settings);
         let mut share = Share::new(shares, &self.tables);
         let (made, records) = if lanes == 0 {
             let mut files = files();
@@ -296,7 +293,7 @@ impl Work {
         anomalies: &[Anomaly],
         share: &Share,
         mut tables: Vec<FileRecord>,
-    ) -> Result<Manifest, GenerateError> {
+    ) -> Result<Manifest<Origin>, GenerateError> {
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         for record in &mut tables {
             let whole =
@@ -306,8 +303,8 @@ impl Work {
                 Some(kept) => kept,
                 None => (whole.rows, whole.digest),
             };
-            record.rows_of_all_shards = whole.rows;
-            record.digest = format!("{digest:032x}");
+            record.rows_of_all_shards = Some(whole.rows);
+            record.digest = Some(format!("{digest:032x}"));
             if record.rows != expected {
                 return Err(GenerateError::Unfit {
                     table: record.name.clone(),
@@ -321,13 +318,15 @@ impl Work {
             made_by: "bicuspid generate: no patient in these files is real".to_owned(),
             version: self.version.clone(),
             output: self.settings.form.name().to_owned(),
-            shard: format!("{}/{}", self.settings.shard.index, self.settings.shard.of),
-            patients: practice.patients,
-            seed: practice.seed,
-            start_date: practice.start_date.to_string(),
-            end_date: practice.end_date.to_string(),
-            condition: self.settings.condition.name().to_owned(),
-            planted: planted(self.settings.condition, anomalies),
+            about: Origin {
+                shard: format!("{}/{}", self.settings.shard.index, self.settings.shard.of),
+                patients: practice.patients,
+                seed: practice.seed,
+                start_date: practice.start_date.to_string(),
+                end_date: practice.end_date.to_string(),
+                condition: self.settings.condition.name().to_owned(),
+                planted: planted(self.settings.condition, anomalies),
+            },
             rows: tables.iter().map(|t| t.rows).sum(),
             tables,
             replaced: Vec::new(),

@@ -15,9 +15,10 @@ mod report;
 mod runner;
 
 pub use anomalies::{Anomaly, Condition, Kind, ListFile};
+pub use bicuspid_files::{FilesError, Form};
 pub use error::GenerateError;
 pub use explain::{Explained, LifeRow, TableCount, explain};
-pub use files::{FilePlan, FileSettings, Form, Shard, plan_files};
+pub use files::{FilePlan, FileSettings, Shard, plan_files};
 pub use plan::{GenerateSettings, Plan, plan};
 pub use quality::{Extent, Figure, QualityReport, QualityRow, Verdict, measure};
 pub use report::{DemoTarget, GenerateReport, KindCount, Place, TableReport};

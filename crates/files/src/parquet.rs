@@ -26,14 +26,14 @@ const EPOCH_MICROS: i64 = 946_684_800_000_000;
 const DECIMAL_BYTES: usize = 16;
 
 /// A table's file. Rows wait until there are enough for a row group.
-pub(super) struct ParquetFile<W: Write + Send> {
+pub(crate) struct ParquetFile<W: Write + Send> {
     table: Table,
     writer: SerializedFileWriter<W>,
     waiting: Batch,
 }
 
 impl<W: Write + Send> ParquetFile<W> {
-    pub(super) fn begin(table: &Table, out: W) -> Result<Self> {
+    pub(crate) fn begin(table: &Table, out: W) -> Result<Self> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_statistics_enabled(EnabledStatistics::Chunk)
@@ -43,18 +43,26 @@ impl<W: Write + Send> ParquetFile<W> {
         Ok(Self { table: table.clone(), writer, waiting: Batch::new() })
     }
 
-    pub(super) fn rows(&mut self, batch: &Batch) -> Result<()> {
+    pub(crate) fn rows(&mut self, batch: &Batch) -> Result<()> {
         if !self.waiting.append(batch) {
             return Err(ParquetError::General("a batch too large".to_owned()));
         }
         if self.waiting.bytes().len() >= GROUP_BYTES { self.write_group() } else { Ok(()) }
     }
 
+    /// Bytes of rows that wait.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting.bytes().len()
+    }
+
+    /// Writes what waits.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        if self.waiting.is_empty() { Ok(()) } else { self.write_group() }
+    }
+
     /// Writes what waits and the end of the file; gives back what it was written to.
-    pub(super) fn finish(mut self) -> Result<W> {
-        if !self.waiting.is_empty() {
-            self.write_group()?;
-        }
+    pub(crate) fn finish(mut self) -> Result<W> {
+        self.flush()?;
         self.writer.into_inner()
     }
 

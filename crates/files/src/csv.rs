@@ -10,7 +10,7 @@ use bicuspid_model::row::fields;
 use bicuspid_model::{Batch, Table, TargetType, Value, codec};
 
 /// Writes the line of names.
-pub(super) fn head(table: &Table, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn head(table: &Table, out: &mut impl Write) -> io::Result<()> {
     for (i, column) in table.columns.iter().enumerate() {
         if i > 0 {
             out.write_all(b",")?;
@@ -21,7 +21,7 @@ pub(super) fn head(table: &Table, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Writes canonical rows of the table.
-pub(super) fn rows(table: &Table, batch: &Batch, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn rows(table: &Table, batch: &Batch, out: &mut impl Write) -> io::Result<()> {
     for row in batch.rows() {
         for (i, (column, field)) in table.columns.iter().zip(fields(row)).enumerate() {
             if i > 0 {
