@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod dbt;
 pub(crate) mod enroll;
+pub(crate) mod export;
 pub(crate) mod generate;
 pub(crate) mod grants;
 pub(crate) mod guard;
@@ -40,6 +41,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Ended {
         Command::Status(args) => status::run(&args, app).await,
         Command::Serve(args) => Box::pin(serve::run(&args, app)).await,
         Command::Report(args) => report::run(&args, app),
+        Command::Export(args) => Box::pin(export::run(&args, app)).await,
         Command::Generate(args) => Box::pin(generate::run(&args, app)).await,
         Command::Audit(args) => audit::run(&args, app).await,
         Command::Dbt(args) => dbt::run(&args, app).await,

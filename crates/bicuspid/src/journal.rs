@@ -22,8 +22,8 @@ use crate::{clock, reports};
 pub(crate) const LOG: &str = "audit.jsonl";
 /// Name of the folder of run records in the state folder.
 pub(crate) const RUNS: &str = "runs";
-/// The one action that writes nothing, whatever becomes of it.
-pub(crate) const READS_ONLY: &str = "verify";
+/// The actions that write into no database, whatever becomes of them.
+pub(crate) const READS_ONLY: [&str; 2] = ["verify", "export"];
 /// The same with leave to write what differs: a run that was killed may have.
 const MAY_REPAIR: &str = "verify --repair";
 

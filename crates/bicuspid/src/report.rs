@@ -228,6 +228,7 @@ stops!(
     bicuspid_source::SourceError,
     bicuspid_target::TargetError,
     bicuspid_sync::SyncError,
+    bicuspid_export::ExportError,
     bicuspid_generate::GenerateError,
     bicuspid_sandbox::SandboxError,
     bicuspid_guard::Refusal,

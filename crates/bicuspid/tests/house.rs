@@ -23,7 +23,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("source", &["model", "guard"]),
     ("target", &["model", "guard"]),
     ("files", &["model", "ledger"]),
-    ("sync", &["model", "guard", "opendental", "source", "target", "ledger", "files"]),
+    ("export", &["model", "opendental", "target", "files"]),
+    ("sync", &["model", "guard", "opendental", "source", "target", "ledger"]),
     ("practice", &["model", "opendental"]),
     ("generate", &["model", "guard", "opendental", "practice", "target", "ledger", "files"]),
     ("ledger", &["model", "guard"]),
@@ -37,8 +38,18 @@ const MYSQL_NAMED_BY: &[&str] = &["source", "sandbox"];
 /// The crates that may name a PostgreSQL driver.
 const POSTGRES_NAMED_BY: &[&str] = &["target", "sandbox"];
 /// The crates below which no MySQL driver may be found, however deep.
-const NO_MYSQL_BELOW: &[&str] =
-    &["model", "guard", "opendental", "target", "practice", "generate", "ledger", "dashboard", "files"];
+const NO_MYSQL_BELOW: &[&str] = &[
+    "model",
+    "guard",
+    "opendental",
+    "target",
+    "practice",
+    "generate",
+    "ledger",
+    "dashboard",
+    "files",
+    "export",
+];
 /// The crates that do no I/O, so no driver, runtime or clock may be found below them.
 const PURE: &[&str] = &["model", "guard", "opendental", "practice"];
 /// Licences that ask for nothing but their own text.

@@ -1,6 +1,7 @@
 //! The manifest beside the files: what they were made from and what is in them. It is also the only leave to replace
 //! them: a file that no manifest accounts for, byte for byte, is somebody's own.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -58,6 +59,12 @@ pub struct FileRecord {
     pub bytes: u64,
     /// SHA-256 of the file, in hexadecimal digits.
     pub sha256: String,
+    /// Columns of the table's key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<String>,
+    /// Columns that hold keys of other tables, or 0 for none: for whoever wants to prove that they resolve.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub references: BTreeMap<String, String>,
 }
 
 impl<A: Serialize + DeserializeOwned> Manifest<A> {

@@ -1,7 +1,8 @@
 //! Parquet with the types of `raw`: decimals are decimals, times have no zone.
 //!
 //! A duration is a signed number of microseconds: Parquet's own interval cannot be negative, and its time of day ends
-//! at midnight. A JSON or bit text is a text.
+//! at midnight. A time of day is one too, from midnight: Spark cannot open a file in which Parquet's own type stands unless
+//! it is told to (4.3, `UNSUPPORTED_TIME_TYPE`). A JSON or bit text is a text.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -113,7 +114,9 @@ fn types(target: TargetType) -> (Physical, Option<LogicalType>) {
         TargetType::Bool => (Physical::BOOLEAN, None),
         TargetType::Int2 => (Physical::INT32, Some(LogicalType::integer(16, true))),
         TargetType::Int4 => (Physical::INT32, Some(LogicalType::integer(32, true))),
-        TargetType::Int8 | TargetType::Interval => (Physical::INT64, Some(LogicalType::integer(64, true))),
+        TargetType::Int8 | TargetType::Interval | TargetType::Time => {
+            (Physical::INT64, Some(LogicalType::integer(64, true)))
+        }
         TargetType::Numeric { precision, scale } => {
             let physical = match precision {
                 ..=9 => Physical::INT32,
@@ -126,7 +129,6 @@ fn types(target: TargetType) -> (Physical, Option<LogicalType>) {
         TargetType::Float8 => (Physical::DOUBLE, None),
         TargetType::Date => (Physical::INT32, Some(LogicalType::Date)),
         TargetType::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(false, TimeUnit::MICROS))),
-        TargetType::Time => (Physical::INT64, Some(LogicalType::time(false, TimeUnit::MICROS))),
         TargetType::Text | TargetType::VarBit { .. } => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
         TargetType::Json => (Physical::BYTE_ARRAY, Some(LogicalType::Json)),
         TargetType::Bytea => (Physical::BYTE_ARRAY, None),

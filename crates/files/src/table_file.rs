@@ -1,5 +1,6 @@
 //! One file of a table, written as its rows come.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
@@ -88,6 +89,8 @@ impl TableFile {
             digest: None,
             bytes,
             sha256,
+            key: table.key_columns().map(|column| column.name.to_string()).collect(),
+            references: BTreeMap::new(),
         })
     }
 }

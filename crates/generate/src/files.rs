@@ -24,6 +24,7 @@ use crate::anomalies::{Anomaly, Condition, Made, Source, counts_by_kind};
 use crate::encoder;
 use crate::error::GenerateError;
 use crate::plan::stock_tables;
+use crate::quality;
 use crate::report::{GenerateReport, Place};
 use crate::runner::{Event, Listener, count};
 use serde::{Deserialize, Serialize};
@@ -295,6 +296,7 @@ impl Work {
         mut tables: Vec<FileRecord>,
     ) -> Result<Manifest<Origin>, GenerateError> {
         tables.sort_by(|a, b| a.name.cmp(&b.name));
+        let references = quality::references(&self.tables);
         for record in &mut tables {
             let whole =
                 summary.tables.iter().find(|t| t.table == record.name).ok_or(GenerateError::Stopped)?;
@@ -305,6 +307,9 @@ impl Work {
             };
             record.rows_of_all_shards = Some(whole.rows);
             record.digest = Some(format!("{digest:032x}"));
+            let of_table = references.iter().filter(|r| r.table.as_str() == record.name);
+            record.references =
+                of_table.map(|r| (r.column.to_string(), format!("{}.{}", r.to_table, r.to_column))).collect();
             if record.rows != expected {
                 return Err(GenerateError::Unfit {
                     table: record.name.clone(),

@@ -245,7 +245,7 @@ fn section(id: &str) -> &'static str {
 }
 
 /// Every column of a filled table that holds keys of another. A few hold them as text, among words; these are not keys.
-fn references(tables: &[Table]) -> Vec<Reference> {
+pub(crate) fn references(tables: &[Table]) -> Vec<Reference> {
     let mut list = Vec::new();
     for table in tables {
         let Some(facts) = opendental().table(table.name.as_str()) else { continue };

@@ -38,6 +38,8 @@ pub enum Action {
     BusinessHours,
     /// Synthetic rows written into the demo database.
     Generate,
+    /// The copy written into files.
+    Export,
 }
 
 impl Action {
@@ -57,6 +59,7 @@ impl Action {
                 "read the clinic's server at the usual pace even while the clinic is at work"
             }
             Self::Generate => "write synthetic patients into the demo database",
+            Self::Export => "write what is known of patients into files that are not encrypted",
         }
     }
 
@@ -69,7 +72,7 @@ impl Action {
             | Self::Replace
             | Self::NewSource
             | Self::Generate => true,
-            Self::Sync | Self::Repair | Self::Enroll | Self::BusinessHours => {
+            Self::Sync | Self::Repair | Self::Enroll | Self::BusinessHours | Self::Export => {
                 matches!((environment, stage), (Environment::Clinic, Stage::Production))
             }
         }
@@ -239,7 +242,7 @@ mod tests {
 
     #[test]
     fn production_asks_and_elsewhere_only_what_destroys() {
-        for action in [Action::Sync, Action::Repair, Action::Enroll, Action::BusinessHours] {
+        for action in [Action::Sync, Action::Repair, Action::Enroll, Action::BusinessHours, Action::Export] {
             let request = Request { actions: &[action], terminal: true, ..CLINIC };
             assert!(matches!(decide(&request), Consent::Ask(_)), "{action:?}");
             let development = Request { stage: Stage::Development, ..request };

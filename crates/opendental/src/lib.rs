@@ -7,6 +7,7 @@
 mod ddl;
 mod descriptions;
 pub mod enums;
+mod event_dates;
 mod facts;
 mod leftovers;
 mod secrets;
@@ -16,6 +17,7 @@ mod types;
 
 pub use ddl::{Engine, mysql_ddl};
 pub use descriptions::description;
+pub use event_dates::event_date;
 pub use facts::{
     ColumnFacts, DefaultValue, Enumeration, Facts, IndexFacts, IndexPart, Reference, TableFacts, facts,
 };

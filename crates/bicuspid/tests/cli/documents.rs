@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::bench::Bench;
 
 /// Commands, in the order of the help.
-pub(crate) const COMMANDS: [&[&str]; 23] = [
+pub(crate) const COMMANDS: [&[&str]; 24] = [
     &["init"],
     &["grants"],
     &["check"],
@@ -18,6 +18,7 @@ pub(crate) const COMMANDS: [&[&str]; 23] = [
     &["status"],
     &["serve"],
     &["report"],
+    &["export"],
     &["generate"],
     &["audit"],
     &["dbt"],

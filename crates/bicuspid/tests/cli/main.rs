@@ -15,6 +15,7 @@ mod canary;
 mod dbt;
 mod documents;
 mod examples;
+mod export;
 mod files;
 mod generate;
 mod guard;

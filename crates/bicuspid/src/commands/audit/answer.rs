@@ -89,7 +89,10 @@ pub(super) fn answer(records: &[Record], known: &[Identity], is_whole: bool) -> 
             refused += 1;
             continue;
         }
-        let Some(target) = record.target.as_ref().filter(|_| record.action != READS_ONLY || rows(record) > 0)
+        let Some(target) = record
+            .target
+            .as_ref()
+            .filter(|_| !READS_ONLY.contains(&record.action.as_str()) || rows(record) > 0)
         else {
             continue;
         };
