@@ -352,7 +352,7 @@ impl World<'_> {
                 ledger.refund(part.item, -part.amount, today, as_of);
             }
         }
-        let text = format!("Payment {payment} entered");
+        let text = format!("Payment {} entered", self.out.numbering().key(payment));
         self.log(Log { permission: Permission::PaymentCreate, patient: payer, key: payment, user, text })
     }
 
@@ -398,7 +398,7 @@ impl World<'_> {
         } else {
             ledger.credit(item, -amount);
         }
-        let text = format!("Adjustment {key} entered");
+        let text = format!("Adjustment {} entered", self.out.numbering().key(key));
         self.log(Log { permission: Permission::AdjustmentCreate, patient, key, user, text })?;
         Ok(key)
     }

@@ -167,7 +167,7 @@ impl World<'_> {
         let days = draw.along(DECISION_DAYS);
         self.later(days, &mut draw, Event::Decide(key));
         self.claim_travels(key)?;
-        let text = format!("Claim {} sent", key.num());
+        let text = format!("Claim {} sent", self.number(key));
         self.log(Log { permission: Permission::ClaimSend, patient, key: key.num(), user, text })
     }
 
@@ -270,11 +270,12 @@ impl World<'_> {
             payment = self.keys.check.next();
             let kind = if transfers { Definition::INSURANCE_TRANSFER } else { Definition::INSURANCE_CHECK };
             let deposit = if transfers { 0 } else { self.bank_with(total, true) };
+            let number = self.out.numbering().key(payment);
             self.out.row(Rows::ClaimPayment, now, |r| {
                 r.set("ClaimPaymentNum", payment)
                     .set("CheckDate", now.date())
                     .set("CheckAmt", total)
-                    .set("CheckNum", format!("DEMO-{payment:07}"))
+                    .set("CheckNum", format!("DEMO-{number:07}"))
                     .set("BankBranch", "DEMO-1")
                     .set("DepositNum", deposit)
                     .set("CarrierName", name)
@@ -285,7 +286,7 @@ impl World<'_> {
             })?;
             self.check_came(payment, key, transfers, user)?;
             let patient = PatientKey::default();
-            let text = format!("Insurance payment {payment} entered");
+            let text = format!("Insurance payment {number} entered");
             self.log(Log { permission: Permission::InsPayCreate, patient, key: payment, user, text })?;
         }
         for claim in decided {
@@ -301,7 +302,6 @@ impl World<'_> {
         claim.received = Some(now.date());
         claim.stamp = now;
         let patient = claim.patient;
-        self.at(self.patients.get(patient)?.family)?;
         let person = self.patients.get_mut(patient)?;
         let family = person.family;
         let coverage = person.policy_mut(claim.policy)?;
@@ -326,7 +326,7 @@ impl World<'_> {
         }
         let user = self.office.bookkeeper();
         self.claim_received(key, &claim, user)?;
-        let text = format!("Claim {} received", key.num());
+        let text = format!("Claim {} received", self.number(key));
         self.log(Log { permission: Permission::ClaimProcReceivedEdit, patient, key: key.num(), user, text })?;
         let mut draw = self.draw(family)?;
         if claim.rank == 0 {
@@ -390,9 +390,6 @@ impl World<'_> {
             let claim = self.claims.take(key)?;
             let status = if claim.sent.is_some() { ClaimStatus::Sent } else { ClaimStatus::Waiting };
             let person = self.patients.get(claim.patient)?;
-            let family = person.family;
-            self.at(family)?;
-            let person = self.patients.get(claim.patient)?;
             let expected = claim.lines.iter().map(LineState::expected).sum();
             self.families.get_mut(person.family)?.insurance += expected;
             self.emit_claim(key, &claim, status)?;
@@ -411,6 +408,7 @@ impl World<'_> {
         let received = claim.received.is_some();
         let deductible = if received { sum(|l| l.deductible) } else { sum(|l| l.estimate.deductible) };
         let kind = if claim.rank == 0 { ClaimType::Primary } else { ClaimType::Secondary };
+        let identifier = format!("DEMO-{}/{}", self.number(claim.patient), self.number(key));
         self.out.row(Rows::Claim, claim.stamp, |r| {
             r.set("ClaimNum", key)
                 .set("PatNum", claim.patient)
@@ -434,7 +432,7 @@ impl World<'_> {
                 .set("InsSubNum", coverage.subscription)
                 .set("InsSubNum2", other.map_or(0, |c| c.subscription.get()))
                 .set("DateResent", claim.resent.unwrap_or(unset_date()))
-                .set("ClaimIdentifier", format!("DEMO-{}/{}", claim.patient.num(), key.num()))
+                .set("ClaimIdentifier", identifier)
                 .set("SecUserNumEntry", claim.user)
                 .set("SecDateEntry", claim.written.date())
                 .set("DateSentOrig", claim.sent.unwrap_or(unset_date()));

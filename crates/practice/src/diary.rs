@@ -119,10 +119,7 @@ impl Diary {
                 continue;
             }
             let like = |p: &&Provider| {
-                later > patience
-                    && p.hygienist == wanted.hygienist
-                    && p.location == wanted.location
-                    && p.specialist == wanted.specialist
+                later > patience && p.hygienist == wanted.hygienist && p.specialist == wanted.specialist
             };
             let others = office.providers.iter().filter(like);
             for provider in std::iter::once(wanted).chain(others) {
@@ -179,7 +176,6 @@ impl Diary {
         while date < until {
             // Hours are written up half a year ahead, so that a check-up can be booked.
             let written = date.plus_days(-HOURS_AHEAD_DAYS - 10).at_seconds(17 * 3600);
-            out.at_clinic(0);
             if let Some(name) = holiday(date) {
                 out.row(Rows::Schedule, written, |r| {
                     r.set("ScheduleNum", schedules.next())
@@ -190,7 +186,6 @@ impl Diary {
                 })?;
             }
             for provider in office.providers.iter().filter(|p| p.works(date)) {
-                out.at_clinic(office.clinic(provider.location));
                 for (start, stop) in [(8, 12), (13, 17)] {
                     let schedule = schedules.next();
                     out.row(Rows::Schedule, written, |r| {
@@ -264,7 +259,7 @@ mod tests {
     #[test]
     fn a_day_fills_up_without_overlap() {
         let mut draw = Draw::new(1, Stream::Office, 0, 0);
-        let office = Office::new(300, 1, &mut draw);
+        let office = Office::new(&crate::group::tests::only(), &mut draw);
         let monday = Date::from_ymd(2025, 3, 3).unwrap();
         let mut diary = Diary::new(&office, monday, monday.plus_days(30));
         let hygienist = office.providers.iter().find(|p| p.hygienist).unwrap().key;
@@ -296,7 +291,7 @@ mod tests {
     #[test]
     fn what_is_given_back_can_be_taken() {
         let mut draw = Draw::new(1, Stream::Office, 0, 0);
-        let office = Office::new(300, 1, &mut draw);
+        let office = Office::new(&crate::group::tests::only(), &mut draw);
         let monday = Date::from_ymd(2025, 3, 3).unwrap();
         let mut diary = Diary::new(&office, monday, monday.plus_days(30));
         let slot = diary
@@ -331,7 +326,7 @@ mod tests {
     #[test]
     fn nobody_is_given_an_hour_that_has_passed() {
         let mut draw = Draw::new(1, Stream::Office, 0, 0);
-        let office = Office::new(300, 1, &mut draw);
+        let office = Office::new(&crate::group::tests::only(), &mut draw);
         let monday = Date::from_ymd(2025, 3, 3).unwrap();
         let diary = Diary::new(&office, monday, monday.plus_days(30));
         for hour in 7..18 {

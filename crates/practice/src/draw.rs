@@ -37,6 +37,8 @@ pub(crate) enum Stream {
     Tasks = 28,
     /// A day of the staff.
     Hours = 29,
+    /// A group of locations.
+    Group = 30,
 }
 
 impl Stream {
@@ -57,6 +59,7 @@ impl Stream {
             Self::Claims => 27,
             Self::Tasks => 28,
             Self::Hours => 29,
+            Self::Group => 30,
         }
     }
 }
@@ -81,6 +84,11 @@ impl Draw {
             *value = hasher.finish();
         }
         Self { state }
+    }
+
+    /// Sixty-four bits, for a seed.
+    pub(crate) fn word(&mut self) -> u64 {
+        self.next()
     }
 
     fn next(&mut self) -> u64 {

@@ -3,11 +3,12 @@
 use std::hash::Hasher;
 
 use bicuspid_model::{DateTime, SourceType, Value};
-use bicuspid_opendental::{DefaultValue, TableFacts, facts};
+use bicuspid_opendental::{ColumnFacts, DefaultValue, TableFacts, facts};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::calendar::{unset_date, unset_time};
 use crate::error::PracticeError;
+use crate::group::{self, Location, Numbering};
 use crate::sink::RowSink;
 
 macro_rules! tables {
@@ -299,6 +300,10 @@ struct Form {
     columns: Vec<&'static str>,
     /// Position of the key.
     key: usize,
+    /// Whether it holds a list of the group.
+    list: bool,
+    /// For each column, whether it holds the number of a location's own row.
+    own: Vec<bool>,
     /// Positions of the columns that the server would stamp.
     stamps: Vec<usize>,
     /// Position of the column that says at which place it happened.
@@ -313,17 +318,19 @@ struct Form {
     filled: Vec<usize>,
     /// For each column in the order of filling, its name as the latest row gave it, and its position.
     places: Vec<(&'static str, usize)>,
+    /// Rows that were numbered.
+    numbered: i64,
+    /// Rows that were handed out.
     rows: u64,
     digest: u128,
 }
 
-/// Hands rows to the sink.
+/// Hands rows to the sink, numbered as in the database.
 pub(crate) struct Emitter<'s> {
     sink: &'s mut dyn RowSink,
     forms: Vec<Form>,
     encoded: Vec<u8>,
-    /// Number of the place where things happen now; 0 where there is only one.
-    clinic: i64,
+    location: Location,
 }
 
 /// The row that is being filled.
@@ -377,17 +384,18 @@ impl Row<'_> {
 }
 
 impl<'s> Emitter<'s> {
-    pub(crate) fn new(sink: &'s mut dyn RowSink) -> Result<Self, PracticeError> {
+    pub(crate) fn new(location: Location, sink: &'s mut dyn RowSink) -> Result<Self, PracticeError> {
         let forms = Rows::ALL
             .iter()
             .map(|(_, name)| facts().table(name).map(Form::new).ok_or(PracticeError::Fault("table")))
             .collect::<Result<_, _>>()?;
-        Ok(Self { sink, forms, encoded: Vec::new(), clinic: 0 })
+        Ok(Self { sink, forms, encoded: Vec::new(), location })
     }
 
-    /// Lets what follows happen at the place with this number.
-    pub(crate) fn at_clinic(&mut self, clinic: i64) {
-        self.clinic = clinic;
+    /// How rows are numbered in the database, for texts that tell a number. Cells that hold the number of a row need no
+    /// thought: they are numbered on their way out.
+    pub(crate) const fn numbering(&self) -> Numbering {
+        self.location.numbering
     }
 
     /// Hands out one row that was last changed at `stamp`.
@@ -419,6 +427,11 @@ impl<'s> Emitter<'s> {
         self.forms.get(rows.position()).map_or(1, Form::next_key)
     }
 
+    /// The number in the database of the row that [`Self::add`] will make next, for texts that tell it.
+    pub(crate) fn next_number(&self, rows: Rows) -> i64 {
+        self.numbering().key(self.next_key(rows))
+    }
+
     fn fill(
         &mut self,
         rows: Rows,
@@ -439,12 +452,18 @@ impl<'s> Emitter<'s> {
             row.put(*position, stamp.into());
         }
         if let Some(position) = form.clinic {
-            row.put(position, self.clinic.into());
+            row.put(position, if form.list { 0 } else { self.location.clinic() }.into());
         }
         fill((form.key, number), &mut row);
         if let Some(column) = row.unknown {
             return Err(PracticeError::Fault(column));
         }
+        form.numbered += 1;
+        if form.list && !self.location.is_first() {
+            form.clear();
+            return Ok(number);
+        }
+        form.settle(self.location.numbering);
         self.encoded.clear();
         form.encode(&mut self.encoded);
         let mut hasher = SipHasher13::new();
@@ -476,6 +495,8 @@ impl Form {
             table: table.name,
             columns: table.columns.iter().map(|c| c.name).collect(),
             key: table.columns.iter().position(|c| c.primary_key).unwrap_or_default(),
+            list: group::is_list(table.name),
+            own: table.columns.iter().map(|c| is_own(table.name, c)).collect(),
             clinic: table
                 .columns
                 .iter()
@@ -488,19 +509,33 @@ impl Form {
             starts,
             filled: Vec::new(),
             places: Vec::new(),
+            numbered: 0,
             rows: 0,
             digest: 0,
         }
     }
 
     fn next_key(&self) -> i64 {
-        i64::try_from(self.rows).unwrap_or(i64::MAX).saturating_add(1)
+        self.numbered.saturating_add(1)
+    }
+
+    /// Puts the positions that were filled in order, and numbers the row and what it refers to as in the database.
+    fn settle(&mut self, numbering: Numbering) {
+        self.filled.sort_unstable();
+        self.filled.dedup();
+        if numbering.is_plain() {
+            return;
+        }
+        for position in &self.filled {
+            let own = self.own.get(*position).copied().unwrap_or_default();
+            if let (true, Some(Value::Int(number))) = (own, self.row.get_mut(*position)) {
+                *number = numbering.key(*number);
+            }
+        }
     }
 
     /// Appends the row as it is hashed. What lies between the cells that were filled is as in the empty row.
-    fn encode(&mut self, bytes: &mut Vec<u8>) {
-        self.filled.sort_unstable();
-        self.filled.dedup();
+    fn encode(&self, bytes: &mut Vec<u8>) {
         let start = |position: usize| self.starts.get(position).copied().unwrap_or_default();
         let mut done = 0;
         for position in &self.filled {
@@ -520,6 +555,16 @@ impl Form {
                 cell.clone_from(empty);
             }
         }
+    }
+}
+
+/// Whether a column holds the number of a location's own row: not one of a list of the group, and not a number of
+/// anything else.
+fn is_own(table: &str, column: &ColumnFacts) -> bool {
+    match column.references {
+        _ if column.primary_key => !group::is_list(table),
+        Some(to) => Rows::named(to.table).is_some() && !group::is_list(to.table),
+        None => group::is_about_own_rows(table, column.name),
     }
 }
 
@@ -583,7 +628,7 @@ mod tests {
             seen.push((table, row.to_vec()));
             Ok(())
         };
-        let mut out = Emitter::new(&mut sink).unwrap();
+        let mut out = Emitter::new(crate::group::tests::only(), &mut sink).unwrap();
         let stamp = DateTime::from_micros(1_000_000);
         // What one row fills is empty again in the next, whatever the order of filling.
         for late in ["Remarks", "Percentage"] {

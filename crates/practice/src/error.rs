@@ -7,11 +7,26 @@ use crate::sink::SinkError;
 /// Why a practice could not be made or run.
 #[derive(Debug, thiserror::Error)]
 pub enum PracticeError {
-    /// The number of patients is zero or above [`crate::PATIENTS_MAX`].
-    #[error("a practice has between 1 and {max} patients, not {patients}", max = crate::PATIENTS_MAX)]
+    /// The number of patients is zero, above [`crate::GROUP_PATIENTS_MAX`], or above [`crate::PATIENTS_MAX`] for each
+    /// location.
+    #[error(
+        "a location has between 1 and {one} patients, and a group at most {all}; not {patients} in {locations}",
+        one = crate::PATIENTS_MAX,
+        all = crate::GROUP_PATIENTS_MAX
+    )]
     Patients {
         /// Number asked for.
         patients: u32,
+        /// In so many locations.
+        locations: u32,
+    },
+    /// There are fewer patients than locations.
+    #[error("{patients} patients are too few for {locations} locations")]
+    Sparse {
+        /// Number of patients asked for.
+        patients: u32,
+        /// In so many locations.
+        locations: u32,
     },
     /// The number of locations is zero or above [`crate::LOCATIONS_MAX`].
     #[error("a practice has between 1 and {max} locations, not {locations}", max = crate::LOCATIONS_MAX)]
@@ -53,7 +68,14 @@ impl PracticeError {
                 Side::Local,
                 Class::Usage,
                 "the simulation follows each patient by itself".to_owned(),
-                "choose another number of patients",
+                "choose another number of patients, or more locations",
+            ),
+            Self::Sparse { .. } => (
+                "practice::sparse",
+                Side::Local,
+                Class::Usage,
+                "each location has patients of its own".to_owned(),
+                "choose more patients or fewer locations",
             ),
             Self::Locations { .. } => (
                 "practice::locations",

@@ -54,9 +54,9 @@ impl World<'_> {
         let start = self.settings.start_date;
         // Ages are those of the day on which they are first looked at.
         let seen = if arrival.before { start } else { arrival.day };
-        let location = draw.position(self.office.locations);
-        let family = self.families.add(people::family(stream, location, &mut draw));
-        self.at(family)?;
+        // A draw that nothing hangs on any more: without it, every family ever made would be another.
+        draw.word();
+        let family = self.families.add(people::family(stream, &mut draw));
         let (household, couple) = people::household(arrival.people, &mut draw);
         let parents = if couple { 2 } else { 1 };
         let last = household.len().saturating_sub(1);
@@ -112,13 +112,13 @@ impl World<'_> {
     ) -> Result<PatientKey, PracticeError> {
         let Newcomer { years, female, position } = newcomer;
         let account = self.families.get(family)?;
-        let (location, number) = (account.location, account.members.len());
+        let number = account.members.len();
         let surname = match account.members.first() {
             Some(head) => self.patients.get(*head)?.last,
             None => Word::of(names::surname(draw)),
         };
-        let dentist = self.office.any(draw, false, location);
-        let hygienist = self.office.any(draw, true, location);
+        let dentist = self.office.any(draw, false);
+        let hygienist = self.office.any(draw, true);
         let own_name = position == PatientPosition::Married && number == 1 && draw.chance(180);
         let called = if self.now.date() == entered {
             self.now
@@ -315,8 +315,7 @@ impl World<'_> {
             if !forgotten || !person.is_active() || !person.visits.is_empty() {
                 continue;
             }
-            let (family, user) = (person.family, self.office.bookkeeper());
-            self.at(family)?;
+            let user = self.office.bookkeeper();
             let person = self.patients.get_mut(key)?;
             person.status = PatientStatus::Inactive;
             person.lapsed = true;

@@ -249,6 +249,7 @@ impl World<'_> {
                 identifier,
                 ..
             } = subscription;
+            let identifier = self.out.numbering().key(identifier.get());
             self.out.row(Rows::InsSub, stamp.time(), |r| {
                 r.set("InsSubNum", number)
                     .set("PlanNum", plan_row)
@@ -257,7 +258,7 @@ impl World<'_> {
                     .set("DateTerm", ended.get().unwrap_or(unset_date()))
                     .set("ReleaseInfo", true)
                     .set("AssignBen", true)
-                    .set("SubscriberID", format!("ZZ{:08}", identifier.get()))
+                    .set("SubscriberID", format!("ZZ{identifier:08}"))
                     .set("SecUserNumEntry", 1_i64)
                     .set("SecDateEntry", entered.date());
             })?;

@@ -78,7 +78,7 @@ impl World<'_> {
         self.emit_visit(key, &visit, Some(presence))?;
         self.talk_at_desk(patient, presence, user, draw)?;
         self.chart(key, &visit, &done, seated)?;
-        let text = format!("Appointment {} completed", key.num());
+        let text = format!("Appointment {} completed", self.number(key));
         self.log(Log { permission: Permission::AppointmentEdit, patient, key: key.num(), user, text })?;
         self.claim(patient, &done, &visit, draw)?;
         self.discount(patient, family, &done, draw)?;
@@ -165,7 +165,7 @@ impl World<'_> {
             }
             self.owe(patient, procedure.fee)?;
             let user = self.office.provider(procedure.provider)?.user;
-            let text = format!("Procedure {} completed", key.num());
+            let text = format!("Procedure {} completed", self.number(key));
             self.log(Log { permission: Permission::ProcComplCreate, patient, key: key.num(), user, text })?;
             done.push(LineState::planned(key.num(), &procedure, estimate));
         }

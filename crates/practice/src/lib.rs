@@ -1,5 +1,7 @@
 //! The synthetic practice: a simulation that yields rows. No driver, no I/O, no clock.
 //!
+//! A group of locations is a history for each of them, which share lists and a database and nothing else.
+//!
 //! Families arrive, book, come or do not come, are treated, billed and insured; claims are sent, decided and paid;
 //! debts age; people leave. An event loop moves all of it through time, and every row is what that history left behind,
 //! so references resolve, dates are in order, and the books balance to the cent.
@@ -39,6 +41,7 @@ mod events;
 mod extras;
 mod families;
 mod fees;
+mod group;
 mod installments;
 mod insured;
 mod kept;
@@ -64,11 +67,15 @@ mod treatment;
 mod visits;
 mod world;
 
+use std::ops::Range;
+
 use bicuspid_model::Date;
 
 pub use emit::{TableSummary, living_tables, row_digest, tables};
 pub use error::PracticeError;
-pub use settings::{LOCATIONS_MAX, PATIENTS_MAX, Preset, Receivables, Settings, YEARS_MAX};
+pub use settings::{
+    GROUP_PATIENTS_MAX, LOCATIONS_MAX, PATIENTS_MAX, Preset, Receivables, Settings, YEARS_MAX,
+};
 pub use sink::{RowSink, SinkError};
 
 /// A practice that has not begun.
@@ -77,6 +84,8 @@ pub struct Practice {
     settings: Settings,
     /// Day on which it is shown; the history goes on as settled for the as-of date until then.
     shown: Date,
+    /// The first of its locations that happens, counted from 0, and the one after the last.
+    locations: (u32, u32),
 }
 
 /// What a run made.
@@ -92,16 +101,44 @@ impl Summary {
     pub fn rows(&self) -> u64 {
         self.tables.iter().map(|t| t.rows).sum()
     }
+
+    /// Adds what another run made, of other locations of the same practice.
+    pub fn add(&mut self, other: Self) {
+        if self.tables.is_empty() {
+            *self = other;
+            return;
+        }
+        for (table, more) in self.tables.iter_mut().zip(other.tables) {
+            table.rows += more.rows;
+            table.digest = table.digest.wrapping_add(more.digest);
+        }
+    }
 }
 
 impl Practice {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`PracticeError::Patients`], [`PracticeError::Locations`] and [`PracticeError::Span`] for settings out of bounds.
+    /// [`PracticeError::Patients`], [`PracticeError::Locations`], [`PracticeError::Sparse`] and [`PracticeError::Span`] for
+    /// settings out of bounds.
     pub fn new(settings: Settings) -> Result<Self, PracticeError> {
         settings.check()?;
-        Ok(Self { settings, shown: settings.end_date })
+        Ok(Self { settings, shown: settings.end_date, locations: (0, settings.locations) })
+    }
+
+    /// The locations that happen, counted from 0: all of them, unless some were chosen.
+    #[must_use]
+    pub const fn locations(&self) -> Range<u32> {
+        self.locations.0..self.locations.1
+    }
+
+    /// These locations of the practice and no others. Each is the same as among all of them: the rows of the practice are
+    /// those of its locations, one location after the other, and the first also writes the lists that they share.
+    #[must_use]
+    pub fn of_locations(self, locations: &Range<u32>) -> Self {
+        let (first, end) = self.locations;
+        let start = locations.start.clamp(first, end);
+        Self { locations: (start, locations.end.clamp(start, end)), ..self }
     }
 
     /// The same practice some days later: the history of the settings up to their as-of date, and what happened since.
@@ -117,14 +154,19 @@ impl Practice {
         Ok(Self { shown, ..self })
     }
 
-    /// Runs the history and hands every row to the sink as soon as it is final.
+    /// Runs the history of each location, one after the other, and hands every row to the sink as soon as it is final.
     ///
     /// # Errors
     /// [`PracticeError::Sink`] when the sink does not take a row; nothing else in practice.
     pub fn run(self, sink: &mut dyn RowSink) -> Result<Summary, PracticeError> {
         let settings = Settings { end_date: self.shown, ..self.settings };
-        let mut world = world::World::new(settings, self.settings.end_date, sink)?;
-        world.run()?;
-        Ok(Summary { tables: world.out.summary() })
+        let mut made = Summary { tables: Vec::new() };
+        for number in self.locations() {
+            let location = group::Location::new(settings, number);
+            let mut world = world::World::new(location, self.settings.end_date, sink)?;
+            world.run()?;
+            made.add(Summary { tables: world.out.summary() });
+        }
+        Ok(made)
     }
 }

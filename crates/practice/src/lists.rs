@@ -212,7 +212,7 @@ mod tests {
             rows.entry(table).or_default().push(row.to_vec());
             Ok(())
         };
-        let mut out = Emitter::new(&mut sink).unwrap();
+        let mut out = Emitter::new(crate::group::tests::only(), &mut sink).unwrap();
         emit(&mut out, Date::from_ymd(2023, 1, 2).unwrap().midnight(), preset).unwrap();
         rows
     }
@@ -265,7 +265,7 @@ mod tests {
             "[letter] Description\n+account A\n",
         ] {
             let mut sink = |_: &'static str, _: &[Value]| -> Result<(), crate::SinkError> { Ok(()) };
-            let mut out = Emitter::new(&mut sink).unwrap();
+            let mut out = Emitter::new(crate::group::tests::only(), &mut sink).unwrap();
             assert!(
                 matches!(emit_file(file, &mut out, stamp, Preset::Dbt), Err(PracticeError::Fault(_))),
                 "{file}"

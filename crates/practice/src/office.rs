@@ -10,6 +10,7 @@ use crate::draw::Draw;
 use crate::emit::{Emitter, Rows};
 use crate::error::PracticeError;
 use crate::fees::{Fees, Schedule};
+use crate::group::Location;
 use crate::names;
 
 /// A dentist or hygienist.
@@ -19,8 +20,6 @@ pub(crate) struct Provider {
     pub(crate) hygienist: bool,
     /// Whether it is a surgeon who comes in now and then.
     pub(crate) specialist: bool,
-    /// Where the provider works, counted from 0.
-    pub(crate) location: usize,
     pub(crate) chairs: Vec<ChairKey>,
     /// Account in the program.
     pub(crate) user: i64,
@@ -49,8 +48,6 @@ pub(crate) struct Office {
     staff: Vec<(&'static str, &'static str)>,
     /// Number of chairs.
     pub(crate) chairs: i64,
-    /// Places that belong to the practice.
-    pub(crate) locations: usize,
 }
 
 /// Weekdays off of the dentists of a place that has several, in even and in odd weeks: never all on the same day, most on
@@ -62,56 +59,46 @@ const NEVER: u8 = 7;
 const HYGIENISTS_OFF: [[u8; 2]; 4] = [[4, NEVER], [0, 4], [1, 3], [4, 0]];
 
 impl Office {
-    /// Staffs the places of a practice: a dentist for 2,500 patients on file, a hygienist for 1,670, and for every two to
-    /// four dentists a surgeon on one day in two weeks.
-    pub(crate) fn new(patients: u32, locations: u32, draw: &mut Draw) -> Self {
-        let patients = patients.div_ceil(locations.max(1));
+    /// Staffs a location: a dentist for 2,500 patients on file, a hygienist for 1,670, and for every two to four dentists
+    /// a surgeon on one day in two weeks.
+    pub(crate) fn new(location: &Location, draw: &mut Draw) -> Self {
+        let patients = location.settings.patients;
         let dentists = patients.div_ceil(2500).max(1);
         let hygienists = patients.div_ceil(1670).max(1);
         let specialists = if dentists > 1 { dentists.div_ceil(4) } else { 0 };
-        let desk_count = i64::from(dentists * locations) + 1;
+        let desk_count = i64::from(dentists) + 1;
         let desk: Vec<i64> = (2..2 + desk_count).collect();
         let mut providers = Vec::new();
         let mut chairs = 0;
-        for location in 0..locations {
-            for number in 0..dentists + hygienists + specialists {
-                let hygienist = (dentists..dentists + hygienists).contains(&number);
-                let specialist = number >= dentists + hygienists;
-                let own = if hygienist { 1 } else { 2 };
-                let key = ProviderKey::from_num(i64::try_from(providers.len()).unwrap_or_default() + 1);
-                let female = draw.chance(if hygienist { 950 } else { 380 });
+        for number in 0..dentists + hygienists + specialists {
+            let hygienist = (dentists..dentists + hygienists).contains(&number);
+            let specialist = number >= dentists + hygienists;
+            let own = if hygienist { 1 } else { 2 };
+            let key = ProviderKey::from_num(i64::try_from(providers.len()).unwrap_or_default() + 1);
+            let female = draw.chance(if hygienist { 950 } else { 380 });
+            let chairs_here: Vec<ChairKey> = if specialist {
                 // A visiting surgeon takes the chairs of the first of four dentists, who leaves them free that day.
-                let free_chairs = || {
-                    let here = |p: &&Provider| u32::try_from(p.location) == Ok(location);
-                    let place = number.saturating_sub(dentists + hygienists) * 4;
-                    let mut here =
-                        providers.iter().filter(here).skip(usize::try_from(place).unwrap_or_default());
-                    here.next().map(|p: &Provider| p.chairs.clone()).unwrap_or_default()
-                };
-                let chairs_here: Vec<ChairKey> = if specialist {
-                    free_chairs()
-                } else {
-                    chairs += own;
-                    (chairs - own + 1..=chairs).map(ChairKey::from_num).collect()
-                };
-                providers.push(Provider {
-                    key,
-                    hygienist,
-                    specialist,
-                    location: usize::try_from(location).unwrap_or_default(),
-                    chairs: chairs_here,
-                    user: 1 + desk_count + key.num(),
-                    off: days_off(number, dentists, hygienist, specialist),
-                    first: names::first_name(draw, female, false),
-                    last: names::surname(draw),
-                    npi: npi(draw),
-                });
-            }
+                let host = usize::try_from((number - dentists - hygienists) * 4).unwrap_or_default();
+                providers.get(host).map(|p: &Provider| p.chairs.clone()).unwrap_or_default()
+            } else {
+                chairs += own;
+                (chairs - own + 1..=chairs).map(ChairKey::from_num).collect()
+            };
+            providers.push(Provider {
+                key,
+                hygienist,
+                specialist,
+                chairs: chairs_here,
+                user: 1 + desk_count + key.num(),
+                off: days_off(number, dentists, hygienist, specialist),
+                first: names::first_name(draw, female, false),
+                last: names::surname(draw),
+                npi: npi(draw, location, key),
+            });
         }
         let staff =
             desk.iter().map(|_| (names::first_name(draw, true, false), names::surname(draw))).collect();
-        let locations = usize::try_from(locations).unwrap_or(1);
-        Self { providers, desk, staff, chairs, locations }
+        Self { providers, desk, staff, chairs }
     }
 
     /// The provider with this key.
@@ -120,35 +107,26 @@ impl Office {
         position.and_then(|p| self.providers.get(p)).ok_or(PracticeError::Fault("provider"))
     }
 
-    /// A dentist, or a hygienist, of a place, chosen for a new patient.
-    pub(crate) fn any(&self, draw: &mut Draw, hygienist: bool, location: usize) -> ProviderKey {
-        let fits = |p: &&Provider| p.hygienist == hygienist && !p.specialist && p.location == location;
+    /// A dentist, or a hygienist, chosen for a new patient.
+    pub(crate) fn any(&self, draw: &mut Draw, hygienist: bool) -> ProviderKey {
+        let fits = |p: &&Provider| p.hygienist == hygienist && !p.specialist;
         let keys: Vec<_> = self.providers.iter().filter(fits).map(|p| p.key).collect();
         draw.pick(&keys)
     }
 
-    /// The surgeon who comes to the place of a provider, if any does.
+    /// The surgeon to whom a provider sends patients, if any comes.
     pub(crate) fn specialist(&self, beside: ProviderKey) -> Option<ProviderKey> {
-        let location = self.provider(beside).ok()?.location;
-        let here = |p: &&Provider| p.specialist && p.location == location;
-        let keys: Vec<ProviderKey> = self.providers.iter().filter(here).map(|p| p.key).collect();
+        let keys: Vec<ProviderKey> = self.providers.iter().filter(|p| p.specialist).map(|p| p.key).collect();
         // Each dentist sends patients to one of them.
         let number = usize::try_from(beside.num()).unwrap_or_default().checked_rem(keys.len())?;
         keys.get(number).copied()
     }
 
-    /// The dentist who makes the exams on that day: the patient's own, or another one of the same place who works.
+    /// The dentist who makes the exams on that day: the patient's own, or another one who works.
     pub(crate) fn dentist_on(&self, day: Date, own: ProviderKey) -> ProviderKey {
-        let Ok(usual) = self.provider(own) else { return own };
-        let works =
-            |p: &&Provider| !p.hygienist && !p.specialist && p.location == usual.location && p.works(day);
+        let works = |p: &&Provider| !p.hygienist && !p.specialist && p.works(day);
         let mut there = self.providers.iter().filter(works);
         if there.clone().any(|p| p.key == own) { own } else { there.next().map_or(own, |p| p.key) }
-    }
-
-    /// The number of a place as the database keeps it: 0 where there is only one.
-    pub(crate) fn clinic(&self, location: usize) -> i64 {
-        if self.locations > 1 { i64::try_from(location).unwrap_or_default() + 1 } else { 0 }
     }
 
     /// Somebody of the office who is not at the desk: whoever enters what insurers pay.
@@ -162,17 +140,15 @@ impl Office {
         out: &mut Emitter<'_>,
         fees: &Fees,
         stamp: DateTime,
-        preset: crate::settings::Preset,
+        location: &Location,
     ) -> Result<(), PracticeError> {
-        crate::definitions::emit(out, stamp, preset)?;
-        self.emit_locations(out, stamp)?;
-        self.emit_staff(out, stamp)?;
+        crate::definitions::emit(out, stamp, location.settings.preset)?;
+        self.emit_clinic(out, stamp, location)?;
+        self.emit_staff(out, stamp, location)?;
         for provider in self.providers.iter().filter(|p| !p.specialist) {
-            out.at_clinic(self.clinic(provider.location));
             for chair in &provider.chairs {
                 let (dentist, hygienist) = if provider.hygienist {
-                    let here = |p: &&Provider| p.location == provider.location;
-                    (self.providers.iter().find(here).map_or(provider.key, |p| p.key), provider.key)
+                    (self.providers.first().map_or(provider.key, |p| p.key), provider.key)
                 } else {
                     (provider.key, ProviderKey::default())
                 };
@@ -187,7 +163,6 @@ impl Office {
                 })?;
             }
         }
-        out.at_clinic(0);
         for (num, code) in (1_i64..).zip(CODES) {
             out.row(Rows::ProcedureCode, stamp, |r| {
                 r.set("CodeNum", num)
@@ -208,33 +183,42 @@ impl Office {
     }
 
     /// Clinics exist in the database only where there are several.
-    fn emit_locations(&self, out: &mut Emitter<'_>, stamp: DateTime) -> Result<(), PracticeError> {
-        if self.locations < 2 {
+    fn emit_clinic(
+        &self,
+        out: &mut Emitter<'_>,
+        stamp: DateTime,
+        location: &Location,
+    ) -> Result<(), PracticeError> {
+        if !location.is_one_of_many() {
             return Ok(());
         }
-        for location in 0..self.locations {
-            let num = self.clinic(location);
-            let (town, zip) = names::town_of(location);
-            let first = |p: &&Provider| p.location == location;
-            let dentist = self.providers.iter().find(first).map(|p| p.key).unwrap_or_default();
-            out.row(Rows::Clinic, stamp, |r| {
-                r.set("ClinicNum", num)
-                    .set("Description", format!("{town} {num}"))
-                    .set("Address", format!("{} {}", 100 + num, names::street_of(location)))
-                    .set("City", town)
-                    .set("State", names::STATE)
-                    .set("Zip", zip)
-                    .set("Phone", format!("(503)555-01{:02}", num % 100))
-                    .set("DefaultProv", dentist)
-                    .set("InsBillingProv", dentist)
-                    .set("ItemOrder", num - 1)
-                    .set("Abbr", format!("L{num}"));
-            })?;
-        }
-        Ok(())
+        let own = location.clinic();
+        let num = location.numbering.key(own);
+        let place = usize::try_from(num - 1).unwrap_or_default();
+        let (town, zip) = names::town_of(place);
+        let dentist = self.providers.first().map(|p| p.key).unwrap_or_default();
+        out.row(Rows::Clinic, stamp, |r| {
+            r.set("ClinicNum", own)
+                .set("Description", format!("{town} {num}"))
+                .set("Address", format!("{} {}", 100 + num, names::street_of(place)))
+                .set("City", town)
+                .set("State", names::STATE)
+                .set("Zip", zip)
+                .set("Phone", format!("(503)555-01{:02}", num % 100))
+                .set("DefaultProv", dentist)
+                .set("InsBillingProv", dentist)
+                .set("ItemOrder", num - 1)
+                .set("Abbr", format!("L{num}"));
+        })
     }
 
-    fn emit_staff(&self, out: &mut Emitter<'_>, stamp: DateTime) -> Result<(), PracticeError> {
+    fn emit_staff(
+        &self,
+        out: &mut Emitter<'_>,
+        stamp: DateTime,
+        location: &Location,
+    ) -> Result<(), PracticeError> {
+        let numbering = location.numbering;
         let user = |out: &mut Emitter<'_>, num: i64, name: String, employee: i64, provider: ProviderKey| {
             out.row(Rows::UserOd, stamp, |r| {
                 // The password stays empty: nobody can log in to a demo with it.
@@ -244,12 +228,12 @@ impl Office {
                     .set("ProvNum", provider);
             })
         };
-        user(out, 1, "admin".to_owned(), 0, ProviderKey::default())?;
+        user(out, 1, location.named("admin"), 0, ProviderKey::default())?;
         for (employee, (num, (first, last))) in (1_i64..).zip(self.desk.iter().zip(&self.staff)) {
             out.row(Rows::Employee, stamp, |r| {
                 r.set("EmployeeNum", employee).set("LName", *last).set("FName", *first);
             })?;
-            user(out, *num, format!("desk{employee}"), employee, ProviderKey::default())?;
+            user(out, *num, format!("desk{}", numbering.key(employee)), employee, ProviderKey::default())?;
         }
         for provider in &self.providers {
             let kind = match provider {
@@ -257,9 +241,10 @@ impl Office {
                 Provider { specialist: true, .. } => "SUR",
                 _ => "DOC",
             };
+            let number = numbering.key(provider.key.num());
             out.row(Rows::Provider, stamp, |r| {
                 r.set("ProvNum", provider.key)
-                    .set("Abbr", format!("{kind}{}", provider.key.num()))
+                    .set("Abbr", format!("{kind}{number}"))
                     .set("ItemOrder", provider.key.num() - 1)
                     .set("LName", provider.last)
                     .set("FName", provider.first)
@@ -273,8 +258,8 @@ impl Office {
                             _ => Definition::GENERAL,
                         },
                     )
-                    .set("SSN", format!("00{:07}", 1_000_000 + provider.key.num()))
-                    .set("StateLicense", format!("ZZ{:06}", provider.key.num()))
+                    .set("SSN", format!("00{:07}", 1_000_000 + number))
+                    .set("StateLicense", format!("ZZ{number:06}"))
                     .set("IsSecondary", provider.hygienist)
                     .set("ProvColor", -1_i64)
                     .set("UsingTIN", true)
@@ -282,7 +267,7 @@ impl Office {
                     .set("OutlineColor", -16_777_216_i64)
                     .set("NationalProvID", provider.npi.clone());
             })?;
-            let name = format!("{}{}", kind.to_lowercase(), provider.key.num());
+            let name = format!("{}{number}", kind.to_lowercase());
             user(out, provider.user, name, 0, provider.key)?;
         }
         Ok(())
@@ -306,11 +291,25 @@ fn days_off(number: u32, dentists: u32, hygienist: bool, specialist: bool) -> [u
     pattern.get(position).map_or([0, 0], |days| days.map(bit))
 }
 
+/// Provider identifiers that there are to choose from, and the step from one provider of a group to the next: it has no
+/// factor in common with them, so all are used before one comes again.
+const NPIS: u32 = 100_000_000;
+const NPI_STEP: u64 = 61_803_399;
+
 /// A provider identifier that was never issued: it begins with 2 (all that exist begin with 1) and has a valid check
-/// digit (Luhn's, over the prefix 80840 and the first nine digits).
-fn npi(draw: &mut Draw) -> String {
+/// digit (Luhn's, over the prefix 80840 and the first nine digits). In a group, whose providers are many, no two share one.
+fn npi(draw: &mut Draw, location: &Location, key: ProviderKey) -> String {
     let mut digits = vec![2_u32];
     digits.extend((0..8).map(|_| draw.below(10)));
+    if location.is_one_of_many() {
+        let first = location.group_draw(Location::PROVIDERS).below(NPIS);
+        let number = u64::try_from(location.numbering.key(key.num())).unwrap_or_default();
+        let mut rest = (u64::from(first) + number.wrapping_mul(NPI_STEP)) % u64::from(NPIS);
+        for digit in digits.iter_mut().skip(1) {
+            *digit = u32::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+        }
+    }
     // 24 is what the prefix adds.
     let sum = digits.iter().rev().enumerate().fold(24, |sum, (i, digit)| {
         let doubled = if i % 2 == 0 { digit * 2 } else { *digit };
@@ -326,7 +325,9 @@ mod tests {
     use crate::draw::Stream;
 
     fn office(patients: u32) -> Office {
-        Office::new(patients, 1, &mut Draw::new(1, Stream::Office, 0, 0))
+        let mut only = crate::group::tests::only();
+        only.settings.patients = patients;
+        Office::new(&only, &mut Draw::new(1, Stream::Office, 0, 0))
     }
 
     #[test]
@@ -356,8 +357,8 @@ mod tests {
 
     #[test]
     fn nobody_takes_a_chair_while_its_dentist_works() {
-        for locations in [1, 3] {
-            let office = Office::new(15_000, locations, &mut Draw::new(1, Stream::Office, 0, 0));
+        for (patients, expected) in [(15_000, 2), (5_000, 1)] {
+            let office = office(patients);
             for surgeon in office.providers.iter().filter(|p| p.specialist) {
                 let mut days = 0;
                 for day in (9000..9400).map(Date::from_days).filter(|day| surgeon.works(*day)) {
@@ -368,17 +369,22 @@ mod tests {
                 }
                 assert!(days > 20);
             }
-            // Two for the six dentists of one place, one for the two of each of three places.
-            let surgeons = office.providers.iter().filter(|p| p.specialist).count();
-            assert_eq!(surgeons, if locations == 1 { 2 } else { 3 });
+            // Two for six dentists, one for two.
+            assert_eq!(office.providers.iter().filter(|p| p.specialist).count(), expected);
         }
     }
 
     #[test]
     fn identifiers_check_out_and_were_never_issued() {
         let mut draw = Draw::new(1, Stream::Office, 0, 9);
-        for _ in 0..200 {
-            let npi = npi(&mut draw);
+        let only = crate::group::tests::only();
+        let group = crate::settings::Settings { locations: 30, ..only.settings };
+        let mut seen = std::collections::BTreeSet::new();
+        let places = (0..30).map(|number| Location::new(group, number));
+        let of_group = places.flat_map(|place| (1..=40).map(move |number| (place, number)));
+        for (place, number) in (1..=200).map(|number| (only, number)).chain(of_group) {
+            let npi = npi(&mut draw, &place, ProviderKey::from_num(number));
+            assert!(!place.is_one_of_many() || seen.insert(npi.clone()), "{npi} is another's");
             assert!(npi.len() == 10 && npi.starts_with('2'));
             let sum: u32 = format!("80840{npi}")
                 .bytes()

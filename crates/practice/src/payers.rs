@@ -340,7 +340,7 @@ impl Plan {
         let group = match preset {
             Preset::Stock => format!("DEMO-{:05}", key.num()),
             // Copies of a plan keep their numbers apart.
-            Preset::Dbt => format!("DEMO-{:05}-{row}", key.num()),
+            Preset::Dbt => format!("DEMO-{:05}-{}", key.num(), out.numbering().key(row)),
         };
         let name = if self.employer > 0 { employer_name(self.employer) } else { String::new() };
         let kind = match (self.network, self.by_head) {

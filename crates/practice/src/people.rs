@@ -208,8 +208,6 @@ pub(crate) struct Family {
     pub(crate) to_come: Vec<Newcomer>,
     /// Subscriptions that its members have or had.
     pub(crate) subscriptions: Vec<Subscription>,
-    /// The place of the practice that it goes to, counted from 0.
-    pub(crate) location: usize,
     pub(crate) street: Street,
     pub(crate) town: Town,
     pub(crate) phone: Phone,
@@ -338,13 +336,12 @@ pub(crate) fn household(people: u32, draw: &mut Draw) -> (Vec<(i32, bool)>, bool
 }
 
 /// A new family without members.
-pub(crate) fn family(stream: u64, location: usize, draw: &mut Draw) -> Family {
+pub(crate) fn family(stream: u64, draw: &mut Draw) -> Family {
     Family {
         members: Vec::new(),
         stream,
         to_come: Vec::new(),
         subscriptions: Vec::new(),
-        location,
         street: Street::any(draw),
         town: Town::any(draw),
         phone: names::phone(draw),

@@ -135,7 +135,6 @@ impl World<'_> {
     /// Hands out what is still planned, with its estimates.
     pub(crate) fn emit_planned(&mut self) -> Result<(), PracticeError> {
         for key in self.procedures.keys() {
-            self.at(self.patients.get(self.procedures.get(key)?.patient)?.family)?;
             self.emit_plan_of(key)?;
         }
         Ok(())

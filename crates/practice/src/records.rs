@@ -3,7 +3,7 @@
 use bicuspid_model::{Date, Value};
 use bicuspid_opendental::enums::{ContactMethod, PatientPosition, PatientStatus, ProcStat, Relat, YN};
 
-use crate::arena::{FamilyKey, Key, PatientKey, VisitKey};
+use crate::arena::{FamilyKey, PatientKey, VisitKey};
 use crate::calendar::{age, open_from, unset_date, unset_time};
 use crate::compact::{Moment, RowNum};
 use crate::definitions::Definition;
@@ -181,7 +181,6 @@ impl World<'_> {
         self.emit_open_claims()?;
         self.verify_plans()?;
         for family in self.families.keys() {
-            self.at(family)?;
             self.emit_subscriptions(family)?;
             self.close_plan(family, false)?;
             for patient in self.families.get(family)?.members.clone() {
@@ -212,7 +211,7 @@ impl World<'_> {
         let billing =
             if account.collection { Definition::COLLECTION_BILLING } else { Definition::STANDARD_BILLING };
         let slow = if account.purse == Purse::Never { "D" } else { "" };
-        let email = names::mailbox(person.first.text(), person.last.text(), key.num());
+        let (email, number) = (self.address_of(key)?, self.number(key));
         let (town, zip) = account.town.named();
         // Children have no telephone of their own.
         let mobile =
@@ -239,7 +238,7 @@ impl World<'_> {
                 .set("PriProv", person.dentist)
                 .set("SecProv", person.hygienist)
                 .set("BillingType", billing)
-                .set("ChartNumber", format!("ZZ{:06}", key.num()))
+                .set("ChartNumber", format!("ZZ{number:06}"))
                 .set("Bal_0_30", aging.to_30)
                 .set("Bal_31_60", aging.to_60)
                 .set("Bal_61_90", aging.to_90)

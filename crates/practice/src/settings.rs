@@ -4,14 +4,17 @@ use bicuspid_model::Date;
 
 use crate::calendar::plus_months;
 use crate::error::PracticeError;
+use crate::group::Numbering;
 
-/// Most patients of one practice.
+/// Most patients of one location.
 pub const PATIENTS_MAX: u32 = 5_000_000;
+/// Most patients of a group of locations.
+pub const GROUP_PATIENTS_MAX: u32 = 500_000_000;
 /// Longest history, in years.
 pub const YEARS_MAX: i32 = 25;
 
 /// Most locations of one practice.
-pub const LOCATIONS_MAX: u32 = 50;
+pub const LOCATIONS_MAX: u32 = 100_000;
 
 /// How old the money is that patients and insurers owe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,7 +41,7 @@ pub enum Preset {
 /// Everything that decides what the practice looks like: the same settings give the same rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Patients on file at the end, whatever their standing.
+    /// Patients on file at the end, whatever their standing, in all locations together.
     pub patients: u32,
     /// Seed of all chance.
     pub seed: u64,
@@ -48,7 +51,7 @@ pub struct Settings {
     /// day or later; appointments and recalls may lie ahead.
     pub end_date: Date,
     /// Places that belong to the practice. One is run as most offices are, with Open Dental's clinics switched off; with
-    /// more each is a clinic.
+    /// more each is a clinic, with a history of its own.
     pub locations: u32,
     /// How old its receivables are.
     pub receivables: Receivables,
@@ -71,12 +74,29 @@ impl Settings {
         }
     }
 
+    /// Patients of the location with that number, counted from 0: as many as of the others, or one more.
+    #[must_use]
+    pub fn patients_at(&self, location: u32) -> u32 {
+        let locations = self.locations.max(1);
+        self.patients / locations + u32::from(location < self.patients % locations)
+    }
+
+    /// The key in the database of the row of a location that is the row of that number in its table there, counted from 1.
+    #[must_use]
+    pub fn key_at(&self, location: u32, number: i64) -> i64 {
+        Numbering::new(location, self.locations).key(number)
+    }
+
     pub(crate) fn check(&self) -> Result<(), PracticeError> {
-        if self.patients == 0 || self.patients > PATIENTS_MAX {
-            return Err(PracticeError::Patients { patients: self.patients });
+        let Self { patients, locations, .. } = *self;
+        if locations == 0 || locations > LOCATIONS_MAX {
+            return Err(PracticeError::Locations { locations });
         }
-        if self.locations == 0 || self.locations > LOCATIONS_MAX {
-            return Err(PracticeError::Locations { locations: self.locations });
+        if patients == 0 || patients > GROUP_PATIENTS_MAX || self.patients_at(0) > PATIENTS_MAX {
+            return Err(PracticeError::Patients { patients, locations });
+        }
+        if patients < locations {
+            return Err(PracticeError::Sparse { patients, locations });
         }
         let days = self.end_date.days().saturating_sub(self.start_date.days());
         // Families arrive up to a dozen years before the start, and stamps must not come before 1970 nor after 2106.
@@ -95,15 +115,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn patients_are_split_as_evenly_as_can_be() {
+        let settings = Settings::new(1003, 1, Date::from_ymd(2026, 3, 1).unwrap());
+        let group = Settings { locations: 4, ..settings };
+        let shares: Vec<u32> = (0..4).map(|location| group.patients_at(location)).collect();
+        assert_eq!(shares, [251, 251, 251, 250]);
+        assert_eq!(settings.patients_at(0), 1003);
+        assert_eq!((settings.key_at(0, 7), group.key_at(0, 7), group.key_at(3, 7)), (7, 25, 28));
+    }
+
+    #[test]
     fn limits() {
         let as_of = Date::from_ymd(2026, 3, 1).unwrap();
         let settings = Settings::new(300, 1, as_of);
         assert_eq!(settings.start_date, Date::from_ymd(2023, 3, 1).unwrap());
         assert!(settings.check().is_ok());
         assert!(Settings { patients: 0, ..settings }.check().is_err());
+        assert!(Settings { patients: PATIENTS_MAX, ..settings }.check().is_ok());
         assert!(Settings { patients: PATIENTS_MAX + 1, ..settings }.check().is_err());
+        let group = Settings { locations: 100, ..settings };
+        assert!(Settings { patients: GROUP_PATIENTS_MAX, ..group }.check().is_ok());
+        assert!(Settings { patients: GROUP_PATIENTS_MAX + 1, ..group }.check().is_err());
+        // One of them would have more than a location may have.
+        assert!(Settings { patients: GROUP_PATIENTS_MAX - 99, locations: 99, ..group }.check().is_err());
         assert!(Settings { locations: 0, ..settings }.check().is_err());
-        assert!(Settings { locations: LOCATIONS_MAX + 1, ..settings }.check().is_err());
+        let most = Settings { patients: LOCATIONS_MAX, locations: LOCATIONS_MAX, ..settings };
+        assert!(most.check().is_ok());
+        assert!(
+            Settings { patients: LOCATIONS_MAX + 1, locations: LOCATIONS_MAX + 1, ..most }.check().is_err()
+        );
+        let trouble = Settings { patients: 19, locations: 20, ..settings }.check().unwrap_err().trouble();
+        assert_eq!((trouble.code.as_str(), trouble.class.exit_code()), ("practice::sparse", 2));
         assert!(Settings { start_date: as_of, ..settings }.check().is_err());
         assert!(Settings { start_date: as_of.plus_days(1), ..settings }.check().is_err());
         assert!(Settings { start_date: Date::from_ymd(1989, 1, 1).unwrap(), ..settings }.check().is_err());

@@ -291,7 +291,7 @@ impl World<'_> {
         }
         self.expect_visit(key, slot, draw);
         self.note_booking(key, user)?;
-        let text = format!("Appointment {} made", key.num());
+        let text = format!("Appointment {} made", self.number(key));
         self.log(Log { permission: Permission::AppointmentCreate, patient, key: key.num(), user, text })
     }
 
@@ -421,7 +421,7 @@ impl World<'_> {
                 }
                 self.expect_visit(key, slot, draw);
                 self.note_change(key, Change::Changed, now, user)?;
-                let text = format!("Appointment {} moved", key.num());
+                let text = format!("Appointment {} moved", self.number(key));
                 return self.log(Log {
                     permission: Permission::AppointmentMove,
                     patient,
@@ -442,7 +442,7 @@ impl World<'_> {
             let days = draw.between(5, 40);
             self.later(days, draw, Event::Seek(patient, reason));
         }
-        let text = format!("Appointment {} changed", key.num());
+        let text = format!("Appointment {} changed", self.number(key));
         self.log(Log { permission: Permission::AppointmentEdit, patient, key: key.num(), user, text })
     }
 
@@ -486,7 +486,7 @@ impl World<'_> {
             let days = draw.between(1, 25);
             self.later(days, &mut draw, Event::Seek(patient, reason));
         }
-        let text = format!("Appointment {} broken", key.num());
+        let text = format!("Appointment {} broken", self.number(key));
         self.log(Log { permission: Permission::AppointmentEdit, patient, key: key.num(), user, text })
     }
 

@@ -3,7 +3,7 @@
 use bicuspid_model::{Date, DateTime};
 use bicuspid_opendental::enums::Permission;
 
-use crate::arena::{Arena, ClaimKey, Counter, FamilyKey, Passing, PatientKey, ProcedureKey, VisitKey};
+use crate::arena::{Arena, ClaimKey, Counter, FamilyKey, Key, Passing, PatientKey, ProcedureKey, VisitKey};
 use crate::calendar::{is_open, open_from};
 use crate::claims::Claim;
 use crate::diary::Diary;
@@ -12,6 +12,7 @@ use crate::emit::Emitter;
 use crate::error::PracticeError;
 use crate::events::{Event, Queue};
 use crate::fees::Fees;
+use crate::group::Location;
 use crate::messages::Log;
 use crate::office::Office;
 use crate::office_life::OfficeLife;
@@ -44,7 +45,9 @@ pub(crate) struct Keys {
 
 /// The practice at a moment.
 pub(crate) struct World<'s> {
+    /// What the location is made from.
     pub(crate) settings: Settings,
+    pub(crate) location: Location,
     /// The day until which the families were counted that come; afterwards they come as before.
     pub(crate) counted: Date,
     pub(crate) now: DateTime,
@@ -67,26 +70,32 @@ pub(crate) struct World<'s> {
 
 impl<'s> World<'s> {
     /// The practice on the morning of its first day, with the families that it has brought along. The patients of the
-    /// settings are those who come until the day `counted`.
+    /// location are those who come until the day `counted`.
     pub(crate) fn new(
-        settings: Settings,
+        location: Location,
         counted: Date,
         sink: &'s mut dyn RowSink,
     ) -> Result<Self, PracticeError> {
-        let Settings { patients, seed, start_date, end_date, .. } = settings;
+        let settings = location.settings;
+        let Settings { seed, start_date, end_date, .. } = settings;
         let mut draw = Draw::new(seed, Stream::Office, 0, 0);
-        let office = Office::new(patients, settings.locations, &mut draw);
-        let fees = Fees::new(start_date, end_date, &mut draw);
+        let office = Office::new(&location, &mut draw);
+        let fees = if location.is_one_of_many() {
+            Fees::new(start_date, end_date, &mut location.group_draw(Location::FEES))
+        } else {
+            Fees::new(start_date, end_date, &mut draw)
+        };
         let diary = Diary::new(&office, start_date, end_date);
         let mut world = Self {
             settings,
+            location,
             counted,
             now: start_date.midnight(),
-            out: Emitter::new(sink)?,
+            out: Emitter::new(location, sink)?,
             queue: Queue::new(end_date.midnight()),
             office,
             fees,
-            payers: Payers::new(patients, seed, settings.preset),
+            payers: Payers::new(location.patients_most, location.group_seed, settings.preset),
             diary,
             arrivals: Vec::new(),
             families: Arena::default(),
@@ -104,10 +113,10 @@ impl<'s> World<'s> {
 
     /// Writes what is there before the first day: staff, chairs, codes, fees, payers, hours.
     fn set_up(&mut self) -> Result<(), PracticeError> {
-        let Settings { seed, start_date, end_date, .. } = self.settings;
+        let Settings { start_date, end_date, .. } = self.settings;
         let stamp = start_date.plus_days(-90).at_seconds(9 * 3600);
-        self.office.emit(&mut self.out, &self.fees, stamp, self.settings.preset)?;
-        self.payers.emit(&mut self.out, stamp, seed)?;
+        self.office.emit(&mut self.out, &self.fees, stamp, &self.location)?;
+        self.payers.emit(&mut self.out, stamp, self.location.group_seed)?;
         crate::recall::emit_kinds(&mut self.out, stamp)?;
         self.diary.emit_hours(&mut self.out, &self.office, end_date)?;
         self.furnish()?;
@@ -121,7 +130,6 @@ impl<'s> World<'s> {
             }
             day = day.plus_days(1);
         }
-        self.out.at_clinic(0);
         Ok(())
     }
 
@@ -135,12 +143,6 @@ impl<'s> World<'s> {
     }
 
     fn happen(&mut self, event: Event) -> Result<(), PracticeError> {
-        if self.office.locations > 1 {
-            match self.concerned(event)? {
-                Some(family) => self.at(family)?,
-                None => self.out.at_clinic(0),
-            }
-        }
         match event {
             Event::Open => self.log_on(),
             Event::Arrive(number) => self.arrive(number),
@@ -170,34 +172,9 @@ impl<'s> World<'s> {
         Ok(Draw::new(self.settings.seed, Stream::Family, account.stream, account.draws))
     }
 
-    /// Lets what follows happen where a family goes.
-    pub(crate) fn at(&mut self, family: FamilyKey) -> Result<(), PracticeError> {
-        if self.office.locations > 1 {
-            self.out.at_clinic(self.office.clinic(self.families.get(family)?.location));
-        }
-        Ok(())
-    }
-
-    /// The family that an event is about, if it is about one.
-    fn concerned(&self, event: Event) -> Result<Option<FamilyKey>, PracticeError> {
-        let patient = match event {
-            Event::Open | Event::Arrive(..) | Event::Check(_) | Event::Sweep => return Ok(None),
-            Event::Join(family)
-            | Event::Insure(family)
-            | Event::Bill(family)
-            | Event::Installment(family)
-            | Event::Pay(family)
-            | Event::Refund(family) => return Ok(Some(family)),
-            Event::Seek(patient, _) | Event::Ache(patient) | Event::Leave(patient, _) => patient,
-            Event::Remind(visit, _) | Event::Answer(visit, ..) | Event::Visit(visit, _) => {
-                match self.visits.find(visit) {
-                    Some(visit) => visit.patient,
-                    None => return Ok(None),
-                }
-            }
-            Event::Send(claim) | Event::Decide(claim) => self.claims.get(claim)?.patient,
-        };
-        Ok(Some(self.patients.get(patient)?.family))
+    /// The number of a thing in the database, for texts that tell it.
+    pub(crate) fn number(&self, key: impl Key) -> i64 {
+        self.out.numbering().key(key.num())
     }
 
     /// The as-of date.

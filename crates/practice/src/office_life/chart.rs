@@ -325,7 +325,7 @@ impl World<'_> {
         more: impl FnOnce(&mut crate::emit::Row<'_>),
     ) -> Result<i64, PracticeError> {
         let person = self.patients.get(document.patient)?;
-        let number = self.out.next_key(Rows::Document);
+        let number = self.out.next_number(Rows::Document);
         self.out.add(Rows::Document, at, |r| {
             r.set("Description", document.about)
                 .set("DateCreated", at)
@@ -362,6 +362,7 @@ impl World<'_> {
         let checked = received.plus_seconds(i64::from(draw.between(1, 24)) * 3600);
         let due = created.date().plus_days(days + 1).midnight();
         let stamp = [checked, received, sent].into_iter().find(|at| *at < end).unwrap_or(created);
+        let invoice = self.out.numbering().key(line.procedure);
         self.out.add(Rows::LabCase, stamp, |r| {
             r.set("PatNum", patient)
                 .set("LaboratoryNum", laboratory)
@@ -374,7 +375,7 @@ impl World<'_> {
                 .set("ProvNum", line.provider)
                 .set("Instructions", text)
                 .set("LabFee", fee)
-                .set("InvoiceNum", format!("DEMO-L{}", line.procedure));
+                .set("InvoiceNum", format!("DEMO-L{invoice}"));
         })?;
         Ok(())
     }

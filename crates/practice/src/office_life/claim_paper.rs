@@ -76,7 +76,7 @@ impl World<'_> {
         for (step, (kind, answer)) in (0_i64..).zip(sent) {
             let at = now.plus_seconds(step * 900);
             let text = if electronic {
-                let number = self.out.next_key(Rows::EtransMessageText);
+                let number = self.out.next_number(Rows::EtransMessageText);
                 self.out.add(Rows::EtransMessageText, at, |r| {
                     r.set("MessageText", format!("ST*DEMO*{number:09}~SE*1*{number:09}~"));
                 })?
@@ -101,10 +101,11 @@ impl World<'_> {
             messages.push(message);
         }
         if pictured && draw.chance(620) {
+            let number = self.number(key);
             self.out.add(Rows::ClaimAttach, now, |r| {
                 r.set("ClaimNum", key)
                     .set("DisplayedFileName", "X-ray.jpg")
-                    .set("ActualFileName", format!("demo-attach-{}.jpg", key.num()));
+                    .set("ActualFileName", format!("demo-attach-{number}.jpg"));
             })?;
         }
         Ok(())
@@ -188,17 +189,18 @@ impl World<'_> {
         user: i64,
     ) -> Result<(), PracticeError> {
         let now = self.now;
+        let number = self.out.numbering().key(payment);
         if !transfers {
             self.out.add(Rows::EobAttach, now, |r| {
                 r.set("ClaimPaymentNum", payment)
                     .set("DateTCreated", now)
-                    .set("FileName", format!("eob-demo-{payment:07}.pdf"))
+                    .set("FileName", format!("eob-demo-{number:07}.pdf"))
                     .set("RawBase64", "ZGVtbw==");
             })?;
             return Ok(());
         }
         let text = self.out.add(Rows::EtransMessageText, now, |r| {
-            r.set("MessageText", format!("ST*835*{payment:09}~SE*1*{payment:09}~"));
+            r.set("MessageText", format!("ST*835*{number:09}~SE*1*{number:09}~"));
         })?;
         self.out.add(Rows::Etrans, now, |r| {
             r.set("DateTimeTrans", now)
@@ -207,7 +209,7 @@ impl World<'_> {
                 .set("CarrierNum", carrier)
                 .set("AckCode", "Recd")
                 .set("EtransMessageTextNum", text)
-                .set("TranSetId835", format!("{payment:09}"))
+                .set("TranSetId835", format!("{number:09}"))
                 .set("UserNum", user);
         })?;
         Ok(())

@@ -176,12 +176,13 @@ impl World<'_> {
         for (cover, plan, since) in covers {
             let mut draw = self.paper(Stream::File, cover, 1);
             let user = self.desk(&mut draw);
-            for (field, value) in [("PatNum", patient.num().to_string()), ("PlanNum", plan.to_string())] {
+            let numbers = [("PatNum", self.number(patient)), ("PlanNum", self.out.numbering().key(plan))];
+            for (field, value) in numbers {
                 self.out.add(Rows::InsEditPatLog, since, |r| {
                     r.set("FKey", cover)
                         .set("FieldName", field)
                         .set("OldValue", "NEW")
-                        .set("NewValue", value)
+                        .set("NewValue", value.to_string())
                         .set("UserNum", user)
                         .set("ParentKey", patient)
                         .set("Description", "Entered");

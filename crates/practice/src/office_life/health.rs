@@ -148,7 +148,7 @@ impl World<'_> {
         let user = self.office.provider(dentist)?.user;
         let electronic = draw.chance(640);
         let pharmacy = i64::from(draw.between(1, 6));
-        let number = self.out.next_key(Rows::RxPat);
+        let number = self.out.next_number(Rows::RxPat);
         self.out.add(Rows::RxPat, now, |r| {
             r.set("PatNum", patient)
                 .set("RxDate", now.date())

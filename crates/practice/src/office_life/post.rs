@@ -3,7 +3,7 @@
 use bicuspid_model::{DateTime, Value};
 use bicuspid_opendental::enums::{CommItemMode, CommSentOrReceived};
 
-use crate::arena::{Key, PatientKey, VisitKey};
+use crate::arena::{PatientKey, VisitKey};
 use crate::calendar::unset_time;
 use crate::draw::Stream;
 use crate::emit::Rows;
@@ -41,7 +41,7 @@ impl World<'_> {
                 let mut draw = self.paper(Stream::Post, note, 0);
                 let failed = draw.chance(15);
                 let kind = if talk.about == crate::definitions::Definition::TALK_RECALL { 7_i64 } else { 3 };
-                let key = self.out.next_key(Rows::SmsToMobile);
+                let key = self.out.next_number(Rows::SmsToMobile);
                 self.out.add(Rows::SmsToMobile, now, |r| {
                     r.set("PatNum", talk.patient)
                         .set("GuidMessage", format!("demo-message-{key:09}"))
@@ -61,7 +61,7 @@ impl World<'_> {
             }
             (CommItemMode::Text, CommSentOrReceived::Received) => {
                 let person = self.patients.get(talk.patient)?;
-                let key = self.out.next_key(Rows::SmsFromMobile);
+                let key = self.out.next_number(Rows::SmsFromMobile);
                 self.out.add(Rows::SmsFromMobile, now, |r| {
                     r.set("PatNum", talk.patient)
                         .set("CommlogNum", note)
@@ -112,7 +112,7 @@ impl World<'_> {
     /// The mailbox of a patient.
     pub(crate) fn address_of(&self, patient: PatientKey) -> Result<String, PracticeError> {
         let person = self.patients.get(patient)?;
-        Ok(names::mailbox(person.first.text(), person.last.text(), patient.num()))
+        Ok(names::mailbox(person.first.text(), person.last.text(), self.number(patient)))
     }
 
     /// The reminder before a visit, and the request to confirm it, with what came of it at this moment.
@@ -146,7 +146,7 @@ impl World<'_> {
                 .set("MessageFk", message)
                 .set("DateTimeEntry", sent);
         })?;
-        let request = self.out.next_key(Rows::ConfirmationRequest);
+        let request = self.out.next_number(Rows::ConfirmationRequest);
         self.out.add(Rows::ConfirmationRequest, sent, |r| {
             r.set("PatNum", patient)
                 .set("ApptNum", key)
@@ -188,7 +188,7 @@ impl World<'_> {
         let visit = self.visits.get(key)?;
         let (patient, start) = (visit.patient, visit.slot.start);
         let texts = self.patients.get(patient)?.texts;
-        let number = self.out.next_key(Rows::ApptNewPatThankYouSent);
+        let number = self.out.next_number(Rows::ApptNewPatThankYouSent);
         self.out.add(Rows::ApptNewPatThankYouSent, now, |r| {
             r.set("ApptNum", key)
                 .set("ApptDateTime", start)

@@ -73,10 +73,11 @@ impl World<'_> {
 
     fn emit_computers(&mut self, stamp: DateTime) -> Result<(), PracticeError> {
         let desks = i64::try_from(self.office.desk.len()).unwrap_or_default();
+        let numbering = self.out.numbering();
         let computers = (1..=desks)
-            .map(|n| format!("DESK-{n}"))
-            .chain((1..=self.office.chairs).map(|n| format!("CHAIR-{n}")))
-            .chain(["SERVER".to_owned(), "XRAY".to_owned()]);
+            .map(|n| format!("DESK-{}", numbering.key(n)))
+            .chain((1..=self.office.chairs).map(|n| format!("CHAIR-{}", numbering.key(n))))
+            .chain(["SERVER", "XRAY"].map(|name| self.location.named(name)));
         let beat = self.as_of().midnight().plus_seconds(-180);
         for name in computers.collect::<Vec<String>>() {
             let printers: &[i64] =
@@ -219,7 +220,7 @@ impl World<'_> {
         for (field, value) in [
             ("CarrierNum", carrier.num().to_string()),
             ("GroupNum", format!("DEMO-{:05}", plan.num())),
-            ("PlanNum", row.to_string()),
+            ("PlanNum", self.out.numbering().key(row).to_string()),
         ] {
             self.out.add(Rows::InsEditLog, stamp, |r| {
                 r.set("FKey", row)

@@ -63,6 +63,7 @@ impl World<'_> {
         staff.employees = (1..=employee).collect();
         let mut user = staff.users.iter().copied().max().unwrap_or_default();
         let mut draw = self.paper(Stream::Staff, 0, 0);
+        let numbering = self.out.numbering();
         for number in 1..=i64::try_from(dentists * 9 / 5).unwrap_or(1).max(1) {
             employee += 1;
             user += 1;
@@ -73,7 +74,7 @@ impl World<'_> {
             })?;
             self.out.row(Rows::UserOd, stamp, |r| {
                 r.set("UserNum", user)
-                    .set("UserName", format!("assist{number}"))
+                    .set("UserName", format!("assist{}", numbering.key(number)))
                     .set("EmployeeNum", employee);
             })?;
             staff.employees.push(employee);
@@ -158,11 +159,12 @@ impl World<'_> {
             })?;
         }
         for provider in &self.office.providers {
+            let number = self.out.numbering().key(provider.key.num());
             self.out.add(Rows::ProviderErx, stamp, |r| {
                 r.set("NationalProviderID", provider.npi.clone())
                     .set("IsEnabled", i64::from(!provider.hygienist))
                     .set("IsIdentifyProofed", !provider.hygienist)
-                    .set("UserId", format!("ZZ{}", provider.key.num()));
+                    .set("UserId", format!("ZZ{number}"));
             })?;
         }
         Ok(())

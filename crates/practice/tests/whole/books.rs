@@ -37,7 +37,12 @@ fn accounts(made: &Made) -> BTreeMap<i64, (Vec<(i32, i64)>, i64)> {
 
 #[test]
 fn balances_are_what_the_ledger_says() {
-    let made = made();
+    let owing = balances(made());
+    assert!(owing > 50, "{owing}");
+}
+
+/// Checks the balances of every patient and account; how many are not nothing.
+pub(super) fn balances(made: &Made) -> i64 {
     let accounts = accounts(made);
     let mut families: BTreeMap<i64, (Vec<(i32, i64)>, i64)> = BTreeMap::new();
     let mut owing = 0;
@@ -50,7 +55,6 @@ fn balances_are_what_the_ledger_says() {
         family.0.extend(charges);
         family.1 += credits;
     }
-    assert!(owing > 50, "{owing}");
     let as_of = made.settings.end_date.days();
     for row in made.rows("patient") {
         let parts = ["BalOver90", "Bal_61_90", "Bal_31_60", "Bal_0_30"].map(|c| row.cents(c));
@@ -72,6 +76,7 @@ fn balances_are_what_the_ledger_says() {
         assert_eq!(parts, expected, "patient {}", row.int("PatNum"));
         assert_eq!(row.cents("BalTotal"), parts.iter().sum::<i64>());
     }
+    owing
 }
 
 #[test]
@@ -92,7 +97,11 @@ fn insurance_estimates_are_those_of_open_claims() {
 
 #[test]
 fn payments_are_the_sum_of_their_splits() {
-    let made = made();
+    payments(made());
+}
+
+/// Checks every payment of a patient beside its splits.
+pub(super) fn payments(made: &Made) {
     let mut splits: BTreeMap<i64, i64> = BTreeMap::new();
     let procedures = made.by_key("procedurelog");
     for row in made.rows("paysplit") {
@@ -130,7 +139,11 @@ fn what_is_paid_ahead_is_moved_and_never_more_than_that() {
 
 #[test]
 fn claims_and_checks_are_the_sum_of_their_lines() {
-    let made = made();
+    claims(made());
+}
+
+/// Checks every claim and every payment of an insurer beside its lines.
+pub(super) fn claims(made: &Made) {
     let mut lines: BTreeMap<i64, Vec<Cells<'_>>> = BTreeMap::new();
     let mut checks: BTreeMap<i64, i64> = BTreeMap::new();
     for row in made.rows("claimproc") {

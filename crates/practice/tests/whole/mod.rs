@@ -1,6 +1,7 @@
 mod books;
 mod contract;
 mod figures;
+mod group;
 mod history;
 mod identity;
 mod references;
@@ -31,12 +32,17 @@ pub(crate) struct Cells<'a> {
 
 impl Made {
     pub(crate) fn new(settings: Settings) -> Self {
+        Self::of(settings, Practice::new(settings).unwrap())
+    }
+
+    /// What that practice makes, which is one of these settings.
+    pub(crate) fn of(settings: Settings, practice: Practice) -> Self {
         let mut tables: BTreeMap<&'static str, Vec<Vec<Value>>> = BTreeMap::new();
         let mut sink = |table: &'static str, row: &[Value]| -> Result<(), SinkError> {
             tables.entry(table).or_default().push(row.to_vec());
             Ok(())
         };
-        let summary = Practice::new(settings).unwrap().run(&mut sink).unwrap();
+        let summary = practice.run(&mut sink).unwrap();
         Self { settings, summary, tables }
     }
 

@@ -49,19 +49,7 @@ fn a_seed_repeats_itself_and_another_does_not() {
 #[test]
 fn a_practice_goes_on_as_it_was() {
     let settings = settings(120, 4);
-    let shown = |days| {
-        let mut made = Made {
-            settings,
-            summary: bicuspid_practice::Summary { tables: Vec::new() },
-            tables: BTreeMap::new(),
-        };
-        let mut sink = |table: &'static str, row: &[Value]| -> Result<(), SinkError> {
-            made.tables.entry(table).or_default().push(row.to_vec());
-            Ok(())
-        };
-        made.summary = Practice::new(settings).unwrap().days_later(days).unwrap().run(&mut sink).unwrap();
-        made
-    };
+    let shown = |days| Made::of(settings, Practice::new(settings).unwrap().days_later(days).unwrap());
     let (today, later) = (shown(0), shown(30));
     assert_eq!(
         today.summary,
