@@ -2,13 +2,15 @@
 //!
 //! The history stays what it is. Between the simulation and whoever writes its rows, a few rows are changed in one
 //! column, and a few patients are entered twice. Whether a row is hit hangs on the seed, the kind of dirt and the row's
-//! own key, so shards and threads change nothing, and a clean practice of the same seed differs in the planted rows alone.
+//! own key, so locations, shards and threads change nothing, and a clean practice of the same seed differs in the planted
+//! rows alone.
 //! No row has more than one anomaly, and none touches money: the books of a messy practice balance.
 
 mod kinds;
 mod list;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use bicuspid_model::{Date, FingerprintKey, Value};
 use bicuspid_opendental::{TableFacts, facts};
@@ -67,13 +69,22 @@ impl Source {
         Ok(Self { practice: Practice::new(settings)?, settings, condition })
     }
 
+    /// The same of these locations and no others, counted from 0.
+    pub(crate) fn of_locations(self, locations: &Range<u32>) -> Self {
+        Self { practice: self.practice.of_locations(locations), ..self }
+    }
+
     /// Lets the practice happen.
     pub(crate) fn run(self, sink: &mut dyn RowSink) -> Result<Made, PracticeError> {
         if self.condition == Condition::Clean {
             return Ok(Made { summary: self.practice.run(sink)?, anomalies: Vec::new() });
         }
-        let mut planter = Planter::new(&self.settings, sink);
-        let mut summary = self.practice.run(&mut planter)?;
+        let mut planter = Planter::new(self.settings, sink);
+        let mut summary = Summary { tables: Vec::new() };
+        for location in self.practice.locations() {
+            planter.come_to(location);
+            summary.add(self.practice.of_locations(&(location..location + 1)).run(&mut planter)?);
+        }
         for table in &mut summary.tables {
             if let Some(change) = planter.changes.get(table.table) {
                 table.rows += change.rows;
@@ -126,15 +137,17 @@ struct Planter<'s> {
     sink: &'s mut dyn RowSink,
     beds: HashMap<&'static str, Bed>,
     chance: FingerprintKey,
-    end_date: Date,
-    /// The number that the next patient who is entered twice gets; it follows those of everybody else.
+    settings: Settings,
+    /// The location whose rows come.
+    location: u32,
+    /// The number there that the next patient who is entered twice gets; it follows those of everybody else.
     next_patient: i64,
     changes: BTreeMap<&'static str, Difference>,
     anomalies: Vec<Anomaly>,
 }
 
 impl<'s> Planter<'s> {
-    fn new(settings: &Settings, sink: &'s mut dyn RowSink) -> Self {
+    fn new(settings: Settings, sink: &'s mut dyn RowSink) -> Self {
         let mut beds: HashMap<&'static str, Bed> = HashMap::new();
         for (number, rule) in (0_u64..).zip(RULES) {
             let Some(facts) = facts().table(rule.table) else { continue };
@@ -151,11 +164,18 @@ impl<'s> Planter<'s> {
             sink,
             beds,
             chance: FingerprintKey::new(chance),
-            end_date: settings.end_date,
-            next_patient: i64::from(settings.patients) + 1,
+            settings,
+            location: 0,
+            next_patient: 1,
             changes: BTreeMap::new(),
             anomalies: Vec::new(),
         }
+    }
+
+    /// The rows of a location follow.
+    fn come_to(&mut self, location: u32) {
+        self.location = location;
+        self.next_patient = i64::from(self.settings.patients_at(location)) + 1;
     }
 
     /// The first rule that hits the row, and what it makes of it.
@@ -171,7 +191,7 @@ impl<'s> Planter<'s> {
                 return None;
             }
             let number = u64::try_from((drawn / RATE_OF) & u128::from(u64::MAX)).unwrap_or_default();
-            let row = Row { facts: bed.facts, values, end_date: self.end_date, number };
+            let row = Row { facts: bed.facts, values, end_date: self.settings.end_date, number };
             (rule.plant)(&row).map(|change| (*rule, *key, change))
         })
     }
@@ -211,7 +231,7 @@ impl<'s> Planter<'s> {
                 anomaly.ordinal += 1;
                 bed.rows += 1;
                 difference.rows += 1;
-                anomaly.key = self.next_patient;
+                anomaly.key = self.settings.key_at(self.location, self.next_patient);
                 self.next_patient += 1;
                 let own = [(bed.facts.columns.get(bed.key).map_or("", |c| c.name), Value::Int(anomaly.key))];
                 let account = [("Guarantor", Value::Int(anomaly.key))];

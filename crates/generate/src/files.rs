@@ -1,23 +1,26 @@
 //! The practice as files: one for each table that it fills, and a manifest beside them.
 //!
-//! The history is one sequence of events, so it happens on one thread whatever is asked for; further threads encode,
-//! compress and write, each for tables of its own. A shard lets the same history happen and keeps its share of every
-//! table's rows: the first shard the first rows, the last the last, so that the shards in their order are the whole, row
-//! for row. The bytes of every file are the same whatever the number of threads. Memory holds what a few batches and one
-//! row group for each table need, however large the practice.
+//! The history of a location is one sequence of events, and locations come one after the other, on one thread whatever is
+//! asked for; further threads encode, compress and write, each for tables of its own. A shard of a group lets its own
+//! locations happen and no others. Where there are fewer locations than shards, it lets the whole history happen and keeps
+//! its share of every table's rows: the first shard the first rows, the last the last. Either way the shards in their
+//! order are the whole, row for row. The bytes of every file are the same whatever the number of threads. Memory holds one
+//! location, and what a few batches and one row group for each table need, however many locations there are.
 
+mod shard;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 
 use bicuspid_files::{FORMAT, FileRecord, Folder, Form, Manifest};
-use bicuspid_model::{Batch, Table, Value};
-use bicuspid_practice::{Settings, Summary, row_digest};
+use bicuspid_model::{Batch, Table};
+use bicuspid_practice::{Settings, Summary};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::anomalies::{Anomaly, Condition, Made, Source, counts_by_kind};
@@ -28,49 +31,12 @@ use crate::quality;
 use crate::report::{GenerateReport, Place};
 use crate::runner::{Event, Listener, count};
 use serde::{Deserialize, Serialize};
+pub use shard::Shard;
+use shard::Share;
 use writer::Files;
 
 /// Full batches that may wait for a writing thread.
 const BATCHES_WAITING_MAX: usize = 8;
-
-/// A share of the rows: number `index` of `of`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    index: NonZeroU32,
-    of: NonZeroU32,
-}
-
-impl Shard {
-    /// All rows.
-    pub const WHOLE: Self = Self { index: NonZeroU32::MIN, of: NonZeroU32::MIN };
-
-    /// Shard `index` of `of`, counted from 1; `None` if there is no such.
-    #[must_use]
-    pub fn new(index: u32, of: u32) -> Option<Self> {
-        let (index, of) = (NonZeroU32::new(index)?, NonZeroU32::new(of)?);
-        (index <= of).then_some(Self { index, of })
-    }
-
-    /// Whether it is all rows.
-    #[must_use]
-    pub fn is_whole(self) -> bool {
-        self == Self::WHOLE
-    }
-
-    /// What the names of its files have in addition.
-    fn suffix(self) -> String {
-        if self.is_whole() { String::new() } else { format!("-{}-of-{}", self.index, self.of) }
-    }
-
-    /// The rows of a table with that many that belong to it: from the first up to the second, exclusive.
-    fn range(self, rows: u64) -> (u64, u64) {
-        let at = |part: u32| {
-            let at = u128::from(rows) * u128::from(part) / u128::from(self.of.get());
-            u64::try_from(at).unwrap_or(rows)
-        };
-        (at(self.index.get() - 1), at(self.index.get()))
-    }
-}
 
 /// Everything that files are made from.
 #[derive(Debug, Clone)]
@@ -83,7 +49,7 @@ pub struct FileSettings {
     pub dir: PathBuf,
     /// Form of the files.
     pub form: Form,
-    /// Share of the rows.
+    /// Share of the practice.
     pub shard: Shard,
     /// Threads in all; with one, the simulation's own does everything.
     pub threads: NonZeroUsize,
@@ -92,9 +58,17 @@ pub struct FileSettings {
 /// What the files of a manifest were made from: the same origin and version give the same files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Origin {
-    /// `1/1`, or the share of the rows that this is.
+    /// `1/1`, or the share of the practice that this is.
     shard: String,
+    /// Patients of all locations.
     patients: u32,
+    /// Locations of the practice.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    locations: u32,
+    /// The first and the last of them that are in these files, by the number of their clinics; nothing where the shards
+    /// share the rows of every table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clinics: Option<(u32, u32)>,
     seed: u64,
     start_date: String,
     end_date: String,
@@ -106,6 +80,15 @@ struct Origin {
     planted: BTreeMap<String, u64>,
 }
 
+const fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_one(number: &u32) -> bool {
+    *number == 1
+}
+
 fn clean() -> String {
     Condition::Clean.name().to_owned()
 }
@@ -114,6 +97,7 @@ fn clean() -> String {
 #[derive(Debug)]
 pub struct FilePlan {
     settings: FileSettings,
+    /// What happens: the locations of the shard, or all of them.
     source: Source,
     tables: Vec<Table>,
     folder: Folder<Origin>,
@@ -122,9 +106,20 @@ pub struct FilePlan {
 /// Checks the settings and looks at the folder: a file that no manifest there accounts for is not replaced. Writes
 /// nothing.
 pub fn plan_files(settings: FileSettings) -> Result<FilePlan, GenerateError> {
-    let source = Source::new(settings.practice, settings.condition)?;
+    let all = Source::new(settings.practice, settings.condition)?;
+    let source = match settings.locations() {
+        Some(locations) => all.of_locations(&locations),
+        None => all,
+    };
     let folder = Folder::inspect(&settings.dir, &settings.shard.suffix())?;
     Ok(FilePlan { source, tables: stock_tables()?, folder, settings })
+}
+
+impl FileSettings {
+    /// The locations that happen, and all rows of them; `None` if everything happens and the rows are shared.
+    fn locations(&self) -> Option<Range<u32>> {
+        self.shard.locations(self.practice.locations)
+    }
 }
 
 impl FilePlan {
@@ -134,7 +129,7 @@ impl FilePlan {
         self.folder.before().map_or(0, |before| before.rows)
     }
 
-    /// Lets the practice happen and keeps nothing: the counts that [`Self::run`] writes.
+    /// Lets happen what [`Self::run`] would, and keeps nothing: the counts that it writes.
     pub async fn rehearse(&self) -> Result<GenerateReport, GenerateError> {
         let began = Instant::now();
         let source = self.source;
@@ -143,7 +138,7 @@ impl FilePlan {
             .map_err(|_| GenerateError::Stopped)??;
         let place = Place::Dir(self.settings.dir.clone());
         let mut report = GenerateReport::new(place, &self.settings.practice, &summary, began.elapsed());
-        if !self.settings.shard.is_whole() {
+        if self.settings.locations().is_none() {
             for table in &mut report.tables {
                 let (from, to) = self.settings.shard.range(table.rows);
                 anomalies.retain(|a| a.table != table.name || (from..to).contains(&a.ordinal));
@@ -201,7 +196,7 @@ struct Written {
 /// What a writing thread is told.
 enum Order {
     Rows(usize, Batch),
-    /// The table has a file, even if no row of it belongs to this shard.
+    /// The table has a file, even if no row of it belongs to this share of the rows.
     Exists(usize),
 }
 
@@ -273,10 +268,10 @@ impl Work {
         Ok(made)
     }
 
-    /// The rows of each table that belong to this shard; `None` for all of them. How many there are is known when they
-    /// have all happened, so they happen twice.
+    /// The rows of each table that belong to this shard; `None` for all that happen. How many there are is known when
+    /// they have all happened, so they happen twice.
     fn shares(&self, events: &UnboundedSender<Event>) -> Result<Option<Vec<(u64, u64)>>, GenerateError> {
-        if self.settings.shard.is_whole() {
+        if self.settings.locations().is_some() {
             return Ok(None);
         }
         events.send(Event::Counting).map_err(|_| GenerateError::Stopped)?;
@@ -297,6 +292,8 @@ impl Work {
     ) -> Result<Manifest<Origin>, GenerateError> {
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         let references = quality::references(&self.tables);
+        let locations = self.settings.locations();
+        let all_happened = locations.is_none() || self.settings.shard.is_whole();
         for record in &mut tables {
             let whole =
                 summary.tables.iter().find(|t| t.table == record.name).ok_or(GenerateError::Stopped)?;
@@ -305,7 +302,8 @@ impl Work {
                 Some(kept) => kept,
                 None => (whole.rows, whole.digest),
             };
-            record.rows_of_all_shards = Some(whole.rows);
+            // Nobody knows what locations hold that did not happen here.
+            record.rows_of_all_shards = all_happened.then_some(whole.rows);
             record.digest = Some(format!("{digest:032x}"));
             let of_table = references.iter().filter(|r| r.table.as_str() == record.name);
             record.references =
@@ -324,8 +322,10 @@ impl Work {
             version: self.version.clone(),
             output: self.settings.form.name().to_owned(),
             about: Origin {
-                shard: format!("{}/{}", self.settings.shard.index, self.settings.shard.of),
+                shard: self.settings.shard.named(),
                 patients: practice.patients,
+                locations: practice.locations,
+                clinics: locations.filter(|_| practice.locations > 1).map(|of| (of.start + 1, of.end)),
                 seed: practice.seed,
                 start_date: practice.start_date.to_string(),
                 end_date: practice.end_date.to_string(),
@@ -355,43 +355,4 @@ fn send(senders: &[SyncSender<Order>], order: Order) -> Result<(), GenerateError
     let (Order::Rows(position, _) | Order::Exists(position)) = order;
     let lane = position.checked_rem(senders.len()).and_then(|lane| senders.get(lane));
     lane.ok_or(GenerateError::Stopped)?.send(order).map_err(|_| GenerateError::Stopped)
-}
-
-/// Which rows of each table are kept, and what was kept of them.
-struct Share {
-    ranges: Option<Vec<(u64, u64)>>,
-    seen: Vec<u64>,
-    kept: Vec<(u64, u128)>,
-}
-
-impl Share {
-    fn new(ranges: Option<Vec<(u64, u64)>>, tables: &[Table]) -> Self {
-        Self { ranges, seen: vec![0; tables.len()], kept: vec![(0, 0); tables.len()] }
-    }
-
-    fn keeps(&mut self, position: usize, row: &[Value]) -> bool {
-        let Some(ranges) = &self.ranges else { return true };
-        let (Some((from, to)), Some(seen), Some(kept)) =
-            (ranges.get(position), self.seen.get_mut(position), self.kept.get_mut(position))
-        else {
-            return false;
-        };
-        let keeps = (from..to).contains(&&*seen);
-        *seen += 1;
-        if keeps {
-            *kept = (kept.0 + 1, kept.1.wrapping_add(row_digest(row)));
-        }
-        keeps
-    }
-
-    /// Whether the row at that place of its table belongs to the share.
-    fn holds(&self, position: usize, ordinal: u64) -> bool {
-        let Some(ranges) = &self.ranges else { return true };
-        ranges.get(position).is_some_and(|(from, to)| (from..to).contains(&&ordinal))
-    }
-
-    /// Rows and digest of what was kept; `None` where everything was.
-    fn kept(&self, position: usize) -> Option<(u64, u128)> {
-        self.ranges.as_ref().and(self.kept.get(position).copied())
-    }
 }

@@ -42,7 +42,7 @@ const PASSWORD_BYTES_MAX: u64 = 4096;
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct GenerateArgs {
-    /// Patients on file at the end of the history
+    /// Patients on file at the end of the history, in all locations together
     #[arg(long, value_name = "N", required_unless_present_any = ["check", "explain"])]
     pub(crate) patients: Option<u32>,
     /// Seed of all chance
@@ -54,7 +54,7 @@ pub(crate) struct GenerateArgs {
     /// The morning on which the practice is shown, before it opens (default: today, UTC)
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
     pub(crate) end_date: Option<Date>,
-    /// Places that belong to the practice; with more than one, each is a clinic
+    /// Places that belong to the practice; with more than one, each is a clinic with a history of its own
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) locations: u32,
     /// Whose lists the practice keeps
@@ -78,7 +78,8 @@ pub(crate) struct GenerateArgs {
     /// Folder of the files: not there yet, or one whose manifest accounts for what would be replaced
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-    /// Write share I of N of the rows of every table; all shares, in order, are the whole
+    /// Write share I of N, of the locations if there are enough and else of every table's rows; all shares, in order, are
+    /// the whole
     #[arg(long, value_name = "I/N", value_parser = shard)]
     pub(crate) shard: Option<Shard>,
     /// Threads that simulate, encode and write; the bytes do not depend on it (default: one for each processor)

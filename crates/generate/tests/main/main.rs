@@ -7,6 +7,8 @@ mod demo;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod group;
+#[cfg(test)]
 mod quality;
 #[cfg(test)]
 mod refusals;
