@@ -9,7 +9,7 @@ use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER, row_length};
 use bicuspid_model::{Batch, Column, Endpoint, Environment, Fingerprint, FingerprintKey, Table, TargetType};
 use bicuspid_source::{FoundTable, Pace, Source, SourceOptions, Walk};
 use bicuspid_sync::{LinkWish, ProofWish, RunInfo, SyncReport, SyncSettings, VerifyReport};
-use bicuspid_target::{Analytics, Intake as _, Proof, RowHashes};
+use bicuspid_target::{Analytics, Intake as _, Proof, RowHashes, Schemas};
 
 pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -37,7 +37,7 @@ pub(crate) async fn load(
     let mut source = Source::connect(clinic, SourceOptions::default()).await?;
     let (_, table) = shape(&mut source, name).await?;
     source.close().await;
-    let look = Analytics::connect(target).await?;
+    let look = Analytics::connect(target, &Schemas::alone()).await?;
     let identity = look.enrol(Environment::Test, FingerprintKey::new([7; 16]), "dbt", "bench").await?;
     let mut writer = look.into_writer(identity).await?;
     let mut file = File::open(file)?;
@@ -140,7 +140,7 @@ pub(crate) async fn sync_over(
     settings.pace = pace;
     settings.link = link;
     settings.proof = ProofWish::Full;
-    let look = Analytics::connect(target).await?;
+    let look = Analytics::connect(target, &Schemas::alone()).await?;
     let policy = settings.type_policy.name();
     let identity = look.enrol(Environment::Test, FingerprintKey::new([7; 16]), policy, "bench").await?;
     let writer = look.into_writer(identity).await?;
@@ -164,7 +164,7 @@ pub(crate) async fn verify(
     let mut settings = SyncSettings::new(Environment::Test, staging.to_owned(), "bench");
     settings.tables = (!tables.is_empty()).then(|| tables.iter().map(|t| (*t).to_owned()).collect());
     settings.pace = pace;
-    let look = Analytics::connect(target).await?;
+    let look = Analytics::connect(target, &Schemas::alone()).await?;
     let source = Source::connect(clinic, SourceOptions { pace, ..SourceOptions::default() }).await?;
     Ok(bicuspid_sync::verify(source, &look, &settings, &|_| {}).await?)
 }

@@ -119,6 +119,9 @@ impl Command {
     pub(crate) const fn ends_by_interrupt(&self) -> bool {
         match self {
             Self::Serve(_) | Self::Watch(_) => true,
+            // Each site is ended by itself, and tells so.
+            Self::Sync(args) => args.site.is_given(),
+            Self::Verify(args) => args.site.is_given(),
             Self::Sandbox(args) => args.ends_by_interrupt(),
             _ => false,
         }

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod dbt;
+pub(crate) mod ends;
 pub(crate) mod enroll;
 pub(crate) mod export;
 pub(crate) mod generate;
@@ -20,7 +21,6 @@ pub(crate) mod sync;
 pub(crate) mod verify;
 pub(crate) mod watch;
 
-mod ends;
 mod pair;
 
 use crate::App;
@@ -33,7 +33,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Ended {
         Command::Init(args) => init::run(&args, app).await,
         Command::Grants(args) => grants::run(&args, app),
         Command::Check(args) => check::run(&args, app).await,
-        Command::Enroll(args) => enroll::run(&args, app).await,
+        Command::Enroll(args) => Box::pin(enroll::run(&args, app)).await,
         Command::Plan(args) => plan::run(&args, app).await,
         Command::Sync(args) => Box::pin(sync::run(&args, app)).await,
         Command::Watch(args) => Box::pin(watch::run(&args, app)).await,

@@ -21,6 +21,17 @@ pub(crate) async fn obtain(
     answered(&request(settings, actions, database, confirm)).await
 }
 
+/// The same where several runs are at work and none of them can ask: what was answered for all of them counts, or a flag.
+pub(crate) fn obtain_unattended(
+    settings: &Settings,
+    actions: &[Action],
+    database: &str,
+    confirm: Option<&str>,
+) -> Result<(), Stop> {
+    let request = Request { terminal: false, ..request(settings, actions, database, confirm) };
+    judged(decide(&request))
+}
+
 /// Obtains consent for writing the demo database, for which `--yes` may answer.
 pub(crate) async fn obtain_for_demo(settings: &Settings, database: &str, yes: bool) -> Result<(), Stop> {
     answered(&Request { yes, ..request(settings, &[Action::Generate], database, None) }).await
@@ -52,7 +63,11 @@ async fn answered(request: &Request<'_>) -> Result<(), Stop> {
         },
         decided => decided,
     };
-    match answered {
+    judged(answered)
+}
+
+fn judged(decision: Consent) -> Result<(), Stop> {
+    match decision {
         Consent::NotNeeded | Consent::Given => Ok(()),
         Consent::Refused(refusal) => Err(refusal.into()),
         Consent::Ask(_) => Err(NoConsent::Unattended.trouble().into()),

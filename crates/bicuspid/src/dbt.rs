@@ -3,6 +3,7 @@
 //! A test fails hard where the valve itself answers for it, and warns where only the clinic's own data can: orphans are
 //! ordinary in a database that knows no foreign keys. Everything is of dbt's own; no package and no macro is needed.
 
+mod sites;
 mod words;
 
 use std::fmt::Write as _;
@@ -12,6 +13,8 @@ use bicuspid_target::{ListedColumn, ListedTable};
 
 use crate::cli::VERSION;
 use crate::settings::Config;
+
+pub(crate) use sites::{OfSite, describe as describe_sites, views};
 
 /// The beginning of every file that is written, by which one that is not ours is known.
 pub(crate) const MARK: &str = "# Written by `bicuspid dbt sources`";
@@ -110,12 +113,15 @@ fn stock_table(name: &str, config: &Config) -> Option<ListedTable> {
 }
 
 /// Describes the tables as a source of this name. `of` says for people where the tables were looked up.
-pub(crate) fn describe(tables: &[ListedTable], name: &str, of: &str) -> Sources {
+pub(crate) fn describe(tables: &[ListedTable], name: &str, schema: &str, of: &str) -> Sources {
     let mut left_out = Vec::new();
     let speakable: Vec<ListedTable> =
         tables.iter().filter_map(|table| speakable(table, &mut left_out)).collect();
-    let mut file = File { text: String::new(), tests: 0, source: name, tables: &speakable };
-    file.head(of);
+    let mut file = File { text: String::new(), tests: 0, source: name, schema, tables: &speakable };
+    file.mark(of);
+    file.line(0, "version: 2");
+    file.line(0, "sources:");
+    file.source();
     for table in &speakable {
         file.table(table);
     }
@@ -151,6 +157,7 @@ struct File<'a> {
     text: String,
     tests: usize,
     source: &'a str,
+    schema: &'a str,
     tables: &'a [ListedTable],
 }
 
@@ -160,18 +167,20 @@ impl File<'_> {
         let _ = writeln!(self.text, "{:indent$}{text}", "");
     }
 
-    fn head(&mut self, of: &str) {
-        let name = quoted(self.source);
+    fn mark(&mut self, of: &str) {
         self.line(0, &format!("{MARK} {VERSION} {of}."));
         self.line(0, "# Write it anew when tables come or go; what is changed here by hand is lost then.");
         self.line(
             0,
             "# dbt 1.10.6 or later: freshness by query, and arguments of tests under a name of their own.",
         );
-        self.line(0, "version: 2");
-        self.line(0, "sources:");
+    }
+
+    /// What holds of all tables of a source; they come below.
+    fn source(&mut self) {
+        let (name, schema) = (quoted(self.source), quoted(self.schema));
         self.line(2, &format!("- name: {name}"));
-        self.line(4, "schema: \"raw\"");
+        self.line(4, &format!("schema: {schema}"));
         self.line(4, &format!("description: {}", quoted(words::SOURCE)));
         self.line(4, "loader: \"bicuspid\"");
         self.line(4, "quoting: {schema: true, identifier: true}");
@@ -181,8 +190,9 @@ impl File<'_> {
         self.line(8, "error_after: {count: 50, period: hour}");
         // A table that did not change is as fresh as its last comparison with the source, not as its last row.
         let query = format!(
-            "select coalesce(max(_loaded_at), timestamp '1970-01-01') from raw.{LOAD_STATUS} \
-             where table_name = '{{{{ this.identifier }}}}'"
+            "select coalesce(max(_loaded_at), timestamp '1970-01-01') from {}.{LOAD_STATUS} \
+             where table_name = '{{{{ this.identifier }}}}'",
+            self.schema
         );
         self.line(6, &format!("loaded_at_query: {}", quoted(&query)));
         self.line(4, "tables:");

@@ -4,7 +4,7 @@
 //! identity is kept on both sides, in the database and here, and both are compared before anything is written.
 
 use bicuspid_guard::identity::{self, Identity, Standing, Wanted};
-use bicuspid_model::{Class, Endpoint, Environment, Side, Trouble};
+use bicuspid_model::{Class, Endpoint, Environment, Side, SiteName, Trouble};
 use bicuspid_target::Analytics;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,9 @@ pub(crate) struct KnownDatabases {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     environment: String,
+    /// Whose copy in that database, where it holds those of several sites.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    site: Option<String>,
     host: String,
     database: String,
     system_identifier: u64,
@@ -38,9 +41,14 @@ impl KnownDatabases {
         }
     }
 
-    /// What is remembered of the database at an endpoint.
-    pub(crate) fn find(&self, environment: Environment, at: &Endpoint) -> Option<Identity> {
-        self.databases.iter().find(|entry| entry.is_at(environment, at)).and_then(Entry::identity)
+    /// What is remembered of the database at an endpoint, or of a site's copy in it.
+    pub(crate) fn find(
+        &self,
+        environment: Environment,
+        site: Option<&SiteName>,
+        at: &Endpoint,
+    ) -> Option<Identity> {
+        self.databases.iter().find(|entry| entry.is_at(environment, site, at)).and_then(Entry::identity)
     }
 
     /// Everything that is remembered, wherever it was.
@@ -56,7 +64,7 @@ impl KnownDatabases {
         at: &Endpoint,
         look: &Analytics,
     ) -> Result<Standing, Stop> {
-        let known = self.find(environment, at);
+        let known = self.find(environment, look.schemas().site(), at);
         self.judge_as(environment, at, look, known.as_ref()).await
     }
 
@@ -78,8 +86,14 @@ impl KnownDatabases {
         known: Option<&Identity>,
     ) -> Result<Standing, Stop> {
         let elsewhere = self.of_others(environment);
-        let wanted =
-            Wanted { environment, database: &at.database, user: &at.user, known, elsewhere: &elsewhere };
+        let wanted = Wanted {
+            environment,
+            site: look.schemas().site(),
+            database: &at.database,
+            user: &at.user,
+            known,
+            elsewhere: &elsewhere,
+        };
         Ok(identity::judge_target(&wanted, &look.reported().await?)?)
     }
 
@@ -97,6 +111,7 @@ impl KnownDatabases {
     ) -> Result<(), SettingsError> {
         let entry = Entry {
             environment: identity.environment.name().to_owned(),
+            site: identity.site.as_ref().map(ToString::to_string),
             host: at.host.to_string(),
             database: identity.database.clone(),
             system_identifier: identity.system_identifier,
@@ -105,7 +120,12 @@ impl KnownDatabases {
         if self.databases.contains(&entry) {
             return Ok(());
         }
-        self.databases.retain(|old| !old.is_at(identity.environment, at));
+        // Runs of other sites or environments may have learned of theirs since this was read.
+        let _lock = state.lock(FILE)?;
+        if let Some(Ok(now)) = state.read(FILE)?.map(|text| serde_json::from_str::<Self>(&text)) {
+            *self = now;
+        }
+        self.databases.retain(|old| !old.is_at(identity.environment, identity.site.as_ref(), at));
         self.databases.push(entry);
         // Plain texts and numbers: there is nothing that could not be written.
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
@@ -120,11 +140,14 @@ impl Entry {
             database: self.database.clone(),
             system_identifier: self.system_identifier,
             oid: self.oid,
+            // A name that is none was written by nobody here: an entry that matches nothing.
+            site: self.site.as_deref().map(SiteName::new).transpose().ok()?,
         })
     }
 
-    fn is_at(&self, environment: Environment, at: &Endpoint) -> bool {
+    fn is_at(&self, environment: Environment, site: Option<&SiteName>, at: &Endpoint) -> bool {
         self.environment == environment.name()
+            && self.site.as_deref() == site.map(SiteName::as_str)
             && self.host == at.host.to_string()
             && self.database == at.database.as_str()
     }
@@ -159,7 +182,13 @@ mod tests {
     }
 
     fn identity(environment: Environment, oid: u32) -> Identity {
-        Identity { environment, database: "opendental_analytics".into(), system_identifier: u64::MAX, oid }
+        Identity {
+            environment,
+            database: "opendental_analytics".into(),
+            system_identifier: u64::MAX,
+            oid,
+            site: None,
+        }
     }
 
     #[test]
@@ -168,15 +197,41 @@ mod tests {
         let state = StateDir::locate(Some(dir.path())).unwrap();
         let here = endpoint("db", 5432);
         let mut known = KnownDatabases::read(&state).unwrap();
-        assert_eq!(known.find(Environment::Clinic, &here), None);
+        assert_eq!(known.find(Environment::Clinic, None, &here), None);
         known.remember(&state, &here, &identity(Environment::Clinic, 1)).unwrap();
         known.remember(&state, &here, &identity(Environment::Test, 2)).unwrap();
         known.remember(&state, &here, &identity(Environment::Clinic, 3)).unwrap();
         let again = KnownDatabases::read(&state).unwrap();
-        assert_eq!(again.find(Environment::Clinic, &here), Some(identity(Environment::Clinic, 3)));
-        assert_eq!(again.find(Environment::Test, &here), Some(identity(Environment::Test, 2)));
-        assert_eq!(again.find(Environment::Clinic, &endpoint("db", 5433)), None);
+        let of = |environment, at| again.find(environment, None, at);
+        assert_eq!(of(Environment::Clinic, &here), Some(identity(Environment::Clinic, 3)));
+        assert_eq!(of(Environment::Test, &here), Some(identity(Environment::Test, 2)));
+        assert_eq!(of(Environment::Clinic, &endpoint("db", 5433)), None);
         assert_eq!(again.databases.len(), 2);
+    }
+
+    #[test]
+    fn sites_that_learn_at_the_same_time_forget_nothing_of_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::locate(Some(dir.path())).unwrap();
+        let here = endpoint("db", 5432);
+        let site = |n: u32| SiteName::new(&format!("s{n}")).unwrap();
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let (state, here) = (&state, &here);
+                scope.spawn(move || {
+                    let mut known = KnownDatabases::read(state).unwrap();
+                    let identity = Identity { site: Some(site(n)), ..identity(Environment::Clinic, 7) };
+                    known.remember(state, here, &identity).unwrap();
+                });
+            }
+        });
+        let known = KnownDatabases::read(&state).unwrap();
+        assert_eq!(known.all().len(), 8);
+        for n in 0..8 {
+            let found = known.find(Environment::Clinic, Some(&site(n)), &here).unwrap();
+            assert_eq!(found.site, Some(site(n)));
+        }
+        assert_eq!(known.find(Environment::Clinic, None, &here), None);
     }
 
     #[test]

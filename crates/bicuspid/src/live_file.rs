@@ -46,6 +46,7 @@ impl LiveFile {
                     run_id: run.text.clone(),
                     command: command.to_owned(),
                     environment: settings.environment.name().to_owned(),
+                    site: settings.site.as_ref().map(ToString::to_string),
                     started_at: began.clone(),
                     updated_at: began,
                     tables: 0,

@@ -14,6 +14,7 @@ mod known;
 mod live_file;
 mod memory;
 mod notify;
+mod panics;
 mod printer;
 mod progress;
 mod report;
@@ -21,10 +22,11 @@ mod reports;
 mod rhythm;
 mod run_id;
 mod settings;
+mod sites;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cli::{Cli, Parsed};
@@ -41,12 +43,12 @@ const GOODBYE_MAX: Duration = Duration::from_millis(300);
 const STEPS_BETWEEN_EVENTS: u32 = 1;
 
 /// What every command is given.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct App {
     /// Flags of every command.
     pub(crate) globals: cli::Globals,
     /// The known variables of the process environment.
-    pub(crate) process: ProcessEnvironment,
+    pub(crate) process: Arc<ProcessEnvironment>,
     /// Where to print.
     pub(crate) printer: Printer,
 }
@@ -72,16 +74,9 @@ fn main() -> ExitCode {
 fn run(cli: Cli, process: ProcessEnvironment) -> ExitCode {
     let printer = Printer::new(cli.globals.json, process.allows_colour());
     let (command, env) = (cli.command.name(), cli.command.env());
-    let app = App { globals: cli.globals, process, printer };
-    let place = Arc::new(Mutex::new(String::new()));
-    let seen = Arc::clone(&place);
+    let app = App { globals: cli.globals, process: Arc::new(process), printer };
     // A message of a panic may hold a value; its place cannot.
-    std::panic::set_hook(Box::new(move |panic| {
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.is_empty() {
-            *seen = panic.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
-        }
-    }));
+    panics::remember_places();
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .event_interval(STEPS_BETWEEN_EVENTS)
@@ -101,10 +96,7 @@ fn run(cli: Cli, process: ProcessEnvironment) -> ExitCode {
         runtime.shutdown_timeout(GOODBYE_MAX);
         ended
     }));
-    let ended = ended.unwrap_or_else(|_| {
-        let place = place.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Err(Stop::from(report::fault(&place)))
-    });
+    let ended = ended.unwrap_or_else(|_| Err(panics::first()));
     finish(printer, command, env, ended)
 }
 

@@ -10,7 +10,7 @@ mod webhook;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bicuspid_model::{Class, Environment};
+use bicuspid_model::{Class, Environment, SiteName};
 use bicuspid_target::{Analytics, TableState};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -31,8 +31,12 @@ const LOOK_MAX: Duration = Duration::from_secs(10);
 const AGAIN_AFTER: time::Duration = time::Duration::hours(24);
 /// Hours that a proof may be old, where the settings do not say it.
 const PROOF_HOURS: u32 = 23;
-/// Name of the file in the state folder that remembers what was told.
-const TOLD: &str = "notified.json";
+
+/// Name of the file in the state folder that remembers what was told. Each site has one of its own: they may run at the
+/// same time.
+fn told_file(settings: &Settings) -> String {
+    settings.site.as_ref().map_or_else(|| "notified.json".to_owned(), |site| format!("notified_{site}.json"))
+}
 
 /// Something that a person should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -136,7 +140,7 @@ fn events(report: &Report) -> Vec<Event> {
 /// been told of by the run, or will be by the next.
 async fn overdue(settings: &Settings) -> Option<Event> {
     let look = async {
-        let look = Analytics::connect(&settings.target().ok()?).await.ok()?;
+        let look = Analytics::connect(&settings.target().ok()?, &settings.schemas()).await.ok()?;
         look.tables().await.ok()
     };
     let tables = tokio::time::timeout(LOOK_MAX, look).await.ok().flatten()?;
@@ -167,7 +171,7 @@ async fn tell(
     let mut told = Vec::new();
     let mut unreached = Vec::new();
     for event in &fresh {
-        let body = body(command, run_id, settings.environment, report, event, now);
+        let body = body(command, run_id, (settings.environment, settings.site.as_ref()), report, event, now);
         let mut is_sent = false;
         for (way, sent) in send(&settings.config.notify, body.as_bytes()).await {
             is_sent |= sent.is_ok();
@@ -185,7 +189,7 @@ async fn tell(
     memory.retain(|line, _| !unreached.contains(line));
     if memory != old {
         let text = serde_json::to_string_pretty(&memory).unwrap_or_default();
-        if settings.state_dir.replace(TOLD, &text).is_err() {
+        if settings.state_dir.replace(&told_file(settings), &text).is_err() {
             Printer::note("what was notified could not be remembered: it will be told again");
         }
     }
@@ -210,7 +214,7 @@ async fn send(notify: &Notify, body: &[u8]) -> Vec<(&'static str, Result<(), Str
 fn body(
     command: &str,
     run_id: &str,
-    environment: Environment,
+    (environment, site): (Environment, Option<&SiteName>),
     report: &Report,
     event: &Event,
     now: OffsetDateTime,
@@ -219,6 +223,7 @@ fn body(
     json!({
         "event": event.kind,
         "env": environment.name(),
+        "site": site.map(SiteName::as_str),
         "command": command,
         "run_id": run_id,
         "at": clock::rfc3339(now),
@@ -236,7 +241,7 @@ fn body(
 type Memory = BTreeMap<String, String>;
 
 fn remembered(settings: &Settings) -> Memory {
-    let text = settings.state_dir.read(TOLD).ok().flatten().unwrap_or_default();
+    let text = settings.state_dir.read(&told_file(settings)).ok().flatten().unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
 }
 

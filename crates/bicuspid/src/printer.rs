@@ -3,11 +3,21 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 
-use bicuspid_model::Trouble;
+use bicuspid_model::{SiteName, Trouble};
 
 pub(crate) use bicuspid_dashboard::{counted, grouped};
 
 use crate::report::{DIFFERENCES, Outcome, RULES_BROKEN};
+
+tokio::task_local! {
+    /// The site on whose behalf a task works, where several do at a time.
+    static SITE: SiteName;
+}
+
+/// Does something on behalf of a site: what is noted on the way begins with its name.
+pub(crate) async fn for_site<T>(site: SiteName, work: impl Future<Output = T>) -> T {
+    SITE.scope(site, work).await
+}
 
 /// Where and how to print.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +39,12 @@ impl Printer {
     /// A printer that prints no data, for what is looked at on behalf of a page.
     pub(crate) const fn silent() -> Self {
         Self { json: true, colour: false, terminal: false }
+    }
+
+    /// The same for one of several that print at a time: no bar, and no lines of data, which would be told apart by nobody.
+    #[must_use]
+    pub(crate) const fn beside_others(self) -> Self {
+        Self { json: true, terminal: false, ..self }
     }
 
     /// The same without lines of data, for what is told in other words.
@@ -61,9 +77,12 @@ impl Printer {
 
     /// Prints a line that is not data.
     pub(crate) fn note(text: &str) {
+        let marked = SITE.try_with(|site| {
+            text.lines().map(|line| format!("[{site}] {line}")).collect::<Vec<_>>().join("\n")
+        });
         let mut stream = std::io::stderr().lock();
         // Nobody listens: nobody can be told.
-        let _ = writeln!(stream, "{text}");
+        let _ = writeln!(stream, "{}", marked.as_deref().unwrap_or(text));
     }
 
     /// Prints a trouble: heading and code, then why, state and hint on lines of their own.

@@ -73,7 +73,7 @@ impl Outcome {
         }
     }
 
-    /// Which of several outcomes is the one to tell: 3, then 5, 4, ... 1.
+    /// Which of several outcomes is the one to tell: 3, then 5, 4, 6, 2 and 1.
     const fn weight(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -152,6 +152,16 @@ impl Report {
     pub(crate) fn differ(&mut self, trouble: Trouble) {
         self.troubles.push(trouble);
         self.differs = true;
+    }
+
+    /// Whether a proof found differences.
+    pub(crate) const fn differs(&self) -> bool {
+        self.differs
+    }
+
+    /// A field, if it is there.
+    pub(crate) fn field(&self, name: &str) -> Option<&Value> {
+        self.fields.get(name)
     }
 
     /// The troubles, in the order in which they came.

@@ -49,6 +49,7 @@ mod tests {
             version: "0.1.0".into(),
             command: "sync".into(),
             environment: "test".into(),
+            site: None,
             started_at: "2026-03-02T21:14:05Z".into(),
             finished_at: None,
             outcome: Some("done".into()),

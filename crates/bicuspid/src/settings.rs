@@ -13,9 +13,10 @@ mod state_dir;
 use std::path::{Path, PathBuf};
 
 use bicuspid_guard::consent::Stage;
-use bicuspid_model::{Endpoint, Environment};
+use bicuspid_model::{Endpoint, Environment, SiteName};
+use bicuspid_target::Schemas;
 
-pub(crate) use config::{Config, FILE as CONFIG_FILE, Notify, Url, Webhook};
+pub(crate) use config::{Config, FILE as CONFIG_FILE, Notify, Site, Url, Webhook};
 pub(crate) use endpoint::Overrides;
 pub(crate) use env_file::refuse_readable_by_others;
 pub(crate) use error::SettingsError;
@@ -37,6 +38,10 @@ pub(crate) struct Settings {
     pub(crate) stage: Stage,
     /// What bicuspid.toml says.
     pub(crate) config: Config,
+    /// The site, if it is one of several.
+    pub(crate) site: Option<SiteName>,
+    /// How many runs share this machine's memory.
+    pub(crate) runs_beside: usize,
     /// The folder of the local state.
     pub(crate) state_dir: StateDir,
     /// Where the settings came from, and what was ignored: for people, without values.
@@ -61,7 +66,18 @@ impl Settings {
         globals: &Globals,
         process: &ProcessEnvironment,
     ) -> Result<Self, SettingsError> {
-        Self::load_under(environment, globals, process, None)
+        Self::load_under(environment, globals, process, None, None)
+    }
+
+    /// The settings of one site of bicuspid.toml: its environment file, and what it says otherwise than the others.
+    pub(crate) fn load_site(
+        environment: Environment,
+        globals: &Globals,
+        process: &ProcessEnvironment,
+        name: &SiteName,
+        site: &Site,
+    ) -> Result<Self, SettingsError> {
+        Self::load_under(environment, globals, process, None, Some((name, site)))
     }
 
     /// The settings of the demo, with what flags say above what the variables say.
@@ -70,7 +86,7 @@ impl Settings {
         process: &ProcessEnvironment,
         flags: &Overrides,
     ) -> Result<Self, SettingsError> {
-        Self::load_under(Environment::Demo, globals, process, Some(flags))
+        Self::load_under(Environment::Demo, globals, process, Some(flags), None)
     }
 
     fn load_under(
@@ -78,10 +94,12 @@ impl Settings {
         globals: &Globals,
         process: &ProcessEnvironment,
         flags: Option<&Overrides>,
+        site: Option<(&SiteName, &Site)>,
     ) -> Result<Self, SettingsError> {
-        let path = globals.env_file.clone().unwrap_or_else(|| PathBuf::from(format!(".env_{environment}")));
+        let named = site.map(|(_, site)| &site.env_file).or(globals.env_file.as_ref());
+        let path = named.cloned().unwrap_or_else(|| PathBuf::from(format!(".env_{environment}")));
         let file = EnvFile::read(&path)?;
-        if file.is_none() && globals.env_file.is_some() {
+        if file.is_none() && named.is_some() {
             return Err(SettingsError::FileUnreadable { path, cause: std::io::ErrorKind::NotFound.into() });
         }
         let mut notes = Vec::new();
@@ -119,8 +137,36 @@ impl Settings {
             note_foreign_variables(process, &mut notes);
         }
         let state_dir = origin.state_dir(globals, process)?;
-        let config = Config::read(globals.config.as_deref())?;
-        Ok(Self { environment, stage, config, state_dir, notes, source, target, origin })
+        let config = match site {
+            Some((_, site)) => site.config.clone(),
+            None => Config::read(globals.config.as_deref())?,
+        };
+        let site = site.map(|(name, _)| name.clone());
+        Ok(Self {
+            environment,
+            stage,
+            config,
+            site,
+            runs_beside: 1,
+            state_dir,
+            notes,
+            source,
+            target,
+            origin,
+        })
+    }
+
+    /// Where the copy is in its database.
+    pub(crate) fn schemas(&self) -> Schemas {
+        Schemas::of(self.site.as_ref())
+    }
+
+    /// `clinic`, or `clinic/north` of a site: what is remembered of each is kept apart.
+    pub(crate) fn place(&self) -> String {
+        match &self.site {
+            Some(site) => format!("{}/{site}", self.environment),
+            None => self.environment.to_string(),
+        }
     }
 
     /// Whether nothing at all says where the servers are.

@@ -14,6 +14,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::figures::moment;
 pub use crate::view::LiveRun;
+use crate::view::Place;
 
 /// Name of the folder in the state folder.
 pub const FOLDER: &str = "live";
@@ -28,10 +29,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After how long a comment keeps a silent connection open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// The runs that are at work in state folders, by the time that they began.
+/// The runs that are at work in the places that are shown, by the time that they began.
 #[must_use]
-pub fn runs(folders: &[PathBuf], now: OffsetDateTime) -> Vec<LiveRun> {
+pub fn runs(places: &[Place], now: OffsetDateTime) -> Vec<LiveRun> {
+    let mut folders: Vec<&PathBuf> = places.iter().map(|place| &place.folder).collect();
+    folders.sort();
+    folders.dedup();
     let mut list: Vec<LiveRun> = folders.iter().flat_map(|folder| in_folder(&folder.join(FOLDER))).collect();
+    list.retain(|run| places.iter().any(|place| place.shows_live(run)));
     list.retain(|run| {
         moment(&run.updated_at).is_some_and(|at| (now - at).whole_seconds() <= SILENT_SECONDS_MAX)
     });
@@ -52,7 +57,7 @@ fn in_folder(folder: &Path) -> Vec<LiveRun> {
 /// What goes to a browser that listens: an event whenever something moved.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    folders: Vec<PathBuf>,
+    places: Vec<Place>,
     ticks: Interval,
     last: Option<String>,
     said: Instant,
@@ -61,17 +66,17 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(folders: Vec<PathBuf>, seat: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(places: Vec<Place>, seat: OwnedSemaphorePermit) -> Self {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { folders, ticks, last: None, said: Instant::now(), _seat: seat }
+        Self { places, ticks, last: None, said: Instant::now(), _seat: seat }
     }
 
     /// The next text of the stream, in the form of server-sent events. It never ends by itself.
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<String> {
         loop {
             std::task::ready!(self.ticks.poll_tick(context));
-            let runs = runs(&self.folders, OffsetDateTime::now_utc());
+            let runs = runs(&self.places, OffsetDateTime::now_utc());
             // Plain texts and numbers: there is nothing that could not be written, and no line break in it.
             let text = serde_json::to_string(&runs).unwrap_or_default();
             if self.last.as_ref() != Some(&text) {
@@ -101,6 +106,7 @@ mod tests {
             run_id: id.into(),
             command: "sync".into(),
             environment: "clinic".into(),
+            site: None,
             started_at: "2026-03-02T12:00:00Z".into(),
             updated_at: updated_at.into(),
             tables: 3,
@@ -118,7 +124,14 @@ mod tests {
         }
         fs::write(live.join("torn.json"), "{\"run_id\":").unwrap();
         fs::write(live.join("large.json"), vec![b' '; 20_000]).unwrap();
-        let folders = [dir.path().to_owned(), dir.path().join("none")];
-        assert_eq!(runs(&folders, datetime!(2026-03-02 12:01:30 UTC)), [now]);
+        let place = |folder: PathBuf, site: Option<&str>| Place {
+            environment: bicuspid_model::Environment::Clinic,
+            site: site.map(str::to_owned),
+            folder,
+        };
+        let at = datetime!(2026-03-02 12:01:30 UTC);
+        let places = [place(dir.path().to_owned(), None), place(dir.path().join("none"), None)];
+        assert_eq!(runs(&places, at), [now]);
+        assert!(runs(&[place(dir.path().to_owned(), Some("north"))], at).is_empty(), "it is of no site");
     }
 }

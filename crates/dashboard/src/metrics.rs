@@ -45,13 +45,13 @@ fn tables(text: &mut Text, now: OffsetDateTime, copies: &[Copy]) {
     );
     for copy in copies {
         let is_up = if copy.tables.is_ok() { 1.0 } else { 0.0 };
-        text.sample("bicuspid_copy_up", &[("env", copy.environment.name())], is_up);
+        text.sample("bicuspid_copy_up", &labels_of(copy, &[]), is_up);
     }
     text.family("bicuspid_tables", "gauge", "", "Tables of a copy by their state.");
     for (copy, tables) in known(copies) {
         for standing in [TableStanding::Fresh, TableStanding::Due, TableStanding::Held] {
             let count = tables.iter().filter(|table| table.standing == standing).collect::<Vec<_>>();
-            let labels = [("env", copy.environment.name()), ("state", standing.name())];
+            let labels = labels_of(copy, &[("state", standing.name())]);
             text.sample("bicuspid_tables", &labels, number(length(&count)));
         }
     }
@@ -89,7 +89,7 @@ fn tables(text: &mut Text, now: OffsetDateTime, copies: &[Copy]) {
         for (copy, tables) in known(copies) {
             for table in tables {
                 if let Some(value) = value(table) {
-                    text.sample(name, &[("env", copy.environment.name()), ("table", &table.name)], value);
+                    text.sample(name, &labels_of(copy, &[("table", &table.name)]), value);
                 }
             }
         }
@@ -100,17 +100,35 @@ fn known(copies: &[Copy]) -> impl Iterator<Item = (&Copy, &Vec<TableView>)> {
     copies.iter().filter_map(|copy| Some((copy, copy.tables.as_ref().ok()?)))
 }
 
+/// The environment, the site where there is one, and more.
+fn labels_of<'a>(copy: &'a Copy, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut labels = vec![("env", copy.environment.name())];
+    labels.extend(copy.site.as_deref().map(|site| ("site", site)));
+    labels.extend(more);
+    labels
+}
+
+/// Environment, site and command.
+type Kind<'a> = (&'a str, Option<&'a str>, &'a str);
+
+fn labels_of_run(kind: &Kind<'_>) -> Vec<(&'static str, String)> {
+    let (environment, site, command) = kind;
+    let mut labels = vec![("env", (*environment).to_owned())];
+    labels.extend(site.map(|site| ("site", site.to_owned())));
+    labels.push(("command", (*command).to_owned()));
+    labels
+}
+
 fn last_runs(text: &mut Text, records: &[RunRecord]) {
-    let mut last: BTreeMap<(&str, &str), Run> = BTreeMap::new();
-    let mut good: BTreeMap<(&str, &str), &RunRecord> = BTreeMap::new();
+    let mut last: BTreeMap<Kind<'_>, Run> = BTreeMap::new();
+    let mut good: BTreeMap<Kind<'_>, &RunRecord> = BTreeMap::new();
     for record in records.iter().filter(|record| record.finished_at.is_some()) {
-        let key = (record.environment.as_str(), record.command.as_str());
+        let key = (record.environment.as_str(), record.site.as_deref(), record.command.as_str());
         last.entry(key).or_insert_with(|| Run::new(record.clone()));
         if record.exit_code == Some(0) {
             good.entry(key).or_insert(record);
         }
     }
-    let labels = |key: &(&str, &str)| [("env", key.0.to_owned()), ("command", key.1.to_owned())];
     let end = |run: &RunRecord| Some(seconds_of(moment(run.finished_at.as_deref()?)?));
     let each: [Each<'_, Run>; 3] = [
         (
@@ -131,7 +149,7 @@ fn last_runs(text: &mut Text, records: &[RunRecord]) {
         text.family(name, "gauge", unit, help);
         for (key, run) in &last {
             if let Some(value) = value(run) {
-                text.sample_of(name, &labels(key), value);
+                text.sample_of(name, &labels_of_run(key), value);
             }
         }
     }
@@ -139,7 +157,7 @@ fn last_runs(text: &mut Text, records: &[RunRecord]) {
     text.family(name, "gauge", "seconds", "When a run of a command last ended with everything done.");
     for (key, record) in &good {
         if let Some(value) = end(record) {
-            text.sample_of(name, &labels(key), value);
+            text.sample_of(name, &labels_of_run(key), value);
         }
     }
     let name = "bicuspid_last_run_rows";
@@ -152,7 +170,7 @@ fn last_runs(text: &mut Text, records: &[RunRecord]) {
             ("deleted", run.deleted()),
         ];
         for (kind, rows) in counts {
-            let mut labels = labels(key).to_vec();
+            let mut labels = labels_of_run(key);
             labels.push(("kind", kind.to_owned()));
             text.sample_of(name, &labels, number(rows));
         }
@@ -168,12 +186,12 @@ fn last_runs(text: &mut Text, records: &[RunRecord]) {
         let Some(source) = &run.told.source else { continue };
         let times = &source.statement_ms;
         for (quantile, ms) in [("0.5", times.p50), ("0.99", times.p99), ("1", times.max)] {
-            let mut labels = labels(key).to_vec();
+            let mut labels = labels_of_run(key);
             labels.push(("quantile", quantile.to_owned()));
             text.sample_of(name, &labels, ms / 1000.0);
         }
-        text.sample_of(&format!("{name}_count"), &labels(key), number(source.statements));
-        text.sample_of(&format!("{name}_sum"), &labels(key), source.busy_seconds);
+        text.sample_of(&format!("{name}_count"), &labels_of_run(key), number(source.statements));
+        text.sample_of(&format!("{name}_sum"), &labels_of_run(key), source.busy_seconds);
     }
 }
 
@@ -282,6 +300,7 @@ mod tests {
         };
         let copy = Copy {
             environment: Environment::Clinic,
+            site: None,
             asked_at: "2026-03-02T12:00:00Z".into(),
             tables: Ok(vec![table]),
         };
@@ -321,9 +340,14 @@ mod tests {
     #[test]
     fn a_copy_that_cannot_be_asked_is_down() {
         let trouble = crate::DashboardError::WeakToken.trouble();
-        let copy = Copy { environment: Environment::Test, asked_at: String::new(), tables: Err(trouble) };
+        let copy = Copy {
+            environment: Environment::Test,
+            site: Some("north".into()),
+            asked_at: String::new(),
+            tables: Err(trouble),
+        };
         let samples = parsed(&exposition("0", datetime!(2026-03-02 12:00 UTC), &[copy], &[]));
-        assert_eq!(samples.get("bicuspid_copy_up{env=\"test\"}"), Some(&0.0));
+        assert_eq!(samples.get("bicuspid_copy_up{env=\"test\",site=\"north\"}"), Some(&0.0));
         assert_eq!(samples.len(), 2);
     }
 }

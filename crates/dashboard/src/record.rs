@@ -116,6 +116,14 @@ pub(crate) struct RunTrouble {
 }
 
 impl Run {
+    /// `clinic`, or `clinic/north` of a site.
+    pub(crate) fn place(&self) -> String {
+        match &self.record.site {
+            Some(site) => format!("{}/{site}", self.record.environment),
+            None => self.record.environment.clone(),
+        }
+    }
+
     /// Reads what a record says. A report that is none leaves the run without details.
     pub(crate) fn new(record: RunRecord) -> Self {
         let told = serde_json::from_value(record.report.clone()).unwrap_or_default();
@@ -186,6 +194,7 @@ pub(crate) mod tests {
             version: "0.1.0".into(),
             command: "sync".into(),
             environment: "clinic".into(),
+            site: None,
             started_at: "2026-03-02T21:14:05Z".into(),
             finished_at: Some("2026-03-02T21:15:05Z".into()),
             outcome: Some("done".into()),

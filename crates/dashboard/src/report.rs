@@ -17,12 +17,8 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 #[must_use]
 pub fn page(record: &RunRecord) -> String {
     let run = Run::new(record.clone());
-    let title = format!(
-        "{} of {}, {}",
-        record.command,
-        record.environment,
-        crate::figures::minute(&record.started_at)
-    );
+    let title =
+        format!("{} of {}, {}", record.command, run.place(), crate::figures::minute(&record.started_at));
     let mut h = Html::new();
     h.el("html", &[("lang", "en")], |h| {
         h.el("head", &[], |h| {

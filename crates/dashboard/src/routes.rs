@@ -96,7 +96,7 @@ impl Site {
                 Ok(seat) => reply(
                     StatusCode::OK,
                     "text/event-stream; charset=utf-8",
-                    Reply::Events(Stream::new(self.folders(), seat)),
+                    Reply::Events(Stream::new(feed.places(), seat)),
                 ),
                 Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE),
             },
@@ -127,7 +127,7 @@ impl Site {
             version: self.version,
             now,
             environments: places.iter().map(|place| place.environment).collect(),
-            live: live::runs(&self.folders(), now),
+            live: live::runs(&places, now),
         }
     }
 
@@ -141,14 +141,14 @@ impl Site {
 
     /// The runs of the environments that are shown, newest first, and how many records could not be read.
     fn runs(&self) -> (Vec<Run>, usize) {
-        let shown: Vec<&str> = self.feed.places().iter().map(|place| place.environment.name()).collect();
+        let shown = self.feed.places();
         let (mut list, mut unreadable) = (Vec::new(), 0);
         for folder in self.folders() {
             // There is no folder before the first run.
             if let Ok((records, bad)) = RunStore::at(folder.join(RUNS)).list() {
                 unreadable += bad;
                 list.extend(
-                    records.into_iter().filter(|record| shown.contains(&record.environment.as_str())),
+                    records.into_iter().filter(|record| shown.iter().any(|place| place.shows(record))),
                 );
             }
         }
@@ -164,7 +164,7 @@ impl Site {
             .folders()
             .iter()
             .find_map(|folder| RunStore::at(folder.join(RUNS)).load(id).ok().flatten())?;
-        shown.iter().any(|place| place.environment.name() == record.environment).then(|| Run::new(record))
+        shown.iter().any(|place| place.shows(&record)).then(|| Run::new(record))
     }
 }
 

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::pin::Pin;
 
+use bicuspid_ledger::RunRecord;
 use bicuspid_model::{Environment, Trouble};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -33,8 +34,22 @@ pub trait Feed: Send + Sync + 'static {
 pub struct Place {
     /// Which one.
     pub environment: Environment,
+    /// The site, if one of several is shown.
+    pub site: Option<String>,
     /// Where its state is.
     pub folder: PathBuf,
+}
+
+impl Place {
+    /// Whether a run belongs here: several environments and sites may keep their records in one folder.
+    pub(crate) fn shows(&self, record: &RunRecord) -> bool {
+        self.environment.name() == record.environment && self.site == record.site
+    }
+
+    /// The same of one that is at work.
+    pub(crate) fn shows_live(&self, run: &LiveRun) -> bool {
+        self.site.is_none() || self.environment.name() == run.environment && self.site == run.site
+    }
 }
 
 /// The copy of one environment.
@@ -42,6 +57,8 @@ pub struct Place {
 pub struct Copy {
     /// Which one.
     pub environment: Environment,
+    /// The site, if it is one of several.
+    pub site: Option<String>,
     /// When this was asked for, RFC 3339 UTC.
     pub asked_at: String,
     /// Its tables, or why they could not be asked for.
@@ -275,6 +292,9 @@ pub struct LiveRun {
     pub command: String,
     /// Name of the environment.
     pub environment: String,
+    /// Name of the site, if it is one of several.
+    #[serde(default)]
+    pub site: Option<String>,
     /// When it began.
     pub started_at: String,
     /// When it said this.

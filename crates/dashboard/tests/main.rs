@@ -24,7 +24,7 @@ impl Feed for Empty {
         OffsetDateTime::now_utc()
     }
     fn places(&self) -> Vec<Place> {
-        vec![Place { environment: Environment::Test, folder: self.0.clone() }]
+        vec![Place { environment: Environment::Test, site: None, folder: self.0.clone() }]
     }
     fn copies(&self) -> Pending<'_, Vec<Copy>> {
         Box::pin(async { Vec::new() })
@@ -127,6 +127,7 @@ async fn a_run_at_work_is_told_as_it_goes() {
         run_id: "20260302T211405Z-1".into(),
         command: "sync".into(),
         environment: "test".into(),
+        site: None,
         started_at: now.clone(),
         updated_at: now,
         tables: 3,

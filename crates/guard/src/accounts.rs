@@ -3,12 +3,16 @@
 //! Nothing here reaches a source through Bicuspid: `grants` prints the texts, and the sandbox runs them on servers of
 //! its own.
 
-use bicuspid_model::{DatabaseName, SchemaName};
+use bicuspid_model::site::{raw_schema, state_schema};
+use bicuspid_model::{DatabaseName, SchemaName, SiteName};
 
 use crate::refusal::{BuildFault, Refusal};
 
 /// Stands where a person puts the password.
 pub const PASSWORD_PLACEHOLDER: &str = "<password>";
+
+/// The database that stands for the whole server.
+const SERVER: &str = "postgres";
 
 /// A statement for PostgreSQL and the database in which it is run.
 #[derive(Clone, PartialEq, Eq)]
@@ -124,7 +128,7 @@ pub fn source_connection_limit(
 /// Creates the role that writes a target or the demo database. It is nobody's administrator.
 pub fn target_role(user: &str, password: &str) -> Result<AccountStatement, Refusal> {
     Ok(AccountStatement {
-        database: "postgres".to_owned(),
+        database: SERVER.to_owned(),
         sql: format!(
             "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {}",
             postgres_name(user)?,
@@ -135,20 +139,52 @@ pub fn target_role(user: &str, password: &str) -> Result<AccountStatement, Refus
 
 /// Creates a database with its two schemas for the role: `raw` for the rows, `bicuspid` for the tool's own state.
 pub fn target_database(database: &DatabaseName, user: &str) -> Result<Vec<AccountStatement>, Refusal> {
-    let (name, role) = (postgres_name(database.as_str())?, postgres_name(user)?);
-    let server = |sql: String| AccountStatement { database: "postgres".to_owned(), sql };
-    let inside = |sql: String| AccountStatement { database: database.as_str().to_owned(), sql };
-    let mut list = vec![
+    let mut list = empty_database(database)?;
+    list.extend(target_access(database, user)?);
+    list.extend(target_schemas(database, None, user)?);
+    server_first(&mut list);
+    Ok(list)
+}
+
+/// Puts what belongs to the whole server before what is run inside a database, so that nobody goes back and forth.
+pub fn server_first(statements: &mut [AccountStatement]) {
+    statements.sort_by_key(|statement| statement.database != SERVER);
+}
+
+/// Creates a database that nobody but its administrators may enter yet.
+pub fn empty_database(database: &DatabaseName) -> Result<Vec<AccountStatement>, Refusal> {
+    let name = postgres_name(database.as_str())?;
+    let server = |sql: String| AccountStatement { database: SERVER.to_owned(), sql };
+    Ok(vec![
         // template0: the default template may hold what somebody put there, and may not be UTF-8.
         server(format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")),
         server(format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC")),
-        server(format!("GRANT CONNECT, TEMPORARY, CREATE ON DATABASE {name} TO {role}")),
-        inside("REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned()),
-    ];
-    for schema in ["raw", "bicuspid"] {
-        list.push(inside(format!("CREATE SCHEMA {schema} AUTHORIZATION {role}")));
-    }
-    Ok(list)
+        AccountStatement {
+            database: database.as_str().to_owned(),
+            sql: "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
+        },
+    ])
+}
+
+/// Lets a role into a database.
+pub fn target_access(database: &DatabaseName, user: &str) -> Result<Vec<AccountStatement>, Refusal> {
+    let (name, role) = (postgres_name(database.as_str())?, postgres_name(user)?);
+    let sql = format!("GRANT CONNECT, TEMPORARY, CREATE ON DATABASE {name} TO {role}");
+    Ok(vec![AccountStatement { database: SERVER.to_owned(), sql }])
+}
+
+/// Creates the two schemas of a site, or of a copy that is alone in its database, for the role that writes it.
+pub fn target_schemas(
+    database: &DatabaseName,
+    site: Option<&SiteName>,
+    user: &str,
+) -> Result<Vec<AccountStatement>, Refusal> {
+    let role = postgres_name(user)?;
+    let create = |schema: String| AccountStatement {
+        database: database.as_str().to_owned(),
+        sql: format!("CREATE SCHEMA {schema} AUTHORIZATION {role}"),
+    };
+    Ok(vec![create(raw_schema(site)), create(state_schema(site))])
 }
 
 /// Everything a target needs, in order: the role, the database, its schemas.
@@ -229,6 +265,16 @@ mod tests {
         );
         assert_eq!(texts[5], "CREATE SCHEMA raw AUTHORIZATION \"analytics_user\"");
         assert_eq!(list[5].database, "opendental_analytics");
+        let north = SiteName::new("north").unwrap();
+        let of_site = target_schemas(&database, Some(&north), "u").unwrap();
+        let texts: Vec<&str> = of_site.iter().map(|s| s.sql.as_str()).collect();
+        assert_eq!(
+            texts,
+            [
+                "CREATE SCHEMA raw_north AUTHORIZATION \"u\"",
+                "CREATE SCHEMA bicuspid_north AUTHORIZATION \"u\""
+            ]
+        );
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! Consent never replaces a check: it is decided after all of them have passed.
 
-use bicuspid_model::{Class, Environment, Side, Trouble};
+use std::fmt::Write as _;
+
+use bicuspid_model::{Class, Environment, Side, SiteName, Trouble};
 
 use crate::refusal::Refusal;
 
@@ -34,6 +36,8 @@ pub enum Action {
     Replace,
     /// Another server trusted as the one that the copy is made from.
     NewSource,
+    /// A server trusted as a site's own although that of another site calls itself the same.
+    AlikeSource,
     /// The clinic's business hours disregarded.
     BusinessHours,
     /// Synthetic rows written into the demo database.
@@ -55,6 +59,9 @@ impl Action {
             Self::Enroll => "write the identity row into the database",
             Self::Replace => "forget the database that was known in this place, and trust this one instead",
             Self::NewSource => "go on with this copy from another source than the one it was made from",
+            Self::AlikeSource => {
+                "copy this site from a server that calls itself just as that of another site does"
+            }
             Self::BusinessHours => {
                 "read the clinic's server at the usual pace even while the clinic is at work"
             }
@@ -71,6 +78,7 @@ impl Action {
             | Self::Adoption
             | Self::Replace
             | Self::NewSource
+            | Self::AlikeSource
             | Self::Generate => true,
             Self::Sync | Self::Repair | Self::Enroll | Self::BusinessHours | Self::Export => {
                 matches!((environment, stage), (Environment::Clinic, Stage::Production))
@@ -222,9 +230,79 @@ pub fn decide(request: &Request<'_>) -> Consent {
     Consent::Ask(Question { text })
 }
 
+/// A site about which a person is to be asked together with others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedSite {
+    /// The site.
+    pub site: SiteName,
+    /// The name that its target's server reports.
+    pub database: String,
+    /// What is about to happen to it, all of it.
+    pub actions: Vec<Action>,
+    /// Whether it is production.
+    pub stage: Stage,
+}
+
+/// One question for all sites that need an answer, `None` if none does. Each site is decided about by itself afterwards,
+/// with the name of the database that the person saw here.
+#[must_use]
+pub fn question_for_sites(environment: Environment, sites: &[AskedSite]) -> Option<Question> {
+    let asks = |site: &AskedSite, action: &Action| action.asks(environment, site.stage);
+    let asked: Vec<&AskedSite> =
+        sites.iter().filter(|site| site.actions.iter().any(|action| asks(site, action))).collect();
+    if asked.is_empty() {
+        return None;
+    }
+    let mut text = format!("Environment {environment} ({}), {} sites:\n", environment.risk(), asked.len());
+    let mut effects: Vec<(Action, Vec<&str>)> = Vec::new();
+    for site in &asked {
+        let _ = writeln!(text, "  {}: database {}", site.site, site.database.escape_debug());
+        for action in site.actions.iter().filter(|action| asks(site, action)) {
+            match effects.iter_mut().find(|(known, _)| known == action) {
+                Some((_, names)) => names.push(site.site.as_str()),
+                None => effects.push((*action, vec![site.site.as_str()])),
+            }
+        }
+    }
+    text.push_str("This will\n");
+    for (action, names) in effects {
+        text.push_str("  - ");
+        text.push_str(action.effect());
+        if names.len() < asked.len() {
+            let _ = write!(text, " ({})", names.join(", "));
+        }
+        text.push('\n');
+    }
+    text.push_str("Continue? (yes/no) ");
+    Some(Question { text })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_question_names_every_site_and_its_database() {
+        let site = |name: &str, actions: &[Action], stage| AskedSite {
+            site: SiteName::new(name).unwrap(),
+            database: format!("db_{name}"),
+            actions: actions.to_vec(),
+            stage,
+        };
+        let sites = [
+            site("a", &[Action::Sync], Stage::Production),
+            site("b", &[Action::Sync, Action::Enroll], Stage::Production),
+            site("c", &[Action::Sync], Stage::Development),
+        ];
+        let question = question_for_sites(Environment::Clinic, &sites).unwrap();
+        assert_eq!(
+            question.text(),
+            "Environment clinic (real patients), 2 sites:\n  a: database db_a\n  b: database db_b\nThis will\n  \
+             - bring the copy up to date\n  - write the identity row into the database (b)\nContinue? (yes/no) "
+        );
+        assert_eq!(question_for_sites(Environment::Clinic, &sites[2..]), None);
+        assert_eq!(question_for_sites(Environment::Test, &sites), None);
+    }
 
     const CLINIC: Request<'static> = Request {
         environment: Environment::Clinic,

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use bicuspid_model::{Class, DatabaseName, Endpoint, Environment, Host, Side, Trouble};
+use bicuspid_model::{Class, DatabaseName, Endpoint, Environment, Host, Side, SiteName, Trouble};
 
 use crate::refusal::Refusal;
 
@@ -25,6 +25,8 @@ pub struct Identity {
     pub system_identifier: u64,
     /// Its object identifier in the cluster; a database made anew has another.
     pub oid: u32,
+    /// The site whose copy is meant, where a database holds those of several.
+    pub site: Option<SiteName>,
 }
 
 /// What the server reports over the very connection that is to write.
@@ -49,6 +51,8 @@ pub struct Reported {
 pub struct Wanted<'a> {
     /// The environment of the command.
     pub environment: Environment,
+    /// The site whose copy is meant, if it is one of several.
+    pub site: Option<&'a SiteName>,
     /// The configured name.
     pub database: &'a DatabaseName,
     /// The configured account.
@@ -98,6 +102,8 @@ pub enum Compared {
     CurrentUser,
     /// The marker inside it.
     Marker,
+    /// The site that the marker names.
+    Site,
 }
 
 impl Compared {
@@ -110,6 +116,7 @@ impl Compared {
             Self::SessionUser => "session user",
             Self::CurrentUser => "current user",
             Self::Marker => "identity row",
+            Self::Site => "site",
         }
     }
 
@@ -123,6 +130,7 @@ impl Compared {
             Self::Oid => "identity::oid",
             Self::SessionUser | Self::CurrentUser => "identity::user",
             Self::Marker => "identity::marker",
+            Self::Site => "identity::site",
         }
     }
 }
@@ -205,6 +213,7 @@ pub fn judge_target(wanted: &Wanted<'_>, reported: &Reported) -> Result<Standing
         database: reported.database.clone(),
         system_identifier: reported.system_identifier,
         oid: reported.oid,
+        site: wanted.site.cloned(),
     };
     if let Some(marker) = &reported.marker {
         // A marker that disagrees with its own server came with a copy of another database.
@@ -251,6 +260,10 @@ pub fn distinct(source: &Endpoint, target: &Endpoint) -> Result<(), Refusal> {
     if same { Err(Refusal::SameServer) } else { Ok(()) }
 }
 
+fn site_text(site: Option<&SiteName>) -> &str {
+    site.map_or("none", SiteName::as_str)
+}
+
 struct Differences(Vec<Difference>);
 
 impl Differences {
@@ -268,11 +281,12 @@ impl Differences {
     }
 
     fn identity(&mut self, expected: &Identity, found: &Identity) {
-        let Identity { environment, database, system_identifier, oid } = expected;
+        let Identity { environment, database, system_identifier, oid, site } = expected;
         self.same(Compared::Environment, environment.name(), found.environment.name());
         self.same(Compared::Name, database, &found.database);
         self.same(Compared::Cluster, &system_identifier.to_string(), &found.system_identifier.to_string());
         self.same(Compared::Oid, &oid.to_string(), &found.oid.to_string());
+        self.same(Compared::Site, site_text(site.as_ref()), site_text(found.site.as_ref()));
     }
 
     fn verdict(self, environment: Environment) -> Result<(), Refusal> {
@@ -299,6 +313,7 @@ mod tests {
             database: "opendental_analytics".into(),
             system_identifier: 7_301_234_567_890_123_456,
             oid: 16_388,
+            site: None,
         }
     }
 
@@ -317,6 +332,7 @@ mod tests {
         let database = analytics();
         let wanted = Wanted {
             environment: Environment::Clinic,
+            site: None,
             database: &database,
             user: "analytics_user",
             known,
@@ -376,7 +392,10 @@ mod tests {
         let judge = |elsewhere: &[Identity]| {
             let user = "analytics_user";
             let environment = Environment::Test;
-            judge_target(&Wanted { environment, database: &database, user, known: None, elsewhere }, &clean)
+            judge_target(
+                &Wanted { environment, site: None, database: &database, user, known: None, elsewhere },
+                &clean,
+            )
         };
         assert_eq!(judge(&[identity()]).unwrap_err().code(), "identity::environment");
         // Under whatever name it was known.
@@ -434,6 +453,7 @@ mod tests {
         let demo = DatabaseName::new(DEMO_DATABASE).unwrap();
         let reported = Reported { database: DEMO_DATABASE.into(), marker: None, ..reported() };
         let wanted = |environment| Wanted {
+            site: None,
             environment,
             database: &demo,
             user: "analytics_user",

@@ -38,7 +38,7 @@ pub use guard::{Context, Verdict, judge};
 pub use identity::{DEMO_DATABASE, Identity};
 pub use numbers::NextNumbers;
 pub use refusal::{BuildFault, Refusal, Rule};
-pub use server::{OtherServer, SourceServer};
+pub use server::{OtherServer, SharedServer, SourceServer, unshared};
 pub use server_hash::RowHash;
 pub use session::{SessionLimits, SessionStatement};
 pub use statement::ReadStatement;

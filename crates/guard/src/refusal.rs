@@ -8,7 +8,7 @@ use crate::consent::NoConsent;
 use crate::grants::GrantVerdict;
 use crate::identity::{DEMO_DATABASE, Mismatch};
 use crate::numbers::WentBack;
-use crate::server::OtherServer;
+use crate::server::{OtherServer, SharedServer};
 
 /// The rule that a statement broke. Each has a stable code; the sentence never repeats text of the statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -297,6 +297,9 @@ pub enum Refusal {
     /// The source is another server than the one that is known.
     #[error("{}: the source is not the server that the copy was made from", OtherServer::CODE)]
     SourceServer(OtherServer),
+    /// The source is the one that another site is made from.
+    #[error("{}: the source is that of another site", SharedServer::CODE)]
+    SharedServer(SharedServer),
     /// The source shows an older state than the copy was made from.
     #[error("{}: the source shows an older state than the copy was made from", WentBack::CODE)]
     WentBack(WentBack),
@@ -336,6 +339,7 @@ impl Refusal {
             Self::Grants(verdict) => verdict.code(),
             Self::Identity(mismatch) => mismatch.code(),
             Self::SourceServer(_) => OtherServer::CODE,
+            Self::SharedServer(_) => SharedServer::CODE,
             Self::WentBack(_) => WentBack::CODE,
             Self::DemoName => "identity::demo_name",
             Self::SameServer => "identity::same_server",
@@ -350,6 +354,7 @@ impl Refusal {
             Self::Grants(verdict) => return verdict.trouble(),
             Self::Identity(mismatch) => return mismatch.trouble(),
             Self::SourceServer(other) => return other.trouble(),
+            Self::SharedServer(shared) => return shared.trouble(),
             Self::WentBack(went) => return went.trouble(),
             Self::Consent(reason) => return reason.trouble(),
             Self::DemoName => (

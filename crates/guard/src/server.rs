@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use bicuspid_model::{Class, Side, Trouble};
+use bicuspid_model::{Class, Side, SiteName, Trouble};
 
 use crate::refusal::Refusal;
 
@@ -64,6 +64,60 @@ impl SourceServer {
             return differ("data folder", &self.data_folder, &found.data_folder);
         }
         Ok(())
+    }
+}
+
+/// A server that the copy of another site is made from already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedServer {
+    /// That other site.
+    pub site: SiteName,
+}
+
+/// Judges the source of a site that has no copy yet against those of the other sites: each practice has its own.
+///
+/// # Errors
+/// The first site whose source calls itself just as this one does. Two practices may well have installed the same
+/// server in the same place on machines of the same name; then a person has to say that these are two.
+pub fn unshared<'a>(
+    found: &SourceServer,
+    others: impl IntoIterator<Item = &'a (SiteName, SourceServer)>,
+) -> Result<(), Refusal> {
+    match others.into_iter().find(|(_, other)| other.compare(found).is_ok()) {
+        Some((site, _)) => Err(SharedServer { site: site.clone() }.into()),
+        None => Ok(()),
+    }
+}
+
+impl From<SharedServer> for Refusal {
+    fn from(shared: SharedServer) -> Self {
+        Self::SharedServer(shared)
+    }
+}
+
+impl fmt::Display for SharedServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the copy of site {} is made from a server that calls itself the same", self.site)
+    }
+}
+
+impl SharedServer {
+    /// The stable code.
+    pub(crate) const CODE: &str = "identity::shared_source";
+
+    /// The refusal as told to a person.
+    pub(crate) fn trouble(&self) -> Trouble {
+        Trouble {
+            code: Self::CODE.to_owned(),
+            side: Side::Source,
+            class: Class::Refused,
+            what: "the source is that of another site".to_owned(),
+            why: format!("{self}, and has a database of the same name"),
+            state: "nothing of it was read, and nothing was written".to_owned(),
+            hint: "look at the environment file of this site; if these are two servers that only call themselves alike, \
+                   `bicuspid enroll` accepts this one"
+                .to_owned(),
+        }
     }
 }
 
@@ -155,6 +209,27 @@ mod tests {
         assert_eq!(differs(&known, &found), Some("database"));
         let other_case = SourceServer { database: "OpenDental".to_owned(), ..known.clone() };
         assert_eq!(differs(&known, &other_case), Some("database"));
+    }
+
+    #[test]
+    fn the_source_of_another_site_is_refused() {
+        let site = |name| SiteName::new(name).unwrap();
+        let others = [
+            (site("a"), server(Some("ab-1"), "front", "/data/")),
+            (site("b"), server(None, "front", "/data/")),
+            (site("c"), SourceServer { database: "other".into(), ..server(None, "x", "/y") }),
+        ];
+        let of = |found: &SourceServer| match unshared(found, &others) {
+            Err(Refusal::SharedServer(shared)) => Some(shared.site.to_string()),
+            _ => None,
+        };
+        assert_eq!(of(&server(Some("AB-1"), "renamed", "/x")).as_deref(), Some("a"));
+        assert_eq!(of(&server(None, "FRONT", "/data")).as_deref(), Some("a"), "a server that lost its uuid");
+        assert_eq!(of(&server(Some("cd"), "front", "/data")).as_deref(), Some("b"));
+        assert_eq!(of(&server(None, "front", "/data2")), None);
+        assert_eq!(of(&server(None, "x", "/y")), None, "another database of that server");
+        assert_eq!(unshared(&server(None, "x", "/y"), &[]), Ok(()));
+        assert_eq!(unshared(&others[0].1, &others).unwrap_err().trouble().class.exit_code(), 3);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One event of the audit log, and its hash.
 
-use bicuspid_model::Environment;
+use bicuspid_model::{Environment, SiteName};
 use ring::digest::{Context, Digest, SHA256};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -71,6 +71,8 @@ pub struct Entry {
     pub machine: String,
     /// The environment.
     pub environment: Environment,
+    /// The site, if it is one of several.
+    pub site: Option<SiteName>,
     /// The database that is read, if there is one.
     pub source: Option<Database>,
     /// The database that is written, if there is one.
@@ -105,6 +107,9 @@ pub struct Record {
     pub machine: String,
     /// Name of the environment.
     pub environment: String,
+    /// Name of the site, if it is one of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
     /// The database that is read.
     pub source: Option<Database>,
     /// The database that is written.
@@ -139,6 +144,7 @@ impl Record {
             user: entry.user.clone(),
             machine: entry.machine.clone(),
             environment: entry.environment.name().to_owned(),
+            site: entry.site.as_ref().map(ToString::to_string),
             source: entry.source.clone(),
             target: entry.target.clone(),
             action: entry.action.clone(),
@@ -165,6 +171,7 @@ impl Record {
             user,
             machine,
             environment,
+            site,
             source,
             target,
             action,
@@ -199,6 +206,12 @@ impl Record {
             for count in [read, inserted, updated, deleted] {
                 fields.number(*count);
             }
+        }
+        // Entries without a site are hashed as they were before there were sites. The word keeps the two apart: it stands
+        // where another entry has the 64 digits of a hash.
+        if let Some(site) = site {
+            fields.text("site");
+            fields.text(site);
         }
         fields.text(previous);
         hex(&fields.0.finish())

@@ -21,6 +21,9 @@ pub struct RunRecord {
     pub command: String,
     /// Name of the environment.
     pub environment: String,
+    /// Name of the site, if it is one of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
     /// When it began, RFC 3339 in UTC.
     pub started_at: String,
     /// When it ended; `None` while it runs, or after a crash.
@@ -114,6 +117,7 @@ mod tests {
             version: "0.1.0".into(),
             command: "sync".into(),
             environment: "test".into(),
+            site: None,
             started_at: started_at.into(),
             finished_at: None,
             outcome: None,

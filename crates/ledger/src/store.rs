@@ -193,6 +193,7 @@ mod tests {
             user: "dana".into(),
             machine: "front-desk".into(),
             environment: Environment::Clinic,
+            site: None,
             source: None,
             target: Some(Database {
                 place: "localhost:5432".into(),

@@ -14,6 +14,7 @@ pub mod key;
 pub mod quiet_hours;
 pub mod row;
 pub mod server_sum;
+pub mod site;
 pub mod source_type;
 pub mod target_type;
 pub mod trouble;
@@ -28,6 +29,7 @@ pub use key::KeyBound;
 pub use quiet_hours::{HoursAt, QuietHours, QuietHoursError};
 pub use row::Batch;
 pub use server_sum::{ServerHash, ServerSum};
+pub use site::{SiteName, SiteNameError};
 
 pub use ident::{ColumnName, DatabaseName, IdentError, IndexName, SchemaName, TableName};
 

@@ -6,6 +6,8 @@
 //!   postgres/          0700, home of the PostgreSQL server (likewise)
 //!   state/             0700, Bicuspid's own state for these env files
 //!   .env_clinic  .env_test  .env_demo     0600
+//!   sites/             0700, environment files of practices beside the clinic
+//!   bicuspid.toml      0600, which lists them
 //!   sandbox.json       written last: the sandbox is whole
 //!   servers.json       0600, what was started; written before it is started
 //!   live.json          0600, how far front-desk work has gone on
@@ -37,6 +39,11 @@ const SHORT_ROOT: &str = "/tmp";
 /// How often the lock of a folder is tried for, and the time between two attempts.
 const LOCK_ATTEMPTS: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Folder of the sites' environment files.
+pub(crate) const SITES: &str = "sites";
+/// The beginning of a bicuspid.toml that a sandbox wrote.
+pub(crate) const TOML_MARK: &str = "# Written by `bicuspid sandbox up`";
 
 /// The folder, locked.
 pub(crate) struct Folder {
@@ -204,6 +211,18 @@ impl Folder {
         EnvFiles { clinic: file(".env_clinic"), test: file(".env_test"), demo: file(".env_demo") }
     }
 
+    pub(crate) fn sites(&self) -> PathBuf {
+        self.path.join(SITES)
+    }
+
+    pub(crate) fn site_file(&self, site: &str) -> PathBuf {
+        self.sites().join(format!("{site}.env"))
+    }
+
+    pub(crate) fn toml_file(&self) -> PathBuf {
+        self.path.join("bicuspid.toml")
+    }
+
     pub(crate) fn state(&self) -> PathBuf {
         self.path.join("state")
     }
@@ -241,6 +260,14 @@ impl Folder {
             forget(std::fs::remove_file(&file), &file)?;
         }
         forget(std::fs::remove_dir_all(self.state()), &self.state())?;
+        forget(std::fs::remove_dir_all(self.sites()), &self.sites())?;
+        let toml = self.toml_file();
+        let unfinished_toml = unfinished(&toml);
+        forget(std::fs::remove_file(&unfinished_toml), &unfinished_toml)?;
+        // One that somebody wrote is kept.
+        if std::fs::read(&toml).is_ok_and(|text| text.starts_with(TOML_MARK.as_bytes())) {
+            forget(std::fs::remove_file(&toml), &toml)?;
+        }
         forget(std::fs::remove_file(&unfinished_record), &unfinished_record)?;
         forget(std::fs::remove_file(&record), &record)
     }

@@ -15,6 +15,20 @@ pub struct SandboxInfo {
     pub postgres: PostgresInfo,
     /// Environment files, ready to use.
     pub env_files: EnvFiles,
+    /// Practices beside the clinic, listed in `bicuspid.toml`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sites: Vec<SiteInfo>,
+}
+
+/// A practice beside the clinic, on the same server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteInfo {
+    /// Name of the site.
+    pub site: String,
+    /// Its database.
+    pub database: String,
+    /// Its environment file.
+    pub env_file: PathBuf,
 }
 
 /// The private MariaDB server.

@@ -30,7 +30,9 @@ pub use bicuspid_opendental::Engine;
 pub use bicuspid_practice::Settings as PracticeSettings;
 pub use down::down;
 pub use error::{SandboxError, Server};
-pub use info::{ClinicDatabases, ClinicInfo, EnvFiles, PostgresDatabases, PostgresInfo, SandboxInfo};
+pub use info::{
+    ClinicDatabases, ClinicInfo, EnvFiles, PostgresDatabases, PostgresInfo, SandboxInfo, SiteInfo,
+};
 pub use live::{Counts, Kind, Live, Played, Progress, live};
 pub use mariadb::MariaDbOptions;
 pub use postgres::PostgresOptions;

@@ -1,6 +1,6 @@
 //! Brings a sandbox up: both servers, their databases and accounts, the clinic's rows, the environment files.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -13,9 +13,9 @@ use crate::account::Account;
 use crate::down::end_servers;
 use crate::env_file::{self, Login};
 use crate::error::{SandboxError, Server};
-use crate::folder::{Folder, PracticeRecord, Record};
+use crate::folder::{Folder, PracticeRecord, Record, SITES, TOML_MARK};
 use crate::home::make_folder;
-use crate::info::{ClinicDatabases, ClinicInfo, PostgresDatabases, PostgresInfo, SandboxInfo};
+use crate::info::{ClinicDatabases, ClinicInfo, PostgresDatabases, PostgresInfo, SandboxInfo, SiteInfo};
 use crate::launch::Tether;
 use crate::mariadb::{self, MariaDb, MariaDbOptions};
 use crate::postgres::{self, Postgres, PostgresOptions};
@@ -44,7 +44,9 @@ pub struct UpOptions {
     pub patients: u32,
     /// Seed of the clinic's practice. The test database gets the practice of the next seed, so that a mix-up shows.
     pub seed: u64,
-    /// The day on which both practices are shown.
+    /// Practices beside the clinic, each with a database and a seed of its own, to be copied as sites.
+    pub sites: u32,
+    /// The day on which all practices are shown.
     pub as_of: Date,
     /// Storage engine of the clinic's tables.
     pub engine: Engine,
@@ -60,14 +62,14 @@ pub enum Step {
     /// The tables of a MariaDB database are there.
     Tables {
         /// Database.
-        database: &'static str,
+        database: String,
         /// Number of tables.
         tables: usize,
     },
     /// The rows of a MariaDB database are there.
     Rows {
         /// Database.
-        database: &'static str,
+        database: String,
         /// Number of rows.
         rows: u64,
     },
@@ -88,6 +90,8 @@ impl fmt::Display for Step {
 
 /// Passwords of the accounts, which go into the environment files and nowhere else.
 struct Passwords {
+    /// One for each site.
+    sites: Vec<String>,
     reader: String,
     reader_test: String,
     analytics: String,
@@ -133,7 +137,7 @@ fn bring_up(
 ) -> Result<SandboxInfo, SandboxError> {
     let record = Mutex::new(folder.plan(account)?);
     make_folder(&folder.state(), 0o700)?;
-    let passwords = Passwords::random()?;
+    let passwords = Passwords::random(options.sites)?;
     let (clinic, target) = std::thread::scope(|scope| {
         let clinic = scope.spawn(|| clinic(folder, &record, options, account, &passwords, progress));
         let target = postgres_side(folder, &record, options, account, &passwords, progress);
@@ -141,7 +145,7 @@ fn bring_up(
     });
     let (clinic, target) = (clinic?, target?);
     write_env_files(folder, clinic.port, target.port, &passwords)?;
-    let info = info(folder, &clinic, &target);
+    let info = info(folder, &clinic, &target, &passwords);
     let path = folder.info_file();
     let text =
         serde_json::to_string_pretty(&info).map_err(|_| SandboxError::Record { path: path.clone() })?;
@@ -176,24 +180,34 @@ fn clinic(
         write_down(folder, record, |record| record.mariadb.process = Some(process.clone()))
     })?;
     progress(Step::Started(Server::MariaDb));
-    let sides = [
-        (CLINIC, "readonly_user", &passwords.reader, options.seed),
-        (CLINIC_TEST, "test_readonly_user", &passwords.reader_test, options.seed.wrapping_add(1)),
+    let mut sides = vec![
+        (CLINIC.to_owned(), "readonly_user".to_owned(), &passwords.reader, options.seed),
+        (
+            CLINIC_TEST.to_owned(),
+            "test_readonly_user".to_owned(),
+            &passwords.reader_test,
+            options.seed.wrapping_add(1),
+        ),
     ];
+    sides.extend(sites(passwords).map(|site| {
+        let seed = options.seed.wrapping_add(1 + u64::from(site.number));
+        (site.database, site.user, site.password, seed)
+    }));
     for (database, user, password, seed) in sides {
-        let name = database_name(database)?;
+        let name = database_name(&database)?;
         let tables = schema::create(&home, &name, options.engine)?;
-        progress(Step::Tables { database, tables });
+        progress(Step::Tables { database: database.clone(), tables });
         let rows = match options.patients {
             0 => 0,
             patients => schema::fill(&home, account, &name, Settings::new(patients, seed, options.as_of))?,
         };
+        let is_clinic = database == CLINIC;
         progress(Step::Rows { database, rows });
-        if database == CLINIC {
+        if is_clinic {
             let practice = PracticeRecord::new(options.patients, seed, options.as_of);
             write_down(folder, record, |record| record.practice = Some(practice))?;
         }
-        let statements = accounts::source(&name, user, LOOPBACK, password)?;
+        let statements = accounts::source(&name, &user, LOOPBACK, password)?;
         mariadb::run_each(&home, "make a read-only account", &statements)?;
     }
     progress(Step::Accounts(Server::MariaDb));
@@ -229,13 +243,14 @@ fn postgres_side(
     Ok(server)
 }
 
-fn database_name(name: &'static str) -> Result<DatabaseName, SandboxError> {
+fn database_name(name: &str) -> Result<DatabaseName, SandboxError> {
     DatabaseName::new(name).map_err(|_| SandboxError::Record { path: PathBuf::from(name) })
 }
 
 impl Passwords {
-    fn random() -> Result<Self, SandboxError> {
+    fn random(sites: u32) -> Result<Self, SandboxError> {
         Ok(Self {
+            sites: (0..sites).map(|_| secret::random()).collect::<Result<_, _>>()?,
             reader: secret::random()?,
             reader_test: secret::random()?,
             analytics: secret::random()?,
@@ -266,14 +281,52 @@ fn write_env_files(
         &login(clinic, CLINIC_TEST, "test_readonly_user", &passwords.reader_test),
         &login(target, ANALYTICS_TEST, "test_analytics_user", &passwords.analytics_test),
     )?;
-    env_file::write_demo(&files.demo, &state, &login(target, DEMO, "demo_user", &passwords.demo))
+    env_file::write_demo(&files.demo, &state, &login(target, DEMO, "demo_user", &passwords.demo))?;
+    if passwords.sites.is_empty() {
+        return Ok(());
+    }
+    // All sites go into one database, each into schemas of its own.
+    make_folder(&folder.sites(), 0o700)?;
+    let mut toml = format!("{TOML_MARK}: practices that are copied beside one another.\n");
+    for site in sites(passwords) {
+        env_file::write_pair(
+            &folder.site_file(&site.name),
+            &state,
+            "",
+            &login(clinic, &site.database, &site.user, site.password),
+            &login(target, ANALYTICS, "analytics_user", &passwords.analytics),
+        )?;
+        let file = format!("{SITES}/{}.env", site.name);
+        // Writing to a text cannot fail.
+        let _ = write!(toml, "\n[sites.{}]\nenv_file = \"{file}\"\n", site.name);
+    }
+    write_private(&folder.toml_file(), &toml)
+}
+
+/// One practice beside the clinic.
+struct SiteDatabase<'a> {
+    number: u32,
+    name: String,
+    database: String,
+    user: String,
+    password: &'a String,
+}
+
+fn sites(passwords: &Passwords) -> impl Iterator<Item = SiteDatabase<'_>> {
+    (1..).zip(&passwords.sites).map(|(number, password)| SiteDatabase {
+        number,
+        name: format!("site{number}"),
+        database: format!("{CLINIC}_site{number}"),
+        user: format!("site{number}_readonly"),
+        password,
+    })
 }
 
 fn login<'a>(port: u16, database: &'a str, user: &'a str, password: &'a str) -> Login<'a> {
     Login { port, database, user, password }
 }
 
-fn info(folder: &Folder, clinic: &MariaDb, target: &Postgres) -> SandboxInfo {
+fn info(folder: &Folder, clinic: &MariaDb, target: &Postgres, passwords: &Passwords) -> SandboxInfo {
     SandboxInfo {
         dir: folder.path.clone(),
         clinic: ClinicInfo {
@@ -297,5 +350,12 @@ fn info(folder: &Folder, clinic: &MariaDb, target: &Postgres) -> SandboxInfo {
             },
         },
         env_files: folder.env_files(),
+        sites: sites(passwords)
+            .map(|site| SiteInfo {
+                env_file: folder.site_file(&site.name),
+                site: site.name,
+                database: site.database,
+            })
+            .collect(),
     }
 }

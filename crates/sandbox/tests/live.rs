@@ -291,7 +291,15 @@ impl Drop for Taken<'_> {
 
 fn options(dir: &Path, patients: u32) -> UpOptions {
     let Settings { seed, end_date, .. } = settings();
-    UpOptions { dir: dir.to_owned(), patients, seed, as_of: end_date, engine: Engine::MyIsam, durable: false }
+    UpOptions {
+        dir: dir.to_owned(),
+        patients,
+        seed,
+        sites: 0,
+        as_of: end_date,
+        engine: Engine::MyIsam,
+        durable: false,
+    }
 }
 
 fn asked(socket: &Path, statement: &str) -> String {

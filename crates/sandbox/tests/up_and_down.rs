@@ -17,6 +17,7 @@ fn options(dir: &Path, patients: u32) -> UpOptions {
         dir: dir.to_owned(),
         patients,
         seed: 7,
+        sites: 0,
         as_of: Date::from_ymd(2026, 3, 2).unwrap(),
         engine: Engine::MyIsam,
         durable: false,
@@ -68,7 +69,7 @@ fn value<'t>(file: &'t str, name: &str) -> &'t str {
 fn a_sandbox_is_whole_and_goes_without_a_trace() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("a folder's name");
-    let info = up_quietly(&options(&dir, 0)).unwrap();
+    let info = up_quietly(&UpOptions { sites: 1, ..options(&dir, 0) }).unwrap();
     let _taken = Taken(&dir);
 
     // What is reported is what is there.
@@ -157,6 +158,16 @@ fn a_sandbox_is_whole_and_goes_without_a_trace() {
         Ok("3".to_owned())
     );
     assert!(write("opendental_analytics", "SELECT 1").unwrap_err().contains("CONNECT"));
+
+    // A site has a database and an account of its own, and is listed where the program looks.
+    let [site] = &info.sites[..] else { panic!("{:?}", info.sites) };
+    assert_eq!((site.site.as_str(), site.database.as_str()), ("site1", "opendental_site1"));
+    assert_eq!(mode(&site.env_file), 0o600);
+    let of_site = std::fs::read_to_string(&site.env_file).unwrap();
+    assert_eq!(value(&of_site, "SOURCE_DB_READONLY_USER"), "site1_readonly");
+    assert_ne!(value(&of_site, "SOURCE_DB_READONLY_PASSWORD"), value(&file, "SOURCE_DB_READONLY_PASSWORD"));
+    let toml = std::fs::read_to_string(dir.join("bicuspid.toml")).unwrap();
+    assert!(toml.ends_with("[sites.site1]\nenv_file = \"sites/site1.env\"\n"), "{toml}");
 
     // A second `up` does not disturb the first.
     assert!(matches!(up_quietly(&options(&dir, 0)), Err(SandboxError::AlreadyUp { .. })));

@@ -200,7 +200,10 @@ impl Flow<'_> {
         let (dir, memory) = (&self.settings.staging_dir, self.settings.staging_memory_bytes);
         match self.settings.pace {
             Pace::Kind => Staging::new(memory, dir, false),
-            Pace::Full => Staging::new(memory.max(FULL_STAGING_BYTES), dir, true),
+            Pace::Full => {
+                let least = FULL_STAGING_BYTES / self.settings.runs_beside.max(1);
+                Staging::new(memory.max(least), dir, true)
+            }
         }
     }
 

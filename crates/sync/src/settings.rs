@@ -59,6 +59,8 @@ pub struct SyncSettings {
     pub keyless_bytes_max: u64,
     /// Memory for rows between source and target, in bytes; more goes to disk, compressed and encrypted.
     pub staging_memory_bytes: usize,
+    /// Runs of this process that share its memory, this one among them.
+    pub runs_beside: usize,
     /// Folder for what does not fit in memory.
     pub staging_dir: PathBuf,
     /// Role that may read `raw`.
@@ -100,6 +102,7 @@ impl SyncSettings {
             accept_shrink: BTreeSet::new(),
             keyless_bytes_max: 10 * 1024 * 1024,
             staging_memory_bytes: 4 * 1024 * 1024,
+            runs_beside: 1,
             staging_dir,
             reader_role: None,
             tool_version: tool_version.to_owned(),

@@ -9,6 +9,7 @@ use crate::ddl;
 use crate::error::{TargetError, of_driver};
 use crate::identity::has_state_table;
 use crate::link::Link;
+use crate::schemas::Schemas;
 
 /// What a table lacks that is taken over, and what is remembered of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,16 +23,16 @@ pub struct Adoption {
 }
 
 /// Before the rows are merged.
-pub(crate) fn before(table: &Table, adoption: &Adoption) -> Option<String> {
+pub(crate) fn before(schemas: &Schemas, table: &Table, adoption: &Adoption) -> Option<String> {
     adoption.needs_loaded_at.then(|| {
-        let raw = ddl::raw(table);
+        let raw = schemas.table(table);
         format!("ALTER TABLE {raw} ADD COLUMN {} timestamptz NOT NULL DEFAULT now()", ddl::LOADED_AT)
     })
 }
 
 /// When the rows are those of the source.
-pub(crate) fn after(table: &Table, adoption: &Adoption) -> Option<String> {
-    if adoption.needs_key { ddl::primary_key(table) } else { None }
+pub(crate) fn after(schemas: &Schemas, table: &Table, adoption: &Adoption) -> Option<String> {
+    if adoption.needs_key { ddl::primary_key(schemas, table) } else { None }
 }
 
 /// Remembers the types that were kept.
@@ -40,12 +41,15 @@ pub(crate) async fn record(link: &Link, table: &Table, adoption: &Adoption) -> R
         return Ok(());
     }
     let action = "write which types were kept";
-    link.run(ddl::KEPT_TYPE, action).await?;
+    link.run(&link.sql(ddl::KEPT_TYPE), action).await?;
     for (column, kept) in &adoption.kept {
         link.client
             .execute(
-                "INSERT INTO bicuspid.kept_type (table_name, column_name, type) VALUES ($1, $2, $3) \
+                link.sql(
+                    "INSERT INTO {state}.kept_type (table_name, column_name, type) VALUES ($1, $2, $3) \
                  ON CONFLICT (table_name, column_name) DO UPDATE SET type = excluded.type",
+                )
+                .as_str(),
                 &[&table.name.in_target().as_str(), &column.as_str(), &kept.to_string()],
             )
             .await
@@ -61,7 +65,7 @@ pub(crate) async fn kept_types(link: &Link) -> Result<BTreeMap<String, TargetTyp
     let unreadable = || TargetError::Protocol { what: "the types that were kept" };
     let rows = link
         .client
-        .query("SELECT table_name || '.' || column_name, type FROM bicuspid.kept_type", &[])
+        .query(link.sql("SELECT table_name || '.' || column_name, type FROM {state}.kept_type").as_str(), &[])
         .await
         .map_err(|e| of_driver(&e, "read which types were kept"))?;
     rows.iter()

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bicuspid_guard::identity::Reported;
 use bicuspid_guard::{NextNumbers, SourceServer};
-use bicuspid_model::{ColumnName, Endpoint, Environment, FingerprintKey, Table, TableName, TargetType};
+use bicuspid_model::{
+    ColumnName, Endpoint, Environment, FingerprintKey, SiteName, Table, TableName, TargetType,
+};
 
 use crate::adoption;
 use crate::copy::CopyOut;
@@ -14,6 +16,8 @@ use crate::error::{TargetError, of_driver};
 use crate::identity::{self, Identity, STATE_VERSION, ServerFacts};
 use crate::link::Link;
 use crate::listing::{self, ListedTable};
+use crate::row_hash::lookup3;
+use crate::schemas::Schemas;
 use crate::state::{self, AuditHead, ChunkState, ProofSettings, TableState};
 use crate::surroundings;
 
@@ -21,8 +25,16 @@ use crate::surroundings;
 /// (`max_locks_per_transaction`) before it takes from the others' share.
 const EMPTIED_AT_ONCE: usize = 50;
 
-/// The advisory lock that keeps two runs on one database apart; the number is "bicuspid" read as bytes.
+/// The advisory lock that keeps two runs on one database apart; the number is "bicuspid" read as bytes. That of a site is
+/// `hashtextextended('<site>', <this>)`, as the server would say it.
 pub(crate) const RUN_LOCK: i64 = 0x6269_6375_7370_6964;
+
+/// The number of the lock of a copy: runs on two sites of one database do not meet.
+fn run_lock(schemas: &Schemas) -> i64 {
+    let of_site =
+        |site: &SiteName| lookup3::bytes(site.as_str().as_bytes(), RUN_LOCK.cast_unsigned()).cast_signed();
+    schemas.site().map_or(RUN_LOCK, of_site)
+}
 
 /// How often the lock of the run is tried for.
 const LOCK_ATTEMPTS: u32 = 20;
@@ -63,26 +75,36 @@ pub struct ForeignTable {
 }
 
 impl Analytics {
-    /// Connects and asks the server what it is.
-    pub async fn connect(endpoint: &Endpoint) -> Result<Self, TargetError> {
-        let link = Link::connect(endpoint).await?;
+    /// Connects and asks the server what it is. `schemas` says which copy of the database is meant, if it holds several.
+    pub async fn connect(endpoint: &Endpoint, schemas: &Schemas) -> Result<Self, TargetError> {
+        let link = Link::connect(endpoint).await?.with_schemas(schemas.clone());
         let facts = identity::facts(&link).await?;
         Ok(Self { link, facts })
     }
 
     /// Connects with a session in which the server itself refuses to write, for whoever only looks.
-    pub async fn connect_to_read(endpoint: &Endpoint) -> Result<Self, TargetError> {
-        let look = Self::connect(endpoint).await?;
+    pub async fn connect_to_read(endpoint: &Endpoint, schemas: &Schemas) -> Result<Self, TargetError> {
+        let look = Self::connect(endpoint, schemas).await?;
         look.link.refuse_to_write().await?;
         Ok(look)
     }
 
     /// Connects; after this time without an answer, instead of a minute, the server is asked whether it is still at
     /// work for us.
-    pub async fn connect_with(endpoint: &Endpoint, quiet: Duration) -> Result<Self, TargetError> {
-        let link = Link::connect_with(endpoint, quiet).await?;
+    pub async fn connect_with(
+        endpoint: &Endpoint,
+        schemas: &Schemas,
+        quiet: Duration,
+    ) -> Result<Self, TargetError> {
+        let link = Link::connect_with(endpoint, quiet).await?.with_schemas(schemas.clone());
         let facts = identity::facts(&link).await?;
         Ok(Self { link, facts })
+    }
+
+    /// Which copy of the database is meant.
+    #[must_use]
+    pub const fn schemas(&self) -> &Schemas {
+        self.link.schemas()
     }
 
     /// What the server says of itself.
@@ -136,20 +158,27 @@ impl Analytics {
     ) -> Result<Identity, TargetError> {
         let action = "enrol the database (CREATE on it is needed)";
         let fault = |e: tokio_postgres::Error| of_driver(&e, action);
-        let identity = self.facts.identity(environment);
+        let identity = self.facts.identity(environment, self.link.schemas().site());
         if let Some(found) = identity::enrolled(&self.link).await? {
             bicuspid_guard::identity::compare(&identity, &found)?;
             return Ok(identity);
         }
         self.link.run("BEGIN", action).await?;
         let written = async {
-            self.link.run(ddl::STATE_SCHEMA, action).await?;
-            self.link.run(ddl::RAW_SCHEMA, action).await?;
+            self.link.run(&self.link.sql(ddl::STATE_SCHEMA), action).await?;
+            self.link.run(&self.link.sql(ddl::RAW_SCHEMA), action).await?;
+            // The marker of a copy that is alone names no site: older versions know no such column.
+            let sql = self.link.sql(if identity.site.is_some() {
+                "INSERT INTO {state}.identity (environment, database_name, system_identifier, database_oid, \
+                 tool_version, state_version, site) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+            } else {
+                "INSERT INTO {state}.identity (environment, database_name, system_identifier, database_oid, \
+                 tool_version, state_version) SELECT $1, $2, $3, $4, $5, $6 WHERE $7::text IS NULL"
+            });
             self.link
                 .client
                 .execute(
-                    "INSERT INTO bicuspid.identity (environment, database_name, system_identifier, database_oid, \
-                     tool_version, state_version) VALUES ($1, $2, $3, $4, $5, $6)",
+                    sql.as_str(),
                     &[
                         &environment.name(),
                         &identity.database,
@@ -157,6 +186,7 @@ impl Analytics {
                         &i64::from(identity.oid),
                         &tool_version,
                         &STATE_VERSION,
+                        &identity.site.as_ref().map(SiteName::as_str),
                     ],
                 )
                 .await
@@ -164,7 +194,11 @@ impl Analytics {
             self.link
                 .client
                 .execute(
-                    "INSERT INTO bicuspid.proof_key (algorithm, key, type_policy) VALUES ($1, $2, $3)",
+                    self.link
+                        .sql(
+                            "INSERT INTO {state}.proof_key (algorithm, key, type_policy) VALUES ($1, $2, $3)",
+                        )
+                        .as_str(),
                     &[&bicuspid_model::fingerprint::ALGORITHM, &&key.bytes()[..], &type_policy],
                 )
                 .await
@@ -192,6 +226,11 @@ impl Analytics {
     /// The server that the copy is made from, `None` before the first run was published.
     pub async fn source_server(&self) -> Result<Option<SourceServer>, TargetError> {
         state::source_server(&self.link).await
+    }
+
+    /// The servers that the copies of other sites of this database are made from, as far as the account may read of them.
+    pub async fn sources_of_other_sites(&self) -> Result<Vec<(SiteName, SourceServer)>, TargetError> {
+        state::sources_of_other_sites(&self.link).await
     }
 
     /// The next numbers of the source's tables at the last run; none before the first.
@@ -256,15 +295,15 @@ impl Analytics {
                  WHERE k.conrelid = c.oid AND k.contype = 'p' ORDER BY u.nth), \
                  pg_has_role(c.relowner, 'USAGE') \
                  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-                 WHERE n.nspname = 'raw' AND c.relname = $1",
-                &[&name.as_str(), &ddl::LOADED_AT],
+                 WHERE n.nspname = $3 AND c.relname = $1",
+                &[&name.as_str(), &ddl::LOADED_AT, &self.link.schemas().raw_name()],
             )
             .await
             .map_err(fault)?;
         let is_owned: bool = row.try_get(2).map_err(fault)?;
         let mut rows: i64 = 0;
         if is_owned {
-            let count = format!("SELECT count(*) FROM raw.{}", name.postgres());
+            let count = format!("SELECT count(*) FROM {}.{}", self.link.sql("{raw}"), name.postgres());
             let counted = self.link.client.query_one(&count, &[]).await;
             rows = counted.and_then(|row| row.try_get(0)).map_err(fault)?;
         }
@@ -303,12 +342,13 @@ impl Analytics {
     }
 
     async fn emptied_at_once(&self, tables: &[TableName]) -> Result<Vec<TableName>, TargetError> {
+        let raw = self.link.sql("{raw}");
         let asked: Vec<String> = tables
             .iter()
             .enumerate()
             .map(|(i, table)| {
                 let table = table.in_target();
-                format!("SELECT {i}::bigint WHERE NOT EXISTS (SELECT 1 FROM raw.{})", table.postgres())
+                format!("SELECT {i}::bigint WHERE NOT EXISTS (SELECT 1 FROM {raw}.{})", table.postgres())
             })
             .collect();
         let action = "look into tables";
@@ -356,7 +396,7 @@ impl Analytics {
                 None => return Ok(None),
             },
         };
-        CopyOut::begin(&self.link.client, table, &condition).await.map(Some)
+        CopyOut::begin(&self.link, table, &condition).await.map(Some)
     }
 
     /// Takes the lock of the run and turns into the writer, after the identity was proved.
@@ -380,7 +420,7 @@ pub(crate) async fn take_run_lock(link: &Link) -> Result<(), TargetError> {
         }
         let locked: bool = link
             .client
-            .query_one("SELECT pg_try_advisory_lock($1)", &[&RUN_LOCK])
+            .query_one("SELECT pg_try_advisory_lock($1)", &[&run_lock(link.schemas())])
             .await
             .and_then(|row| row.try_get(0))
             .map_err(|e| of_driver(&e, "take the lock of the run"))?;
@@ -408,7 +448,7 @@ async fn holder(link: &Link) -> Result<Option<String>, TargetError> {
              WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
              AND (l.classid::bigint << 32) | l.objid::bigint = $1",
-            &[&RUN_LOCK],
+            &[&run_lock(link.schemas())],
         )
         .await
         .map_err(|e| of_driver(&e, action))?;
@@ -443,8 +483,8 @@ async fn columns(link: &Link) -> Result<BTreeMap<String, Vec<TargetColumn>>, Tar
              c.relname::text \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-             WHERE n.nspname = 'raw' ORDER BY c.relname, a.attnum",
-            &[],
+             WHERE n.nspname = $1 ORDER BY c.relname, a.attnum",
+            &[&link.schemas().raw_name()],
         )
         .await
         .map_err(|e| of_driver(&e, "read the columns of the tables"))?;

@@ -151,12 +151,12 @@ impl Change<'_> {
     /// Makes the table what was read from the source, and looks at it afterwards.
     pub(crate) async fn apply(&self, link: &Link, key: &FingerprintKey) -> Result<Applied, TargetError> {
         let table = self.table;
-        if let Some(sql) = self.adoption.as_ref().and_then(|a| adoption::before(table, a)) {
+        if let Some(sql) = self.adoption.as_ref().and_then(|a| adoption::before(link.schemas(), table, a)) {
             statement(link, &sql, table).await?;
         }
         for name in &self.widened {
             if let Some(column) = table.columns.iter().find(|c| c.name == *name) {
-                let (raw, target) = (ddl::raw(table), column.target);
+                let (raw, target) = (link.schemas().table(table), column.target);
                 let sql = format!("ALTER TABLE {raw} ALTER COLUMN {} TYPE {target}", name.postgres());
                 statement(link, &sql, table).await?;
             }
@@ -165,7 +165,7 @@ impl Change<'_> {
             if let Some(column) = table.columns.iter().find(|c| c.name == *name) {
                 let sql = format!(
                     "ALTER TABLE {} ADD COLUMN {} {}",
-                    ddl::raw(table),
+                    link.schemas().table(table),
                     name.postgres(),
                     column.target
                 );
@@ -173,8 +173,11 @@ impl Change<'_> {
             }
         }
         for name in &self.relaxed {
-            let sql =
-                format!("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", ddl::raw(table), name.postgres());
+            let sql = format!(
+                "ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL",
+                link.schemas().table(table),
+                name.postgres()
+            );
             statement(link, &sql, table).await?;
         }
         let mut applied = Applied {
@@ -191,11 +194,11 @@ impl Change<'_> {
         }
         if !self.are_as_staged(link, &parts).await? {
             for part in &parts {
-                expect(table, part.expected, read_back(&link.client, table, &part.alone, key).await?)?;
+                expect(table, part.expected, read_back(link, table, &part.alone, key).await?)?;
             }
         }
         if let Some(adopted) = &self.adoption {
-            if let Some(sql) = adoption::after(table, adopted) {
+            if let Some(sql) = adoption::after(link.schemas(), table, adopted) {
                 statement(link, &sql, table).await?;
             }
             adoption::record(link, table, adopted).await?;
@@ -248,7 +251,7 @@ impl Change<'_> {
         applied: &mut Applied,
     ) -> Result<(), TargetError> {
         let table = self.table;
-        let (raw, staged) = (ddl::raw(table), format!("pg_temp.{}", self.staged.name));
+        let (raw, staged) = (link.schemas().table(table), format!("pg_temp.{}", self.staged.name));
         let columns = ddl::columns(table, "");
         if table.primary_key.is_empty() {
             return self.merge_bag(link, of_target, of_staged, applied).await;
@@ -304,7 +307,7 @@ impl Change<'_> {
         applied: &mut Applied,
     ) -> Result<(), TargetError> {
         let table = self.table;
-        let (raw, staged) = (ddl::raw(table), format!("pg_temp.{}", self.staged.name));
+        let (raw, staged) = (link.schemas().table(table), format!("pg_temp.{}", self.staged.name));
         let image = |prefix: &str| format!("record_send(ROW({}))", ddl::images(table, prefix));
         let numbered = |from: &str, name: &str, condition: &str| {
             let image = image(&format!("{name}."));

@@ -10,6 +10,7 @@ use tokio_postgres::{CopyInSink, CopyOutStream, Statement};
 
 use crate::ddl;
 use crate::error::{TargetError, of_driver};
+use crate::link::Link;
 use crate::session::{Session, Watch};
 
 /// Bytes of one `CopyData` message: large enough that messages cost nothing, small enough to keep memory flat.
@@ -95,7 +96,7 @@ pub(crate) fn load_fault(error: &tokio_postgres::Error, table: &str) -> TargetEr
         Some("23514" | "23P01" | "23503") => {
             held("constraint", "a row breaks a constraint that was added on the target")
         }
-        Some("42P07") => held("name_taken", "an index or something else in `raw` has that name already"),
+        Some("42P07") => held("name_taken", "an index or something else in the schema has that name already"),
         Some("54000" | "54001" | "54011") => {
             held("postgres_limit", "a row or a key of it is larger than PostgreSQL can hold")
         }
@@ -133,15 +134,16 @@ impl std::fmt::Debug for CopyOut {
 }
 
 impl CopyOut {
-    pub(crate) async fn begin(client: &Session, table: &Table, condition: &str) -> Result<Self, TargetError> {
-        let stream = client
-            .copy_out(&ddl::copy_out(table, condition))
+    pub(crate) async fn begin(link: &Link, table: &Table, condition: &str) -> Result<Self, TargetError> {
+        let stream = link
+            .client
+            .copy_out(&ddl::copy_out(link.schemas(), table, condition))
             .await
             .map_err(|e| table_fault(&e, "read", table.name.as_str()))?;
         Ok(Self {
             stream: Box::pin(stream),
             table: table.name.to_string(),
-            watch: client.watch(),
+            watch: link.client.watch(),
             buffer: BytesMut::new(),
             began: false,
             ended: false,

@@ -1,17 +1,20 @@
-//! Texts of statements, made of identifiers, types and key literals alone.
+//! Texts of statements, made of identifiers, types and key literals alone. `{raw}` and `{state}` in a constant stand for
+//! the schemas of the copy, which [`Schemas::fill`] puts there.
 
 use std::fmt::Write as _;
 
 use bicuspid_model::key::KeyBound;
 use bicuspid_model::{Column, Table, TargetType, Value, codec};
 
+use crate::schemas::Schemas;
+
 /// The column that says when a row was last written.
 pub(crate) const LOADED_AT: &str = "_loaded_at";
 
 /// Everything between servers and people that Bicuspid keeps beside the data.
 pub(crate) const STATE_SCHEMA: &str = "
-CREATE SCHEMA IF NOT EXISTS bicuspid;
-CREATE TABLE IF NOT EXISTS bicuspid.identity (
+CREATE SCHEMA IF NOT EXISTS {state};
+CREATE TABLE IF NOT EXISTS {state}.identity (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
     environment text NOT NULL,
     database_name text NOT NULL,
@@ -19,16 +22,17 @@ CREATE TABLE IF NOT EXISTS bicuspid.identity (
     database_oid bigint NOT NULL,
     enrolled_at timestamptz NOT NULL DEFAULT now(),
     tool_version text NOT NULL,
-    state_version integer NOT NULL
+    state_version integer NOT NULL,
+    site text
 );
-CREATE TABLE IF NOT EXISTS bicuspid.proof_key (
+CREATE TABLE IF NOT EXISTS {state}.proof_key (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
     algorithm text NOT NULL,
     key bytea NOT NULL,
     type_policy text NOT NULL,
     made_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE TABLE IF NOT EXISTS bicuspid.table_state (
+CREATE TABLE IF NOT EXISTS {state}.table_state (
     table_name text PRIMARY KEY,
     source_name text NOT NULL,
     shape text NOT NULL,
@@ -42,8 +46,8 @@ CREATE TABLE IF NOT EXISTS bicuspid.table_state (
     converted jsonb NOT NULL DEFAULT '[]',
     held jsonb
 );
-CREATE TABLE IF NOT EXISTS bicuspid.chunk (
-    table_name text NOT NULL REFERENCES bicuspid.table_state ON DELETE CASCADE,
+CREATE TABLE IF NOT EXISTS {state}.chunk (
+    table_name text NOT NULL REFERENCES {state}.table_state ON DELETE CASCADE,
     ordinal integer NOT NULL,
     upper_key bytea,
     row_count bigint NOT NULL,
@@ -53,20 +57,20 @@ CREATE TABLE IF NOT EXISTS bicuspid.chunk (
     cell_sum bytea,
     PRIMARY KEY (table_name, ordinal)
 );
-CREATE TABLE IF NOT EXISTS bicuspid.run (
+CREATE TABLE IF NOT EXISTS {state}.run (
     run_id text PRIMARY KEY,
     started_at timestamptz NOT NULL,
     finished_at timestamptz NOT NULL,
     outcome text NOT NULL,
     record jsonb NOT NULL
 );
-REVOKE ALL ON SCHEMA bicuspid FROM PUBLIC;
+REVOKE ALL ON SCHEMA {state} FROM PUBLIC;
 ";
 
 /// What is known of the passes over each table. Apart from the others, because it was added to them later.
 pub(crate) const TABLE_PASS: &str = "
-CREATE TABLE IF NOT EXISTS bicuspid.table_pass (
-    table_name text PRIMARY KEY REFERENCES bicuspid.table_state ON DELETE CASCADE,
+CREATE TABLE IF NOT EXISTS {state}.table_pass (
+    table_name text PRIMARY KEY REFERENCES {state}.table_state ON DELETE CASCADE,
     proof_ms bigint,
     stamp_column text,
     stamp_seen timestamp,
@@ -80,15 +84,15 @@ CREATE TABLE IF NOT EXISTS bicuspid.table_pass (
 
 /// What copies begun by older versions lack: marks of each chunk, and what they were used for.
 pub(crate) const MARKS: &str = "
-ALTER TABLE bicuspid.chunk ADD COLUMN IF NOT EXISTS server_sum bytea,
+ALTER TABLE {state}.chunk ADD COLUMN IF NOT EXISTS server_sum bytea,
     ADD COLUMN IF NOT EXISTS server_recipe bytea,
     ADD COLUMN IF NOT EXISTS cell_sum bytea;
-ALTER TABLE bicuspid.table_pass ADD COLUMN IF NOT EXISTS by_hash boolean NOT NULL DEFAULT false,
+ALTER TABLE {state}.table_pass ADD COLUMN IF NOT EXISTS by_hash boolean NOT NULL DEFAULT false,
     ADD COLUMN IF NOT EXISTS rows_read_at timestamptz";
 
 /// Types of columns that were kept when their table was taken over.
 pub(crate) const KEPT_TYPE: &str = "
-CREATE TABLE IF NOT EXISTS bicuspid.kept_type (
+CREATE TABLE IF NOT EXISTS {state}.kept_type (
     table_name text NOT NULL,
     column_name text NOT NULL,
     type text NOT NULL,
@@ -97,7 +101,7 @@ CREATE TABLE IF NOT EXISTS bicuspid.kept_type (
 
 /// The server that the copy is made from. Apart from the others, because it was added to them later.
 pub(crate) const SOURCE_SERVER: &str = "
-CREATE TABLE IF NOT EXISTS bicuspid.source_server (
+CREATE TABLE IF NOT EXISTS {state}.source_server (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
     server_uuid text,
     machine text NOT NULL,
@@ -108,7 +112,7 @@ CREATE TABLE IF NOT EXISTS bicuspid.source_server (
 
 /// The next numbers of the tables of the source at the last run, apart for the same reason.
 pub(crate) const SOURCE_MAXIMUM: &str = "
-CREATE TABLE IF NOT EXISTS bicuspid.source_maximum (
+CREATE TABLE IF NOT EXISTS {state}.source_maximum (
     table_name text PRIMARY KEY,
     auto_increment bigint NOT NULL
 )";
@@ -116,8 +120,8 @@ CREATE TABLE IF NOT EXISTS bicuspid.source_maximum (
 /// What dbt projects over Open Dental read and write beside the data: the load status that we keep, and the
 /// transform status that their hooks fill.
 pub(crate) const RAW_SCHEMA: &str = "
-CREATE SCHEMA IF NOT EXISTS raw;
-CREATE TABLE IF NOT EXISTS raw.etl_load_status (
+CREATE SCHEMA IF NOT EXISTS {raw};
+CREATE TABLE IF NOT EXISTS {raw}.etl_load_status (
     id serial PRIMARY KEY,
     table_name varchar(255) NOT NULL UNIQUE,
     last_primary_value varchar(255),
@@ -127,7 +131,7 @@ CREATE TABLE IF NOT EXISTS raw.etl_load_status (
     _loaded_at timestamp,
     last_loaded timestamp
 );
-CREATE TABLE IF NOT EXISTS raw.etl_transform_status (
+CREATE TABLE IF NOT EXISTS {raw}.etl_transform_status (
     id serial PRIMARY KEY,
     table_name varchar(255) NOT NULL UNIQUE,
     last_transformed timestamp,
@@ -138,11 +142,6 @@ CREATE TABLE IF NOT EXISTS raw.etl_transform_status (
     _transformed_at timestamp
 );
 ";
-
-/// `raw."table"`.
-pub(crate) fn raw(table: &Table) -> String {
-    format!("raw.{}", table.name.in_target().postgres())
-}
 
 /// The column names, quoted, in the order of the canonical row.
 pub(crate) fn columns(table: &Table, prefix: &str) -> String {
@@ -175,20 +174,20 @@ pub(crate) fn definitions(table: &Table) -> String {
     list.join(", ")
 }
 
-/// `CREATE TABLE` in schema `raw`; the key comes after the rows.
-pub(crate) fn create(table: &Table) -> String {
+/// `CREATE TABLE` in the schema of the rows; the key comes after the rows.
+pub(crate) fn create(schemas: &Schemas, table: &Table) -> String {
     format!(
         "CREATE TABLE {} ({}, {LOADED_AT} timestamptz NOT NULL DEFAULT now())",
-        raw(table),
+        schemas.table(table),
         definitions(table)
     )
 }
 
 /// `ALTER TABLE ... ADD PRIMARY KEY`, `None` for a table without one.
-pub(crate) fn primary_key(table: &Table) -> Option<String> {
+pub(crate) fn primary_key(schemas: &Schemas, table: &Table) -> Option<String> {
     let columns: Vec<String> = table.key_columns().map(|c| c.name.postgres().to_string()).collect();
     (!columns.is_empty())
-        .then(|| format!("ALTER TABLE {} ADD PRIMARY KEY ({})", raw(table), columns.join(", ")))
+        .then(|| format!("ALTER TABLE {} ADD PRIMARY KEY ({})", schemas.table(table), columns.join(", ")))
 }
 
 /// `COPY ... FROM STDIN` into a table with these columns.
@@ -197,9 +196,13 @@ pub(crate) fn copy_in(into: &str, table: &Table) -> String {
 }
 
 /// `COPY (...) TO STDOUT` of the rows that a condition picks ("" for all).
-pub(crate) fn copy_out(table: &Table, condition: &str) -> String {
+pub(crate) fn copy_out(schemas: &Schemas, table: &Table, condition: &str) -> String {
     let filter = if condition.is_empty() { String::new() } else { format!(" WHERE {condition}") };
-    format!("COPY (SELECT {} FROM {}{filter}) TO STDOUT (FORMAT binary)", columns(table, ""), raw(table))
+    format!(
+        "COPY (SELECT {} FROM {}{filter}) TO STDOUT (FORMAT binary)",
+        columns(table, ""),
+        schemas.table(table)
+    )
 }
 
 /// A literal of the types in which source and target order keys alike, `None` for any other.
@@ -273,13 +276,13 @@ mod tests {
     #[test]
     fn names_are_quoted_and_keys_are_not_null() {
         assert_eq!(
-            create(&table()),
-            "CREATE TABLE raw.\"odd \"\"table\"\"\" (\"A\" bigint NOT NULL, \"b\"\"c\" date NOT NULL, \"Note\" text NOT \
+            create(&Schemas::alone(), &table()),
+            "CREATE TABLE \"raw\".\"odd \"\"table\"\"\" (\"A\" bigint NOT NULL, \"b\"\"c\" date NOT NULL, \"Note\" text NOT \
              NULL, _loaded_at timestamptz NOT NULL DEFAULT now())"
         );
         assert_eq!(
-            primary_key(&table()).unwrap(),
-            "ALTER TABLE raw.\"odd \"\"table\"\"\" ADD PRIMARY KEY (\"b\"\"c\", \"A\")"
+            primary_key(&Schemas::alone(), &table()).unwrap(),
+            "ALTER TABLE \"raw\".\"odd \"\"table\"\"\" ADD PRIMARY KEY (\"b\"\"c\", \"A\")"
         );
     }
 

@@ -35,6 +35,7 @@ use crate::error::TargetError;
 use crate::identity::{self as marker, ServerFacts};
 use crate::link::Link;
 use crate::listing::{self, ListedTable};
+use crate::schemas::Schemas;
 use crate::state::{self, AuditHead};
 
 pub use inspect::DemoState;
@@ -55,6 +56,11 @@ pub struct DemoEndpoint {
     pub password: Password,
     /// Protection of the connection.
     pub tls: Tls,
+}
+
+/// Where a table of the practice is: in `raw`, always.
+fn place(table: &Table) -> String {
+    Schemas::alone().table(table)
 }
 
 /// A connection to the demo database that can look, and cannot write.
@@ -114,15 +120,21 @@ impl Demo {
     pub async fn judge(&self, user: &str, known: Option<&Identity>) -> Result<Standing, TargetError> {
         let reported = marker::reported(&self.link).await?;
         let database = demo_name()?;
-        let wanted =
-            Wanted { environment: Environment::Demo, database: &database, user, known, elsewhere: &[] };
+        let wanted = Wanted {
+            environment: Environment::Demo,
+            site: None,
+            database: &database,
+            user,
+            known,
+            elsewhere: &[],
+        };
         Ok(identity::judge_target(&wanted, &reported)?)
     }
 
     /// The identity that the database has once it is enrolled.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        self.facts.identity(Environment::Demo)
+        self.facts.identity(Environment::Demo, None)
     }
 
     /// Makes the database known without filling it: writes the marker and the state's tables, after everything was judged

@@ -1,14 +1,14 @@
 //! The first load of one table: all its rows in one stream, into a table that nobody else can see, and the proof that
 //! they are there as they were read.
 
+use std::fmt::Write as _;
+
 use bicuspid_model::{Fingerprint, FingerprintKey, Table};
 
 use crate::copy::{CopyIn, CopyOut, table_fault};
-use crate::ddl;
 use crate::error::TargetError;
 use crate::link::Link;
 use crate::row_hash::{Found, RowHashes};
-use crate::session::Session;
 
 /// Bytes of rows held while they are read back.
 const READ_BACK_BYTES: usize = 256 * 1024;
@@ -34,8 +34,8 @@ impl std::fmt::Debug for FirstLoad {
 
 impl FirstLoad {
     /// Opens the stream into an empty table.
-    pub(crate) async fn begin(client: &Session, table: &Table) -> Result<Self, TargetError> {
-        let copy = CopyIn::begin(client, &ddl::raw(table), table).await?;
+    pub(crate) async fn begin(link: &Link, table: &Table) -> Result<Self, TargetError> {
+        let copy = CopyIn::begin(&link.client, &link.schemas().table(table), table).await?;
         Ok(Self { copy, table: table.name.to_string() })
     }
 
@@ -63,8 +63,10 @@ pub(crate) async fn agrees(
     link.run("SAVEPOINT row_hash", "begin to prove a table").await?;
     let mut found = Found::default();
     for condition in conditions {
-        let sql = expected.sql();
-        let sql = if condition.is_empty() { sql.to_owned() } else { format!("{sql} WHERE {condition}") };
+        let mut sql = format!("{} FROM {}", expected.sql(), link.schemas().table(table));
+        if !condition.is_empty() {
+            let _ = write!(sql, " WHERE {condition}");
+        }
         let answer = match link.client.query_one(&sql, &[&expected.seed()]).await {
             Ok(row) => row,
             Err(error) if error.code().is_some_and(|state| is_of_statement(state.code())) => {
@@ -87,12 +89,12 @@ pub(crate) fn is_of_statement(state: &str) -> bool {
 
 /// The fingerprint of the rows that a condition picks ("" for all), as the server returns them.
 pub(crate) async fn read_back(
-    client: &Session,
+    link: &Link,
     table: &Table,
     condition: &str,
     key: &FingerprintKey,
 ) -> Result<Fingerprint, TargetError> {
-    let mut rows = CopyOut::begin(client, table, condition).await?;
+    let mut rows = CopyOut::begin(link, table, condition).await?;
     let mut found = Fingerprint::default();
     while let Some(batch) = rows.next(READ_BACK_BYTES).await? {
         for row in batch.rows() {

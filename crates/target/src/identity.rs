@@ -1,7 +1,7 @@
 //! Which database this is, by what the server itself says. Whether it is the right one is decided by the guard.
 
 use bicuspid_guard::identity::{Reported, Wanted, judge_target};
-use bicuspid_model::{DatabaseName, Environment};
+use bicuspid_model::{DatabaseName, Environment, SiteName};
 
 pub use bicuspid_guard::Identity;
 
@@ -39,14 +39,15 @@ pub struct ServerFacts {
 }
 
 impl ServerFacts {
-    /// The identity that the database has if it is enrolled as `environment`.
+    /// The identity that the database has if it is enrolled as `environment`, for one of several sites or for all it holds.
     #[must_use]
-    pub fn identity(&self, environment: Environment) -> Identity {
+    pub fn identity(&self, environment: Environment, site: Option<&SiteName>) -> Identity {
         Identity {
             environment,
             database: self.database.clone(),
             system_identifier: self.system_identifier,
             oid: self.oid,
+            site: site.cloned(),
         }
     }
 }
@@ -84,7 +85,10 @@ pub(crate) async fn facts(link: &Link) -> Result<ServerFacts, TargetError> {
 /// Whether one of the tables of schema `bicuspid` is there.
 pub(crate) async fn has_state_table(link: &Link, name: &str) -> Result<bool, TargetError> {
     link.client
-        .query_one("SELECT to_regclass('bicuspid.' || quote_ident($1::text)) IS NOT NULL", &[&name])
+        .query_one(
+            link.sql("SELECT to_regclass('{state}.' || quote_ident($1::text)) IS NOT NULL").as_str(),
+            &[&name],
+        )
         .await
         .and_then(|row| row.try_get(0))
         .map_err(|e| of_driver(&e, "look for the state in schema bicuspid"))
@@ -94,8 +98,11 @@ pub(crate) async fn has_state_table(link: &Link, name: &str) -> Result<bool, Tar
 pub(crate) async fn has_state_column(link: &Link, table: &str, column: &str) -> Result<bool, TargetError> {
     link.client
         .query_one(
-            "SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('bicuspid.' || \
-             quote_ident($1::text)) AND attname = $2::text AND NOT attisdropped)",
+            link.sql(
+                "SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('{state}.' || \
+                 quote_ident($1::text)) AND attname = $2::text AND NOT attisdropped)",
+            )
+            .as_str(),
             &[&table, &column],
         )
         .await
@@ -111,7 +118,11 @@ pub(crate) async fn enrolled(link: &Link) -> Result<Option<Identity>, TargetErro
     let row = link
         .client
         .query_opt(
-            "SELECT environment, database_name, system_identifier, database_oid, state_version FROM bicuspid.identity",
+            link.sql(
+                "SELECT environment, database_name, system_identifier, database_oid, state_version, \
+             to_jsonb(i) ->> 'site' FROM {state}.identity AS i",
+            )
+            .as_str(),
             &[],
         )
         .await
@@ -125,11 +136,14 @@ pub(crate) async fn enrolled(link: &Link) -> Result<Option<Identity>, TargetErro
     let environment: String = row.try_get(0).map_err(|_| unreadable())?;
     let oid: i64 = row.try_get(3).map_err(|_| unreadable())?;
     let system_identifier: String = row.try_get(2).map_err(|_| unreadable())?;
+    // Markers of older versions have no such column, and belong to no site.
+    let site: Option<String> = row.try_get(5).map_err(|_| unreadable())?;
     Ok(Some(Identity {
         environment: Environment::named(&environment).ok_or_else(unreadable)?,
         database: row.try_get(1).map_err(|_| unreadable())?,
         system_identifier: number(&system_identifier)?,
         oid: u32::try_from(oid).map_err(|_| unreadable())?,
+        site: site.map(|site| SiteName::new(&site)).transpose().map_err(|_| unreadable())?,
     }))
 }
 
@@ -155,6 +169,7 @@ pub(crate) async fn prove(link: &Link, expected: &Identity) -> Result<(), Target
         .map_err(|_| TargetError::Protocol { what: "the name of the database" })?;
     let wanted = Wanted {
         environment: expected.environment,
+        site: expected.site.as_ref(),
         database: &database,
         user: link.user(),
         known: Some(expected),

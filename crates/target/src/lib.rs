@@ -15,6 +15,7 @@ mod link;
 mod listing;
 mod passes;
 mod row_hash;
+mod schemas;
 mod session;
 mod state;
 mod surroundings;
@@ -35,6 +36,7 @@ pub use identity::{Identity, ServerFacts};
 pub use listing::{ListedColumn, ListedTable};
 pub use passes::{PassRecord, PassState, StampMark};
 pub use row_hash::RowHashes;
+pub use schemas::Schemas;
 pub use state::{
     AuditHead, ChunkState, Converted, HeldState, Marks, ProofSettings, RunRecord, TableRecord, TableState,
 };

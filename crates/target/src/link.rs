@@ -16,6 +16,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{TargetError, of_driver};
 use crate::identity::has_state_column;
+use crate::schemas::Schemas;
 use crate::session::{QUIET, Session};
 use crate::state::AuditHead;
 use crate::tls;
@@ -53,6 +54,8 @@ pub(crate) struct Link {
     tls: bool,
     /// What is written with the record of a run.
     anchor: Option<AuditHead>,
+    /// Where the copy is. That of the demo is at its constants: nothing there says otherwise.
+    schemas: Schemas,
     /// The state was seen to have columns for the server's own hashes, which older ones lack.
     keeps_marks: AtomicBool,
 }
@@ -95,6 +98,7 @@ impl Link {
             user: endpoint.user.clone(),
             tls: endpoint.tls != Tls::Off,
             anchor: None,
+            schemas: Schemas::alone(),
             keeps_marks: AtomicBool::new(false),
         };
         link.run(SESSION, "set the session up").await?;
@@ -119,6 +123,23 @@ impl Link {
             self.keeps_marks.store(has_state_column(self, "chunk", "cell_sum").await?, Ordering::Relaxed);
         }
         Ok(self.keeps_marks.load(Ordering::Relaxed))
+    }
+
+    /// Where the copy is.
+    pub(crate) const fn schemas(&self) -> &Schemas {
+        &self.schemas
+    }
+
+    /// Says where the copy is, before anything of it is asked for.
+    #[must_use]
+    pub(crate) fn with_schemas(mut self, schemas: Schemas) -> Self {
+        self.schemas = schemas;
+        self
+    }
+
+    /// A statement with the schemas of the copy in the places that the constant has for them.
+    pub(crate) fn sql(&self, constant: &'static str) -> String {
+        self.schemas.fill(constant)
     }
 
     /// The head of the audit log that is to be anchored with the record of a run.

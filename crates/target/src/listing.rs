@@ -33,16 +33,19 @@ pub(crate) async fn tables(link: &Link) -> Result<Vec<ListedTable>, TargetError>
     let rows = link
         .client
         .query(
-            "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod), \
+            link.sql(
+                "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod), \
              array_position(k.conkey, a.attnum) \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
              LEFT JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p' \
-             WHERE n.nspname = 'raw' AND c.relkind IN ('r', 'p') \
+             WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') \
              AND (c.relname IN ('etl_load_status', 'etl_transform_status') \
-             OR c.relname IN (SELECT table_name FROM bicuspid.table_state)) \
+             OR c.relname IN (SELECT table_name FROM {state}.table_state)) \
              ORDER BY c.relname, a.attnum",
-            &[],
+            )
+            .as_str(),
+            &[&link.schemas().raw_name()],
         )
         .await
         .map_err(|e| of_driver(&e, "list the tables of raw"))?;

@@ -60,11 +60,11 @@ fn unreadable() -> TargetError {
 /// Makes the table and the columns that copies begun by older versions lack.
 pub(crate) async fn prepare(link: &Link) -> Result<(), TargetError> {
     if !has_state_table(link, "table_pass").await? {
-        link.run(ddl::TABLE_PASS, "make bicuspid.table_pass").await?;
+        link.run(&link.sql(ddl::TABLE_PASS), "make a table of the state").await?;
     }
     let keeps_marks = link.keeps_marks().await? && has_state_column(link, "table_pass", "by_hash").await?;
     if !keeps_marks {
-        link.run(ddl::MARKS, "add columns to schema bicuspid").await?;
+        link.run(&link.sql(ddl::MARKS), "add columns to schema bicuspid").await?;
     }
     Ok(())
 }
@@ -77,11 +77,14 @@ pub(crate) async fn read(link: &Link) -> Result<BTreeMap<String, PassState>, Tar
     let rows = link
         .client
         .query(
-            "SELECT table_name, proof_ms, stamp_column, to_char(stamp_seen, 'YYYY-MM-DD HH24:MI:SS'), \
+            link.sql(
+                "SELECT table_name, proof_ms, stamp_column, to_char(stamp_seen, 'YYYY-MM-DD HH24:MI:SS'), \
              to_char(clock_here, 'YYYY-MM-DD HH24:MI:SS'), to_char(clock_utc, 'YYYY-MM-DD HH24:MI:SS'), \
              edits, edits_unstamped, coalesce((to_jsonb(p) ->> 'by_hash')::boolean, false), \
              to_char((to_jsonb(p) ->> 'rows_read_at')::timestamptz AT TIME ZONE 'UTC', \
-             'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM bicuspid.table_pass AS p",
+             'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM {state}.table_pass AS p",
+            )
+            .as_str(),
             &[],
         )
         .await
@@ -139,7 +142,7 @@ pub(crate) async fn record(link: &Link, noted: &[Noted<'_>]) -> Result<(), Targe
     let unstamped: Vec<i64> = noted.iter().map(|n| signed(n.edits_unstamped)).collect::<Result<_, _>>()?;
     link.client
         .execute(
-            "INSERT INTO bicuspid.table_pass AS p (table_name, proof_ms, stamp_column, stamp_seen, clock_here, \
+            link.sql("INSERT INTO {state}.table_pass AS p (table_name, proof_ms, stamp_column, stamp_seen, clock_here, \
              clock_utc, edits, edits_unstamped, by_hash, rows_read_at) \
              SELECT n, ms, c, seen::timestamp, here::timestamp, utc::timestamp, e, u, coalesce(h, false), \
              CASE WHEN NOT h THEN now() END FROM unnest($1::text[], \
@@ -150,7 +153,7 @@ pub(crate) async fn record(link: &Link, noted: &[Noted<'_>]) -> Result<(), Targe
              clock_here = excluded.clock_here, clock_utc = excluded.clock_utc, \
              edits = p.edits + excluded.edits, edits_unstamped = p.edits_unstamped + excluded.edits_unstamped, \
              by_hash = CASE WHEN excluded.proof_ms IS NULL THEN p.by_hash ELSE excluded.by_hash END, \
-             rows_read_at = coalesce(excluded.rows_read_at, p.rows_read_at)",
+             rows_read_at = coalesce(excluded.rows_read_at, p.rows_read_at)").as_str(),
             &[
                 &names,
                 &whole_ms,

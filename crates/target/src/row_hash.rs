@@ -21,14 +21,12 @@
 //! cryptographic; the seed, drawn at random for each target, keeps anyone from preparing rows that collide. `verify`
 //! does not use it: it compares row by row, byte for byte.
 
-mod lookup3;
+pub(crate) mod lookup3;
 
 use std::fmt::Write as _;
 
 use bicuspid_model::row::fields;
 use bicuspid_model::{Batch, Column, FingerprintKey, Table, TargetType};
-
-use crate::ddl;
 
 /// What the seed is derived for. No canonical row begins like this.
 const PURPOSE: &[u8] = b"row hash of a first load/1";
@@ -356,7 +354,7 @@ impl RowHashes {
         self.rows
     }
 
-    /// The statement that asks the server for rows and sum; its parameter is the seed, which is in no text.
+    /// The statement that asks the server for rows and sum, as far as `FROM`; its parameter is the seed, which is in no text.
     pub(crate) fn sql(&self) -> &str {
         &self.sql
     }
@@ -434,7 +432,7 @@ fn statement(table: &Table, groups: &[Group]) -> Option<String> {
     }
     let mut sql = String::from("SELECT count(*), sum(");
     links.iter().rev().for_each(|link| sql.push_str(link));
-    let _ = write!(sql, "$1{})::text FROM {}", ")".repeat(links.len()), ddl::raw(table));
+    let _ = write!(sql, "$1{})::text", ")".repeat(links.len()));
     Some(sql)
 }
 

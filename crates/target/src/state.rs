@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use bicuspid_guard::{NextNumbers, SourceServer};
-use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, ServerHash, ServerSum, TableName};
+use bicuspid_model::{
+    ColumnName, Fingerprint, FingerprintKey, KeyBound, ServerHash, ServerSum, SiteName, TableName,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::ddl;
@@ -11,6 +13,7 @@ use crate::error::{TargetError, of_driver};
 use crate::identity::has_state_table;
 use crate::link::Link;
 use crate::passes::{self, Noted, PassRecord, PassState};
+use crate::schemas::Schemas;
 use crate::writer::Unchanged;
 
 /// A chunk as it was published: the rows above the chunk before, up to and including `upper`.
@@ -191,7 +194,7 @@ fn sum(bytes: &[u8]) -> Result<u128, TargetError> {
 pub(crate) async fn proof_settings(link: &Link) -> Result<ProofSettings, TargetError> {
     let row = link
         .client
-        .query_one("SELECT algorithm, key, type_policy FROM bicuspid.proof_key", &[])
+        .query_one(link.sql("SELECT algorithm, key, type_policy FROM {state}.proof_key").as_str(), &[])
         .await
         .map_err(|e| of_driver(&e, "read the proof settings"))?;
     let key: Vec<u8> = row.try_get(1).map_err(|_| unreadable())?;
@@ -211,7 +214,8 @@ pub(crate) async fn tables(link: &Link) -> Result<Vec<TableState>, TargetError> 
          to_char(last_changed_at AT TIME ZONE 'UTC', {RFC3339}), \
          to_char(proved_at AT TIME ZONE 'UTC', {RFC3339}), converted::text, held::text, \
          extract(epoch FROM now() - proved_at)::bigint \
-         FROM bicuspid.table_state ORDER BY table_name"
+         FROM {} ORDER BY table_name",
+        link.sql("{state}.table_state")
     );
     let rows =
         link.client.query(&sql, &[]).await.map_err(|e| of_driver(&e, "read the state of the tables"))?;
@@ -254,8 +258,9 @@ async fn numbered_chunks(link: &Link, table: &str) -> Result<BTreeMap<i32, Chunk
 /// The chunk of each table that has no other, by the names of the tables.
 pub(crate) async fn lone_chunks(link: &Link) -> Result<BTreeMap<String, ChunkState>, TargetError> {
     let sql = format!(
-        "{} WHERE table_name IN (SELECT table_name FROM bicuspid.chunk GROUP BY table_name HAVING count(*) = 1)",
-        chunks_sql(link).await?
+        "{} WHERE table_name IN (SELECT table_name FROM {} GROUP BY table_name HAVING count(*) = 1)",
+        chunks_sql(link).await?,
+        link.sql("{state}.chunk")
     );
     let rows =
         link.client.query(&sql, &[]).await.map_err(|e| of_driver(&e, "read the chunks of small tables"))?;
@@ -268,7 +273,10 @@ async fn chunks_sql(link: &Link) -> Result<String, TargetError> {
     } else {
         "NULL::bytea, NULL::bytea, NULL::bytea"
     };
-    Ok(format!("SELECT upper_key, row_count, row_sum, ordinal, {marks}, table_name FROM bicuspid.chunk"))
+    Ok(format!(
+        "SELECT upper_key, row_count, row_sum, ordinal, {marks}, table_name FROM {}",
+        link.sql("{state}.chunk")
+    ))
 }
 
 fn chunk(row: &tokio_postgres::Row) -> Result<ChunkState, TargetError> {
@@ -310,7 +318,7 @@ pub(crate) async fn record_table(
     let converted = serde_json::to_string(&record.converted).map_err(|_| unreadable())?;
     link.client
         .execute(
-            "INSERT INTO bicuspid.table_state AS t (table_name, source_name, shape, walk, row_count, row_sum, \
+            link.sql("INSERT INTO {state}.table_state AS t (table_name, source_name, shape, walk, row_count, row_sum, \
              last_checked_at, last_changed_at, proved_at, run_id, converted, held) \
              VALUES ($1, $2, $3, $4, $5, $6, now(), now(), now(), $7, $8::text::jsonb, NULL) \
              ON CONFLICT (table_name) DO UPDATE SET source_name = excluded.source_name, shape = excluded.shape, \
@@ -318,7 +326,7 @@ pub(crate) async fn record_table(
              last_checked_at = now(), proved_at = CASE WHEN $10 THEN now() ELSE t.proved_at END, \
              run_id = excluded.run_id, \
              last_changed_at = CASE WHEN $9 THEN now() ELSE t.last_changed_at END, \
-             converted = excluded.converted, held = NULL",
+             converted = excluded.converted, held = NULL").as_str(),
             &[
                 &name,
                 &record.source_name.as_str(),
@@ -340,12 +348,12 @@ pub(crate) async fn record_table(
     let key = record.walk.first().map(ColumnName::as_str);
     link.client
         .execute(
-            "INSERT INTO raw.etl_load_status AS s (table_name, primary_column_name, rows_loaded, load_status, \
+            link.sql("INSERT INTO {raw}.etl_load_status AS s (table_name, primary_column_name, rows_loaded, load_status, \
              _loaded_at, last_loaded) \
              VALUES ($1, $2, least($3::bigint, 2147483647)::integer, 'success', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC') \
              ON CONFLICT (table_name) DO UPDATE SET primary_column_name = excluded.primary_column_name, \
              rows_loaded = excluded.rows_loaded, load_status = 'success', _loaded_at = excluded._loaded_at, \
-             last_loaded = CASE WHEN $4 THEN excluded.last_loaded ELSE s.last_loaded END",
+             last_loaded = CASE WHEN $4 THEN excluded.last_loaded ELSE s.last_loaded END").as_str(),
             &[&name, &key, &rows, &changed],
         )
         .await
@@ -364,9 +372,12 @@ pub(crate) async fn record_unchanged(
     let whole: Vec<bool> = tables.iter().map(|t| t.pass.whole).collect();
     link.client
         .execute(
-            "UPDATE bicuspid.table_state AS t SET last_checked_at = now(), \
+            link.sql(
+                "UPDATE {state}.table_state AS t SET last_checked_at = now(), \
              proved_at = CASE WHEN u.whole THEN now() ELSE t.proved_at END, run_id = $3, held = NULL \
              FROM unnest($1::text[], $2::boolean[]) AS u (name, whole) WHERE t.table_name = u.name",
+            )
+            .as_str(),
             &[&names, &whole, &run_id],
         )
         .await
@@ -379,8 +390,8 @@ pub(crate) async fn record_unchanged(
     write_marks(link, tables).await?;
     link.client
         .execute(
-            "UPDATE raw.etl_load_status SET load_status = 'success', _loaded_at = now() AT TIME ZONE 'UTC' \
-             WHERE table_name = ANY ($1)",
+            link.sql("UPDATE {raw}.etl_load_status SET load_status = 'success', _loaded_at = now() AT TIME ZONE 'UTC' \
+             WHERE table_name = ANY ($1)").as_str(),
             &[&names],
         )
         .await
@@ -411,9 +422,12 @@ async fn write_marks(link: &Link, tables: &[Unchanged]) -> Result<(), TargetErro
         let (sums, recipes, cells) = mark_columns(piece.iter().map(|(_, _, marks)| *marks));
         link.client
             .execute(
-                "UPDATE bicuspid.chunk AS c SET server_sum = m.s, server_recipe = m.r, cell_sum = m.c \
+                link.sql(
+                    "UPDATE {state}.chunk AS c SET server_sum = m.s, server_recipe = m.r, cell_sum = m.c \
                  FROM unnest($1::text[], $2::integer[], $3::bytea[], $4::bytea[], $5::bytea[]) \
                  AS m (t, n, s, r, c) WHERE c.table_name = m.t AND c.ordinal = m.n",
+                )
+                .as_str(),
                 &[&names, &ordinals, &sums, &recipes, &cells],
             )
             .await
@@ -445,8 +459,8 @@ async fn write_chunks(link: &Link, name: &str, chunks: &[ChunkState]) -> Result<
     }
     let stale: Vec<i32> = recorded.into_keys().collect();
     if !stale.is_empty() {
-        let sql = "DELETE FROM bicuspid.chunk WHERE table_name = $1 AND ordinal = ANY ($2)";
-        link.client.execute(sql, &[&name, &stale]).await.map_err(fault)?;
+        let sql = link.sql("DELETE FROM {state}.chunk WHERE table_name = $1 AND ordinal = ANY ($2)");
+        link.client.execute(sql.as_str(), &[&name, &stale]).await.map_err(fault)?;
     }
     // A thousand at a time: one statement each would cost a round trip each.
     for piece in fresh.chunks(1000) {
@@ -462,10 +476,10 @@ async fn write_chunks(link: &Link, name: &str, chunks: &[ChunkState]) -> Result<
         let (hashes, recipes, cells) = mark_columns(piece.iter().map(|(_, c)| &c.marks));
         link.client
             .execute(
-                "INSERT INTO bicuspid.chunk (table_name, ordinal, upper_key, row_count, row_sum, server_sum, \
+                link.sql("INSERT INTO {state}.chunk (table_name, ordinal, upper_key, row_count, row_sum, server_sum, \
                  server_recipe, cell_sum) SELECT $1, c.n, c.u, c.r, c.s, c.h, c.e, c.c FROM \
                  unnest($2::integer[], $3::bytea[], $4::bigint[], $5::bytea[], $6::bytea[], $7::bytea[], \
-                 $8::bytea[]) AS c (n, u, r, s, h, e, c)",
+                 $8::bytea[]) AS c (n, u, r, s, h, e, c)").as_str(),
                 &[&name, &ordinals, &uppers, &counts, &sums, &hashes, &recipes, &cells],
             )
             .await
@@ -482,15 +496,18 @@ pub(crate) async fn record_held(link: &Link, table: &TableName, held: &HeldState
     let text = serde_json::to_string(held).map_err(|_| unreadable())?;
     link.client
         .execute(
-            "UPDATE bicuspid.table_state SET held = $2::text::jsonb WHERE table_name = $1",
+            link.sql("UPDATE {state}.table_state SET held = $2::text::jsonb WHERE table_name = $1").as_str(),
             &[&name, &text],
         )
         .await
         .map_err(fault)?;
     link.client
         .execute(
-            "INSERT INTO raw.etl_load_status (table_name, load_status) VALUES ($1, 'failed') \
+            link.sql(
+                "INSERT INTO {raw}.etl_load_status (table_name, load_status) VALUES ($1, 'failed') \
              ON CONFLICT (table_name) DO UPDATE SET load_status = 'failed'",
+            )
+            .as_str(),
             &[&name],
         )
         .await
@@ -503,9 +520,15 @@ pub(crate) async fn source_server(link: &Link) -> Result<Option<SourceServer>, T
     if !has_state_table(link, "source_server").await? {
         return Ok(None);
     }
+    source_server_in(link, link.schemas()).await
+}
+
+async fn source_server_in(link: &Link, schemas: &Schemas) -> Result<Option<SourceServer>, TargetError> {
+    let sql =
+        schemas.fill("SELECT server_uuid, machine, data_folder, database_name FROM {state}.source_server");
     let row = link
         .client
-        .query_opt("SELECT server_uuid, machine, data_folder, database_name FROM bicuspid.source_server", &[])
+        .query_opt(sql.as_str(), &[])
         .await
         .map_err(|e| of_driver(&e, "read which server the copy is made from"))?;
     row.map(|row| {
@@ -520,16 +543,40 @@ pub(crate) async fn source_server(link: &Link) -> Result<Option<SourceServer>, T
     .map_err(|_: tokio_postgres::Error| unreadable())
 }
 
+/// State schemas beside ours whose source the account may read.
+const OTHER_STATES: &str = "SELECT n.nspname::text FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid \
+     WHERE n.nspname LIKE 'bicuspid\\_%' AND n.nspname <> $1 AND c.relname = 'source_server' AND c.relkind = 'r' \
+     AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') ORDER BY 1";
+
+/// The servers that the copies of other sites of the database are made from.
+pub(crate) async fn sources_of_other_sites(
+    link: &Link,
+) -> Result<Vec<(SiteName, SourceServer)>, TargetError> {
+    let fault = |e: tokio_postgres::Error| of_driver(&e, "read which servers the other sites are made from");
+    let found = link.client.query(OTHER_STATES, &[&link.schemas().state_name()]).await.map_err(fault)?;
+    let mut others = Vec::new();
+    for row in &found {
+        let schema: String = row.try_get(0).map_err(fault)?;
+        let named = schema.strip_prefix("bicuspid_").map(SiteName::new);
+        // Whatever else has such a name is no site of ours.
+        let Some(Ok(site)) = named else { continue };
+        if let Some(server) = source_server_in(link, &Schemas::of(Some(&site))).await? {
+            others.push((site, server));
+        }
+    }
+    Ok(others)
+}
+
 /// Remembers the server that the copy is made from, in place of another if there is one.
 pub(crate) async fn record_source_server(link: &Link, server: &SourceServer) -> Result<(), TargetError> {
     let fault = |e: tokio_postgres::Error| of_state(&e, "write which server the copy is made from");
-    link.client.batch_execute(ddl::SOURCE_SERVER).await.map_err(fault)?;
+    link.client.batch_execute(&link.sql(ddl::SOURCE_SERVER)).await.map_err(fault)?;
     link.client
         .execute(
-            "INSERT INTO bicuspid.source_server AS s (server_uuid, machine, data_folder, database_name) \
+            link.sql("INSERT INTO {state}.source_server AS s (server_uuid, machine, data_folder, database_name) \
              VALUES ($1, $2, $3, $4) \
              ON CONFLICT (only_one) DO UPDATE SET server_uuid = excluded.server_uuid, machine = excluded.machine, \
-             data_folder = excluded.data_folder, database_name = excluded.database_name, known_since = now()",
+             data_folder = excluded.data_folder, database_name = excluded.database_name, known_since = now()").as_str(),
             &[&server.uuid, &server.machine, &server.data_folder, &server.database],
         )
         .await
@@ -544,7 +591,7 @@ pub(crate) async fn next_numbers(link: &Link) -> Result<NextNumbers, TargetError
     }
     let rows = link
         .client
-        .query("SELECT table_name, auto_increment FROM bicuspid.source_maximum", &[])
+        .query(link.sql("SELECT table_name, auto_increment FROM {state}.source_maximum").as_str(), &[])
         .await
         .map_err(|e| of_driver(&e, "read the numbers of the source"))?;
     rows.iter()
@@ -558,19 +605,25 @@ pub(crate) async fn next_numbers(link: &Link) -> Result<NextNumbers, TargetError
 /// Remembers the next numbers of the source's tables in the place of all that was remembered.
 pub(crate) async fn record_next_numbers(link: &Link, numbers: &NextNumbers) -> Result<(), TargetError> {
     let fault = |e: tokio_postgres::Error| of_state(&e, "write the numbers of the source");
-    link.client.batch_execute(ddl::SOURCE_MAXIMUM).await.map_err(fault)?;
+    link.client.batch_execute(&link.sql(ddl::SOURCE_MAXIMUM)).await.map_err(fault)?;
     let names: Vec<&str> = numbers.keys().map(String::as_str).collect();
     let next = numbers.values().map(|next| i64::try_from(*next)).collect::<Result<Vec<i64>, _>>();
     link.client
-        .execute("DELETE FROM bicuspid.source_maximum WHERE table_name <> ALL ($1)", &[&names])
+        .execute(
+            link.sql("DELETE FROM {state}.source_maximum WHERE table_name <> ALL ($1)").as_str(),
+            &[&names],
+        )
         .await
         .map_err(fault)?;
     link.client
         .execute(
-            "INSERT INTO bicuspid.source_maximum AS m (table_name, auto_increment) \
+            link.sql(
+                "INSERT INTO {state}.source_maximum AS m (table_name, auto_increment) \
              SELECT * FROM unnest($1::text[], $2::bigint[]) \
              ON CONFLICT (table_name) DO UPDATE SET auto_increment = excluded.auto_increment \
              WHERE m.auto_increment <> excluded.auto_increment",
+            )
+            .as_str(),
             &[&names, &next.map_err(|_| unreadable())?],
         )
         .await
@@ -587,9 +640,9 @@ pub(crate) async fn record_run(link: &Link, run: &RunRecord) -> Result<(), Targe
     let record = serde_json::to_string(&record).map_err(|_| unreadable())?;
     link.client
         .execute(
-            "INSERT INTO bicuspid.run (run_id, started_at, finished_at, outcome, record) \
+            link.sql("INSERT INTO {state}.run (run_id, started_at, finished_at, outcome, record) \
              VALUES ($1, $2::text::timestamptz, now(), $3, $4::text::jsonb) \
-             ON CONFLICT (run_id) DO UPDATE SET finished_at = now(), outcome = excluded.outcome, record = excluded.record",
+             ON CONFLICT (run_id) DO UPDATE SET finished_at = now(), outcome = excluded.outcome, record = excluded.record").as_str(),
             &[&run.run_id, &run.started_at, &run.outcome, &record],
         )
         .await
@@ -605,7 +658,7 @@ pub(crate) async fn audit_heads(link: &Link) -> Result<Vec<AuditHead>, TargetErr
     let rows = link
         .client
         .query(
-            "SELECT (record -> 'audit_head')::text FROM bicuspid.run WHERE record ? 'audit_head' ORDER BY finished_at",
+            link.sql("SELECT (record -> 'audit_head')::text FROM {state}.run WHERE record ? 'audit_head' ORDER BY finished_at").as_str(),
             &[],
         )
         .await

@@ -18,8 +18,8 @@ const FINDINGS: &str = "
 WITH ours AS (
     SELECT c.oid, n.nspname || '.' || c.relname AS name, c.relkind, n.nspname
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind NOT IN ('i', 'I', 'S', 't', 'c') AND (n.nspname = 'bicuspid' OR n.nspname = 'raw' AND (
-        c.relname = 'etl_load_status' OR c.relname IN (SELECT table_name FROM bicuspid.table_state)))
+    WHERE c.relkind NOT IN ('i', 'I', 'S', 't', 'c') AND (n.nspname = $1 OR n.nspname = $2 AND (
+        c.relname = 'etl_load_status' OR c.relname IN (SELECT table_name FROM {state}.table_state)))
 )
 SELECT 'not_a_table', name FROM ours WHERE relkind <> 'r'
 UNION ALL
@@ -30,7 +30,7 @@ UNION ALL
 SELECT 'inheritance', name FROM ours JOIN pg_inherits i ON ours.oid IN (i.inhrelid, i.inhparent)
 UNION ALL
 SELECT 'foreign_key', name FROM ours JOIN pg_constraint k ON ours.oid = k.confrelid
-WHERE k.contype = 'f' AND ours.nspname = 'raw' AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
+WHERE k.contype = 'f' AND ours.nspname = $2 AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
 UNION ALL
 SELECT 'function', name FROM ours JOIN pg_constraint k ON k.conrelid = ours.oid
 JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid AND d.refclassid = 'pg_proc'::regclass
@@ -45,7 +45,7 @@ ORDER BY 1, 2";
 pub(crate) async fn judge(link: &Link) -> Result<(), TargetError> {
     let rows = link
         .client
-        .query(FINDINGS, &[])
+        .query(link.sql(FINDINGS).as_str(), &[&link.schemas().state_name(), &link.schemas().raw_name()])
         .await
         .map_err(|e| of_driver(&e, "look at what hangs on the tables of the copy"))?;
     let unreadable = |_| TargetError::Protocol { what: "the catalogue of the target" };

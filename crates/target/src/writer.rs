@@ -179,13 +179,13 @@ impl Writer {
     pub async fn first_load(&mut self, table: &Table) -> Result<FirstLoad, TargetError> {
         self.begin().await?;
         self.mark().await?;
-        self.link().client.batch_execute(&ddl::create(table)).await.map_err(|e| {
+        self.link().client.batch_execute(&ddl::create(self.link().schemas(), table)).await.map_err(|e| {
             match load_fault(&e, table.name.as_str()) {
                 held @ TargetError::Held { .. } => held,
                 _ => of_driver(&e, &format!("create table {}", table.name.in_target())),
             }
         })?;
-        FirstLoad::begin(&self.link().client, table).await
+        FirstLoad::begin(self.link(), table).await
     }
 
     /// Ends the rows of a first load, and builds the key.
@@ -195,7 +195,7 @@ impl Writer {
         table: &'a Table,
     ) -> Result<FilledLoad<'a>, TargetError> {
         let rows = load.end().await?;
-        if let Some(sql) = ddl::primary_key(table) {
+        if let Some(sql) = ddl::primary_key(self.link().schemas(), table) {
             statement(self.link(), &sql, table).await?;
         }
         Ok(FilledLoad { writer: self, table, rows })
@@ -312,14 +312,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Lets a role read what is in `raw` now and what will be made there.
+    /// Lets a role read what is in the copy now and what will be made there.
     pub async fn grant_reader(&mut self, role: &str) -> Result<(), TargetError> {
         self.settle().await?;
         let role = ColumnName::new(role).map_err(|_| TargetError::Protocol { what: "reader_role" })?;
         let role = role.postgres();
+        let raw = self.link().sql("{raw}");
         let sql = format!(
-            "GRANT USAGE ON SCHEMA raw TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA raw TO {role}; \
-             ALTER DEFAULT PRIVILEGES IN SCHEMA raw GRANT SELECT ON TABLES TO {role}"
+            "GRANT USAGE ON SCHEMA {raw} TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA {raw} TO {role}; \
+             ALTER DEFAULT PRIVILEGES IN SCHEMA {raw} GRANT SELECT ON TABLES TO {role}"
         );
         self.link().run(&sql, "grant SELECT to the reader role").await
     }
@@ -375,7 +376,7 @@ impl<'a> FilledLoad<'a> {
         {
             proof = Proof::RowHashes;
         } else {
-            expect(self.table, expected, read_back(&link.client, self.table, "", key).await?)?;
+            expect(self.table, expected, read_back(link, self.table, "", key).await?)?;
         }
         Ok(ProvedLoad { load: self, expected, proof })
     }

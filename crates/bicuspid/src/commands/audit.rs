@@ -20,6 +20,7 @@ use crate::known::KnownDatabases;
 use crate::printer::{Align, Printer, Table, counted, grouped, plain};
 use crate::report::{Ended, Report, Stop};
 use crate::settings::{Settings, StateDir};
+use crate::sites::SiteArg;
 
 /// Show what was read and written where, whether the hash-chained record of it is whole, and whether anything went to the
 /// wrong place
@@ -34,6 +35,8 @@ pub(crate) struct AuditArgs {
     /// Environment, or all three
     #[arg(long, value_enum, default_value_t = OneOrAll::All)]
     pub(crate) env: OneOrAll,
+    #[command(flatten)]
+    pub(crate) site: SiteArg,
 }
 
 pub(crate) async fn run(args: &AuditArgs, app: &App) -> Ended {
@@ -41,7 +44,7 @@ pub(crate) async fn run(args: &AuditArgs, app: &App) -> Ended {
     let mut records: Vec<Record> = Vec::new();
     let mut known: Vec<Identity> = Vec::new();
     let mut logs = Vec::new();
-    let settings = settings(args, app, &mut report);
+    let settings = settings(args, app, &mut report)?;
     for folder in folders(&settings, app)? {
         // An environment that was never used has no log; one whose log is gone has the records of its runs, or at least
         // the heads in its database.
@@ -88,21 +91,37 @@ pub(crate) async fn run(args: &AuditArgs, app: &App) -> Ended {
     // The answer is about everything that was done from here; the list may be about one environment.
     let answer = answer::answer(&records, &known, is_whole);
     records.retain(|record| args.env == OneOrAll::All || record.environment == args.env.name());
+    if args.site.is_given() {
+        let is_meant =
+            |name: &String| settings.iter().any(|one| one.site.as_ref().is_some_and(|s| s.as_str() == name));
+        records.retain(|record| record.site.as_ref().is_some_and(is_meant));
+    }
     show(app.printer, &records);
     tell(app.printer, &answer);
     Ok(report.with("entries", &records).with("answer", &answer))
 }
 
 /// The settings of the environments that are meant, as far as they can be read.
-fn settings(args: &AuditArgs, app: &App, report: &mut Report) -> Vec<Settings> {
+fn settings(args: &AuditArgs, app: &App, report: &mut Report) -> Result<Vec<Settings>, Stop> {
     let mut list = Vec::new();
+    if args.site.is_given() {
+        for member in args.site.members_of(args.env, app)?.1 {
+            match member.settings {
+                Ok(settings) => list.push(settings),
+                Err(Stop(stopped)) => {
+                    stopped.troubles().iter().for_each(|trouble| report.add(trouble.clone()));
+                }
+            }
+        }
+        return Ok(list);
+    }
     for environment in args.env.environments() {
         match Settings::load(*environment, &app.globals, &app.process) {
             Ok(settings) => list.push(settings),
             Err(error) => report.add(error.trouble()),
         }
     }
-    list
+    Ok(list)
 }
 
 /// Their state folders, each once.
@@ -143,10 +162,10 @@ async fn anchors_of_target(
         let known = KnownDatabases::read(&settings.state_dir)?;
         if environment == Environment::Demo {
             let demo = Demo::connect_to_read(&ends::demo_endpoint(&at)).await?;
-            demo.judge(&at.user, known.find(environment, &at).as_ref()).await?;
+            demo.judge(&at.user, known.find(environment, None, &at).as_ref()).await?;
             return Ok(demo.audit_heads().await?);
         }
-        let look = Analytics::connect_to_read(&at).await?;
+        let look = Analytics::connect_to_read(&at, &settings.schemas()).await?;
         known.judge(environment, &at, &look).await?;
         Ok::<_, Stop>(look.audit_heads().await?)
     };
@@ -196,7 +215,10 @@ fn show(printer: Printer, records: &[Record]) {
         let written: u64 = record.tables.iter().map(|t| t.inserted + t.updated + t.deleted).sum();
         table.row([
             record.at.get(..19).unwrap_or(&record.at).replace('T', " "),
-            record.environment.clone(),
+            match &record.site {
+                Some(site) => format!("{}/{site}", record.environment),
+                None => record.environment.clone(),
+            },
             record.action.clone(),
             step.to_owned(),
             record.target.as_ref().map(place).unwrap_or_default(),

@@ -15,6 +15,7 @@ use crate::known::KnownDatabases;
 use crate::printer::{Printer, counted, plain};
 use crate::report::{Ended, Report, Stop};
 use crate::settings::Settings;
+use crate::sites::{self, SiteArg};
 
 /// Test each connection by itself: reachability, TLS, privileges, read-only proof, identity; reads only
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,8 @@ pub(crate) struct CheckArgs {
     /// Environment, or all three
     #[arg(long)]
     pub(crate) env: OneOrAll,
+    #[command(flatten)]
+    pub(crate) site: SiteArg,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -78,6 +81,11 @@ pub(super) async fn look(settings: &Settings) -> (Vec<Check>, Vec<Trouble>) {
 }
 
 pub(crate) async fn run(args: &CheckArgs, app: &App) -> Ended {
+    if args.site.is_given() {
+        let (environment, members) = args.site.members_of(args.env, app)?;
+        let ended = sites::in_turn(members, |settings| of_site(settings, app.printer)).await;
+        return Ok(sites::combined("check", environment, ended));
+    }
     let mut found = Found {
         printer: app.printer,
         several: args.env == OneOrAll::All,
@@ -110,6 +118,30 @@ pub(crate) async fn run(args: &CheckArgs, app: &App) -> Ended {
     let Found { checks, report, .. } = found;
     if let Some(conclusion) = conclusion(&checks, report.troubles().len()) {
         app.printer.data(&conclusion);
+    }
+    Ok(report.with("checks", checks))
+}
+
+/// Looks at one site of several.
+async fn of_site(settings: Settings, printer: Printer) -> Ended {
+    let mut found = Found {
+        printer,
+        several: false,
+        depth: Depth::Link,
+        environment: settings.environment,
+        checks: Vec::new(),
+        report: Report::new(),
+    };
+    printer.data(&format!("{}:", settings.place()));
+    banner::environment(&settings);
+    if let Err(Stop(stopped)) = Box::pin(found.environment(&settings)).await {
+        for trouble in stopped.troubles() {
+            found.report.add(trouble.clone());
+        }
+    }
+    let Found { checks, report, .. } = found;
+    if let Some(conclusion) = conclusion(&checks, report.troubles().len()) {
+        printer.data(&conclusion);
     }
     Ok(report.with("checks", checks))
 }
@@ -272,7 +304,7 @@ impl Found {
         at: &Endpoint,
         server: Option<&Origin>,
     ) -> Result<(), Stop> {
-        let look = match Analytics::connect_to_read(at).await {
+        let look = match Analytics::connect_to_read(at, &settings.schemas()).await {
             Ok(look) => look,
             Err(error) => {
                 self.refuse("connection", Side::Target, ends::in_environment(error.trouble(), settings));
@@ -332,7 +364,7 @@ impl Found {
                 return Ok(());
             }
         };
-        let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, at);
+        let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, None, at);
         let standing = demo.judge(&at.user, known.as_ref()).await.map_err(Stop::from);
         self.database(settings, at, demo.facts(), standing);
         match demo.inspect(&ends::demo_tables()).await {

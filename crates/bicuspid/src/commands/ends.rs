@@ -49,7 +49,11 @@ pub(crate) fn demo_tables() -> Vec<Table> {
 /// What a run is told, from bicuspid.toml.
 pub(crate) fn sync_settings(settings: &Settings, tables: Option<&[String]>, haste: Haste) -> SyncSettings {
     let config = &settings.config;
-    let staging = config.staging_dir.clone().unwrap_or_else(|| settings.state_dir.path().join("staging"));
+    let mut staging = config.staging_dir.clone().unwrap_or_else(|| settings.state_dir.path().join("staging"));
+    if let Some(site) = &settings.site {
+        // A run begins by clearing away what earlier ones left in its folder.
+        staging.push(site.as_str());
+    }
     let mut told = SyncSettings::new(settings.environment, staging, VERSION);
     told.tables =
         tables.map(|names| names.iter().cloned().collect()).or_else(|| config.tables_included.clone());
@@ -78,6 +82,8 @@ pub(crate) fn sync_settings(settings: &Settings, tables: Option<&[String]>, hast
         told.staging_memory_bytes =
             usize::try_from(megabytes).unwrap_or(usize::MAX).saturating_mul(1024 * 1024);
     }
+    told.staging_memory_bytes /= settings.runs_beside;
+    told.runs_beside = settings.runs_beside;
     told
 }
 
@@ -89,6 +95,12 @@ pub(crate) fn in_environment(mut trouble: Trouble, settings: &Settings) -> Troub
         let bare = format!("`bicuspid {command}`");
         if trouble.hint.contains(&bare) {
             trouble.hint = trouble.hint.replace(&bare, &format!("`bicuspid {command} --env {environment}`"));
+        }
+    }
+    if let Some(site) = &settings.site {
+        let (one, of_site) = (format!("--env {environment}"), format!("--env {environment} --site {site}"));
+        if !trouble.hint.contains(&of_site) {
+            trouble.hint = trouble.hint.replace(&one, &of_site);
         }
     }
     let prefixed: &[(&str, &str)] = match environment {

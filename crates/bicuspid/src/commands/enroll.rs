@@ -2,8 +2,8 @@
 
 use bicuspid_guard::consent::Action;
 use bicuspid_guard::identity::{self, Identity, Standing};
-use bicuspid_guard::{SourceServer, numbers};
-use bicuspid_model::{Endpoint, Environment, FingerprintKey};
+use bicuspid_guard::{SourceServer, numbers, unshared};
+use bicuspid_model::{Endpoint, Environment, FingerprintKey, SiteName};
 use bicuspid_target::{Analytics, Demo, ServerFacts};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;
@@ -17,6 +17,7 @@ use crate::printer::Printer;
 use crate::report::{Ended, Report, Stop, fault};
 use crate::run_id::RunId;
 use crate::settings::Settings;
+use crate::sites::{self, SiteArg};
 use crate::{banner, consent, notify};
 
 /// Write the identity row into the target database and remember it here
@@ -29,13 +30,25 @@ pub(crate) struct EnrollArgs {
     /// Environment
     #[arg(long)]
     pub(crate) env: Any,
+    #[command(flatten)]
+    pub(crate) site: SiteArg,
     /// Name of the database, as consent without a terminal
     #[arg(long, value_name = "DBNAME")]
     pub(crate) confirm: Option<String>,
 }
 
 pub(crate) async fn run(args: &EnrollArgs, app: &App) -> Ended {
-    let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
+    let environment = Environment::from(args.env);
+    if args.site.is_given() {
+        let members = args.site.members(environment, app)?;
+        let of_site = |settings| Box::pin(of_one(args, app, settings));
+        let ended = sites::in_turn(members, of_site).await;
+        return Ok(sites::combined("enroll", environment, ended));
+    }
+    of_one(args, app, Settings::load(environment, &app.globals, &app.process)?).await
+}
+
+async fn of_one(args: &EnrollArgs, app: &App, settings: Settings) -> Ended {
     let run = RunId::draw()?;
     let mut journal = Journal::open("enroll", &run, &settings, &app.process)?;
     let ended = Box::pin(enroll(args, app, &settings, &mut journal)).await;
@@ -50,10 +63,12 @@ enum Candidate {
 }
 
 impl Candidate {
-    async fn connect(environment: Environment, at: &Endpoint) -> Result<Self, Stop> {
-        Ok(match environment {
+    async fn connect(settings: &Settings, at: &Endpoint) -> Result<Self, Stop> {
+        Ok(match settings.environment {
             Environment::Demo => Self::Demo(Demo::connect(&ends::demo_endpoint(at)).await?),
-            Environment::Clinic | Environment::Test => Self::Copy(Analytics::connect(at).await?),
+            Environment::Clinic | Environment::Test => {
+                Self::Copy(Analytics::connect(at, &settings.schemas()).await?)
+            }
         })
     }
 
@@ -103,29 +118,30 @@ async fn enroll(args: &EnrollArgs, app: &App, settings: &Settings, journal: &mut
     };
     journal.target(&at);
     banner::environment(settings);
-    let candidate = Candidate::connect(environment, &at).await?;
+    let candidate = Candidate::connect(settings, &at).await?;
     let facts = candidate.facts();
     banner::target(facts);
     journal.found(facts);
     let mut known = KnownDatabases::read(&settings.state_dir)?;
-    let actual = facts.identity(environment);
+    let actual = facts.identity(environment, settings.site.as_ref());
     let standing = candidate.judge(environment, &at, &known).await.map_err(foreign)?;
-    let replaces = known.find(environment, &at).is_some_and(|old| old != actual);
+    let replaces = known.find(environment, settings.site.as_ref(), &at).is_some_and(|old| old != actual);
     let new_source = match (&candidate, source_at) {
         (Candidate::Copy(look), Some(source_at)) if standing != Standing::New => {
-            other_source(look, &source_at, settings).await?
+            other_source(look, &source_at, settings).await?.map(|server| (server, Action::NewSource))
+        }
+        (Candidate::Copy(look), Some(source_at)) => {
+            alike_source(look, &source_at, settings).await?.map(|server| (server, Action::AlikeSource))
         }
         _ => None,
     };
     if standing != Standing::New && !replaces && new_source.is_none() {
         known.remember(&settings.state_dir, &at, &actual)?;
-        app.printer.data(&format!("database {} is enrolled as {environment} already", facts.database));
+        app.printer.data(&format!("database {} is enrolled as {} already", facts.database, settings.place()));
         return Ok(told(Report::new(), &actual, false));
     }
     let mut actions = vec![Action::Enroll];
-    if new_source.is_some() {
-        actions.push(Action::NewSource);
-    }
+    actions.extend(new_source.as_ref().map(|(_, action)| *action));
     if replaces {
         Printer::note("  another database was known in this place before; it will be forgotten");
         actions.push(Action::Replace);
@@ -134,11 +150,11 @@ async fn enroll(args: &EnrollArgs, app: &App, settings: &Settings, journal: &mut
     journal.intend()?;
     let identity = candidate.enrol(settings, &at).await?;
     known.remember(&settings.state_dir, &at, &identity)?;
-    if let (Candidate::Copy(look), Some(server)) = (&candidate, new_source) {
+    if let (Candidate::Copy(look), Some((server, _))) = (&candidate, new_source) {
         look.accept_source(&identity, &server).await?;
         app.printer.data("the next run copies from the server that answers now, as it is now");
     }
-    app.printer.data(&format!("database {} is enrolled as {environment}", identity.database));
+    app.printer.data(&format!("database {} is enrolled as {}", identity.database, settings.place()));
     Ok(told(Report::new(), &identity, true))
 }
 
@@ -169,6 +185,29 @@ async fn other_source(
             Ok(Some(found))
         }
     }
+}
+
+/// The server that answers as the source of a site that was never copied, if that of another site calls itself the same.
+async fn alike_source(
+    look: &Analytics,
+    at: &Endpoint,
+    settings: &Settings,
+) -> Result<Option<SourceServer>, Stop> {
+    if settings.site.is_none() {
+        return Ok(None);
+    }
+    let others = look.sources_of_other_sites().await?;
+    if others.is_empty() {
+        return Ok(None);
+    }
+    let source = ends::open_source(at, settings, Haste::KIND).await?;
+    let found = source.facts().server.clone();
+    banner::source(source.facts());
+    source.close().await;
+    Ok(unshared(&found, &others).err().map(|refusal| {
+        Printer::note(&format!("  {}", refusal.trouble().why));
+        found
+    }))
 }
 
 /// Writes the identity row if there is none, and remembers the database.
@@ -214,6 +253,7 @@ fn told(report: Report, identity: &Identity, written: bool) -> Report {
             "database": identity.database,
             "system_identifier": identity.system_identifier.to_string(),
             "oid": identity.oid,
+            "site": identity.site.as_ref().map(SiteName::as_str),
         }),
     )
 }

@@ -17,6 +17,7 @@ use crate::printer::{Align, Printer, Table, counted, grouped, seconds};
 use crate::report::{Ended, Report};
 use crate::run_id::RunId;
 use crate::settings::Settings;
+use crate::sites::SiteArg;
 use crate::{banner, consent, notify};
 
 /// Write the copy into Parquet files, proved on the way; reads only the target
@@ -29,6 +30,8 @@ pub(crate) struct ExportArgs {
     /// Environment whose target is read
     #[arg(long)]
     pub(crate) env: Copied,
+    #[command(flatten)]
+    pub(crate) site: SiteArg,
     /// Form of the files
     #[arg(long)]
     pub(crate) output: Output,
@@ -54,7 +57,12 @@ pub(crate) enum Output {
 }
 
 pub(crate) async fn run(args: &ExportArgs, app: &App) -> Ended {
-    let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
+    let environment = Environment::from(args.env);
+    let settings = if args.site.is_given() {
+        args.site.one(environment, app)?
+    } else {
+        Settings::load(environment, &app.globals, &app.process)?
+    };
     let run = RunId::draw()?;
     let mut journal = Journal::open("export", &run, &settings, &app.process)?;
     let ended = Box::pin(export(args, app, &settings, &mut journal)).await;
@@ -67,7 +75,7 @@ async fn export(args: &ExportArgs, app: &App, settings: &Settings, journal: &mut
     let target_at = settings.target()?;
     journal.target(&target_at);
     banner::environment(settings);
-    let look = Analytics::connect_to_read(&target_at).await?;
+    let look = Analytics::connect_to_read(&target_at, &settings.schemas()).await?;
     banner::target(look.facts());
     journal.found(look.facts());
     let known = KnownDatabases::read(&settings.state_dir)?;

@@ -250,7 +250,7 @@ async fn planned(args: &GenerateArgs, settings: &Settings) -> Result<Plan, Stop>
     let practice = practice(args)?;
     banner::environment(settings);
     announce(&practice);
-    let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, &at);
+    let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, None, &at);
     let endpoint = ends::demo_endpoint(&at);
     let condition = condition(args);
     let plan = bicuspid_generate::plan(GenerateSettings { practice, condition, endpoint, known }).await?;

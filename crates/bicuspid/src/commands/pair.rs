@@ -27,7 +27,7 @@ impl Pair {
         journal.target(&target_at);
         identity::distinct(&source_at, &target_at)?;
         banner::environment(settings);
-        let look = Analytics::connect(&target_at).await?;
+        let look = Analytics::connect(&target_at, &settings.schemas()).await?;
         banner::target(look.facts());
         journal.found(look.facts());
         let known = KnownDatabases::read(&settings.state_dir)?;

@@ -15,6 +15,7 @@ use crate::known::KnownDatabases;
 use crate::printer::{Align, Printer, Table, counted, grouped, plain, seconds};
 use crate::report::{Ended, Report};
 use crate::settings::Settings;
+use crate::sites::{self, SiteArg};
 
 /// Say what sync would do and why; reads only
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,8 @@ pub(crate) struct PlanArgs {
     /// Environment
     #[arg(long)]
     pub(crate) env: Copied,
+    #[command(flatten)]
+    pub(crate) site: SiteArg,
     /// Only these tables, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = ends::list)]
     pub(crate) tables: Option<Vec<String>>,
@@ -39,7 +42,17 @@ pub(crate) struct PlanArgs {
 }
 
 pub(crate) async fn run(args: &PlanArgs, app: &App) -> Ended {
-    let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
+    let environment = Environment::from(args.env);
+    if args.site.is_given() {
+        let of_site = |settings: Settings| async move {
+            app.printer.data(&format!("{}:", settings.place()));
+            let planned = Box::pin(plan(args, app, &settings)).await;
+            planned.map_err(|stop| ends::stop_in_environment(stop, &settings))
+        };
+        let ended = sites::in_turn(args.site.members(environment, app)?, of_site).await;
+        return Ok(sites::combined("plan", environment, ended));
+    }
+    let settings = Settings::load(environment, &app.globals, &app.process)?;
     plan(args, app, &settings).await.map_err(|stop| ends::stop_in_environment(stop, &settings))
 }
 
@@ -47,7 +60,7 @@ async fn plan(args: &PlanArgs, app: &App, settings: &Settings) -> Ended {
     let (source_at, target_at) = settings.both()?;
     identity::distinct(&source_at, &target_at)?;
     banner::environment(settings);
-    let look = Analytics::connect(&target_at).await?;
+    let look = Analytics::connect(&target_at, &settings.schemas()).await?;
     banner::target(look.facts());
     let known = KnownDatabases::read(&settings.state_dir)?;
     known.judge(settings.environment, &target_at, &look).await?;

@@ -57,6 +57,9 @@ struct UpArgs {
     /// Seed of the synthetic practice
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// So many practices beside the clinic, each with a seed of its own, listed as sites in DIR/bicuspid.toml
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1000))]
+    sites: u32,
     /// Storage engine of the clinic's tables
     #[arg(long, value_enum, default_value_t)]
     engine: EngineArg,
@@ -105,6 +108,7 @@ async fn up(args: &UpArgs, app: &App) -> Ended {
         dir: args.dir.clone(),
         patients: args.patients,
         seed: args.seed,
+        sites: args.sites,
         as_of: Date::from_ymd(today.year(), today.month().into(), today.day())
             .ok_or_else(|| Stop::from(fault("the clock")))?,
         engine: match args.engine {
@@ -123,6 +127,10 @@ async fn up(args: &UpArgs, app: &App) -> Ended {
     printer.data(&format!("clinic:    MariaDB on 127.0.0.1 port {}", info.clinic.port));
     printer.data(&format!("analytics: PostgreSQL on 127.0.0.1 port {}", info.postgres.port));
     printer.data(&format!("try:       cd {dir} && bicuspid sync --env clinic"));
+    if !info.sites.is_empty() {
+        let sites = counted(u64::try_from(info.sites.len()).unwrap_or(u64::MAX), "site");
+        printer.data(&format!("{sites}:   cd {dir} && bicuspid sync --env clinic --site all --parallel 4"));
+    }
     printer.data(&format!("end it:    bicuspid sandbox down --dir {dir}"));
     Ok(Report::new().with_all(info))
 }

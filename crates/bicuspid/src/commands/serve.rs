@@ -18,6 +18,7 @@ use crate::interrupt::interrupted;
 use crate::printer::Printer;
 use crate::report::{Ended, Report, Stop};
 use crate::settings::Settings;
+use crate::sites::{self, SiteArg};
 
 /// Longest token file that is read, bytes.
 const TOKEN_BYTES_MAX: u64 = 4096;
@@ -31,6 +32,8 @@ pub(crate) struct ServeArgs {
     /// Environment, or all that are set up
     #[arg(long)]
     pub(crate) env: OneOrAll,
+    #[command(flatten)]
+    pub(crate) site: SiteArg,
     /// Address and port; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8750")]
     pub(crate) listen: SocketAddr,
@@ -50,7 +53,14 @@ pub(crate) struct ServeArgs {
 
 pub(crate) async fn run(args: &ServeArgs, app: &App) -> Ended {
     let mut watched = Vec::new();
-    for environment in args.env.environments() {
+    let environments = if args.site.is_given() {
+        let [environment] = args.env.environments() else { return Err(sites::not_of_all().into()) };
+        watched.push(args.site.one(*environment, app)?);
+        &[]
+    } else {
+        args.env.environments()
+    };
+    for environment in environments {
         let settings = Settings::load(*environment, &app.globals, &app.process)?;
         if args.env == OneOrAll::All && settings.is_empty() {
             Printer::note(&format!("Environment {environment} is not set up here; it was left out"));

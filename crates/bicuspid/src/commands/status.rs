@@ -2,6 +2,7 @@
 
 mod metrics;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use bicuspid_dashboard::view::{Copy, HeldView, TableStanding, TableView};
@@ -19,6 +20,7 @@ use crate::known::KnownDatabases;
 use crate::printer::{Align, Printer, Table, counted, grouped, plain};
 use crate::report::{Ended, Report, Stop, fault};
 use crate::settings::Settings;
+use crate::sites::{self, SiteArg};
 use crate::{banner, clock};
 
 /// How a proof is called in which the source's own hashes stood for some rows.
@@ -33,6 +35,8 @@ pub(crate) struct StatusArgs {
     /// Environment, or all three
     #[arg(long)]
     pub(crate) env: OneOrAll,
+    #[command(flatten)]
+    pub(crate) site: SiteArg,
     /// Write the same, and how the last runs went, into this file as OpenMetrics text
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
@@ -97,6 +101,9 @@ impl Shown {
 }
 
 pub(crate) async fn run(args: &StatusArgs, app: &App) -> Ended {
+    if args.site.is_given() {
+        return of_sites(args, app).await;
+    }
     let mut shown = Vec::new();
     let mut report = Report::new();
     let mut metrics = args.metrics.as_deref().map(Metrics::new);
@@ -127,7 +134,7 @@ pub(crate) async fn run(args: &StatusArgs, app: &App) -> Ended {
                     });
                 }
                 let tables = tables.unwrap_or_default();
-                show(app.printer, *environment, &tables);
+                show(app.printer, environment.name(), &tables);
                 shown.extend(tables);
             }
             Err(Stop(stopped)) => {
@@ -144,6 +151,32 @@ pub(crate) async fn run(args: &StatusArgs, app: &App) -> Ended {
     })
 }
 
+/// Each of several sites.
+async fn of_sites(args: &StatusArgs, app: &App) -> Ended {
+    let (environment, members) = args.site.members_of(args.env, app)?;
+    let metrics = RefCell::new(args.metrics.as_deref().map(Metrics::new));
+    let of_site = |settings: Settings| {
+        let metrics = &metrics;
+        async move {
+            banner::environment(&settings);
+            let looked = Box::pin(tables(&settings, banner::target)).await;
+            let looked = looked.map_err(|stop| ends::stop_in_environment(stop, &settings));
+            if let Some(metrics) = &mut *metrics.borrow_mut() {
+                metrics.add(&settings, &looked);
+            }
+            let tables = looked?.unwrap_or_default();
+            show(app.printer, &settings.place(), &tables);
+            Ok(Report::new().with("tables", tables))
+        }
+    };
+    let ended = sites::in_turn(members, of_site).await;
+    let whole = sites::combined("status", environment, ended);
+    Ok(match metrics.into_inner() {
+        Some(metrics) => metrics.write(whole),
+        None => whole,
+    })
+}
+
 /// The copy of an environment as pages show it.
 pub(super) async fn copy(settings: &Settings) -> Copy {
     let looked = tables(settings, |_| {}).await;
@@ -157,7 +190,12 @@ fn copy_of(settings: &Settings, looked: &Result<Option<Vec<Shown>>, Stop>) -> Co
             Err(stopped.troubles().first().cloned().unwrap_or_else(|| fault("a stop without a reason")))
         }
     };
-    Copy { environment: settings.environment, asked_at: clock::rfc3339(clock::now()), tables }
+    Copy {
+        environment: settings.environment,
+        site: settings.site.as_ref().map(ToString::to_string),
+        asked_at: clock::rfc3339(clock::now()),
+        tables,
+    }
 }
 
 /// The tables of an environment, `None` before there are any; `seen` is told which server answered.
@@ -173,7 +211,7 @@ async fn copied_tables(
     seen: impl FnOnce(&ServerFacts),
 ) -> Result<Option<Vec<Shown>>, Stop> {
     let at = settings.target()?;
-    let look = Analytics::connect_to_read(&at).await?;
+    let look = Analytics::connect_to_read(&at, &settings.schemas()).await?;
     seen(look.facts());
     let known = KnownDatabases::read(&settings.state_dir)?;
     known.judge(settings.environment, &at, &look).await?;
@@ -194,7 +232,7 @@ async fn demo_tables(
     let at = settings.target()?;
     let demo = Demo::connect_to_read(&ends::demo_endpoint(&at)).await?;
     seen(demo.facts());
-    let known = KnownDatabases::read(&settings.state_dir)?.find(settings.environment, &at);
+    let known = KnownDatabases::read(&settings.state_dir)?.find(settings.environment, None, &at);
     demo.judge(&at.user, known.as_ref()).await?;
     let state = demo.inspect(&ends::demo_tables()).await?;
     let Some(generation) = state.generation else { return Ok(None) };
@@ -250,7 +288,7 @@ fn trust(edits: u64, unstamped: u64) -> Option<f64> {
     (edits > 0).then(|| 1.0 - number(unstamped) / number(edits))
 }
 
-fn show(printer: Printer, environment: Environment, tables: &[Shown]) {
+fn show(printer: Printer, place: &str, tables: &[Shown]) {
     let columns = [
         ("table", Align::Left),
         ("rows", Align::Right),
@@ -301,7 +339,7 @@ fn show(printer: Printer, environment: Environment, tables: &[Shown]) {
     }
     let rows = tables.iter().map(|row| row.rows).sum();
     let count = u64::try_from(tables.len()).unwrap_or(u64::MAX);
-    printer.data(&format!("{environment}: {} with {}", counted(count, "table"), counted(rows, "row")));
+    printer.data(&format!("{place}: {} with {}", counted(count, "table"), counted(rows, "row")));
 }
 
 /// `2026-03-02 21:14` of an RFC 3339 time.

@@ -1,5 +1,7 @@
 //! `bicuspid sync`: brings the copy up to date.
 
+use std::sync::Arc;
+
 use bicuspid_guard::consent::Action;
 use bicuspid_guard::identity::Standing;
 use bicuspid_model::{Class, Environment, Side, Trouble};
@@ -16,16 +18,21 @@ use crate::progress::{Act, Progress};
 use crate::report::{Ended, Report, Stop};
 use crate::run_id::RunId;
 use crate::settings::Settings;
+use crate::sites::{self, Answers, Claims, ParallelArg, SiteArg};
 use crate::{banner, clock, consent, memory, notify};
 
 /// Bring the copy up to date: extract read-only, stage, validate, publish in one transaction
 ///
 /// A table that breaks a rule is held: it keeps its old rows, and the others go on.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SyncArgs {
     /// Environment
     #[arg(long)]
     pub(crate) env: Copied,
+    #[command(flatten)]
+    pub(crate) site: SiteArg,
+    #[command(flatten)]
+    pub(crate) parallel: ParallelArg,
     /// Only these tables, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = ends::list)]
     pub(crate) tables: Option<Vec<String>>,
@@ -55,33 +62,85 @@ pub(crate) struct SyncArgs {
 }
 
 pub(crate) async fn run(args: &SyncArgs, app: &App) -> Ended {
-    once(args, app, app.printer).await
+    if !args.site.is_given() {
+        return once(args, app, app.printer).await;
+    }
+    let answers = consented(args, app).await?;
+    of_sites(args, app, app.printer, &answers).await
 }
 
 /// One run, told by this printer.
 pub(super) async fn once(args: &SyncArgs, app: &App, printer: Printer) -> Ended {
     let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
+    let around = Around { confirm: args.confirm.clone(), attended: true, claims: Arc::default() };
+    of_one(args, app, printer, &settings, &around).await
+}
+
+/// Asks once for all sites, unless a flag answers.
+pub(super) async fn consented(args: &SyncArgs, app: &App) -> Result<Answers, Stop> {
+    let environment = Environment::from(args.env);
+    if args.confirm.is_some() {
+        return Ok(Answers::new());
+    }
+    let members = args.site.members(environment, app)?;
+    sites::ask(&members, environment, |settings, standing| actions(args, standing, settings)).await
+}
+
+/// One run of each site, some at a time, told by this printer.
+pub(super) async fn of_sites(args: &SyncArgs, app: &App, printer: Printer, answers: &Answers) -> Ended {
+    let environment = Environment::from(args.env);
+    let members = args.site.members(environment, app)?;
+    let each_printer = if members.len() == 1 { printer } else { printer.beside_others() };
+    let claims = Arc::new(Claims::default());
+    let ended = sites::each(members, args.parallel.parallel, |site, settings| {
+        let (args, app) = (args.clone(), app.clone());
+        let confirm = args.confirm.clone().or_else(|| answers.get(&site).cloned());
+        let around = Around { confirm, attended: false, claims: Arc::clone(&claims) };
+        async move { of_one(&args, &app, each_printer, &settings, &around).await }
+    });
+    let whole = sites::combined("sync", environment, ended.await);
+    sites::show(printer, environment, &whole);
+    Ok(whole)
+}
+
+/// What a run has to know of others beside it.
+struct Around {
+    /// What was answered for it.
+    confirm: Option<String>,
+    /// Whether a person can be asked about this run by itself.
+    attended: bool,
+    /// The sources of other sites in this call.
+    claims: Arc<Claims>,
+}
+
+async fn of_one(args: &SyncArgs, app: &App, printer: Printer, settings: &Settings, around: &Around) -> Ended {
     let run = RunId::draw()?;
-    let mut journal = Journal::open("sync", &run, &settings, &app.process)?;
-    let ended = Box::pin(sync(args, printer, &settings, &run, &mut journal)).await;
-    let ended = journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)));
-    notify::after("sync", &run.text, &settings, ended).await
+    let mut journal = Journal::open("sync", &run, settings, &app.process)?;
+    let ended = Box::pin(sync(args, printer, settings, around, &run, &mut journal)).await;
+    let ended = journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, settings)));
+    notify::after("sync", &run.text, settings, ended).await
 }
 
 async fn sync(
     args: &SyncArgs,
     printer: Printer,
     settings: &Settings,
+    around: &Around,
     run: &RunId,
     journal: &mut Journal,
 ) -> Ended {
-    let environment = settings.environment;
     let Pair { source_at, target_at, mut look, mut known, standing } = Pair::open(settings, journal).await?;
     let actions = actions(args, standing, settings);
-    consent::obtain(settings, &actions, &look.facts().database, args.confirm.as_deref()).await?;
+    let confirm = around.confirm.as_deref();
+    if around.attended {
+        consent::obtain(settings, &actions, &look.facts().database, confirm).await?;
+    } else {
+        consent::obtain_unattended(settings, &actions, &look.facts().database, confirm)?;
+    }
 
     let source = ends::open_source(&source_at, settings, args.haste).await?;
     banner::source(source.facts());
+    around.claims.judge(settings, &look, &source.facts().server).await?;
     let mut told = ends::sync_settings(settings, args.tables.as_deref(), args.haste);
     told.full = args.full;
     told.proof = args.proof.into();
@@ -98,7 +157,7 @@ async fn sync(
     progress.finish();
     match synced {
         Ok(report) => {
-            show(printer, &report, environment);
+            show(printer, &report, &settings.place());
             Ok(ended(report))
         }
         Err(error) => {
@@ -158,7 +217,7 @@ fn held_trouble(table: &TableReport, held: &bicuspid_target::HeldState) -> Troub
 }
 
 /// Prints the tables that changed or were held, and the sum of all.
-fn show(printer: Printer, synced: &SyncReport, environment: Environment) {
+fn show(printer: Printer, synced: &SyncReport, place: &str) {
     let columns = [
         ("table", Align::Left),
         ("mode", Align::Left),
@@ -212,7 +271,7 @@ fn show(printer: Printer, synced: &SyncReport, environment: Environment) {
     };
     let rows: u64 = synced.tables.iter().map(|table| table.rows_target).sum();
     printer.data(&format!(
-        "{environment}: {} published, {} unchanged, {} held; {} in the copy",
+        "{place}: {} published, {} unchanged, {} held; {} in the copy",
         counted(count(TableOutcome::Published), "table"),
         grouped(count(TableOutcome::Unchanged)),
         grouped(count(TableOutcome::Held)),

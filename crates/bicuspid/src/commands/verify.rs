@@ -17,16 +17,21 @@ use crate::progress::{Act, Progress};
 use crate::report::{DIFFERENCES, Ended, Report, Stop};
 use crate::run_id::RunId;
 use crate::settings::Settings;
+use crate::sites::{self, Answers, ParallelArg, SiteArg};
 use crate::{banner, clock, consent, groups, notify};
 
 /// Read both sides again and compare every row; reads only, unless --repair is given
 ///
 /// Says equal, or which tables differ by how many rows; never values or keys.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct VerifyArgs {
     /// Environment
     #[arg(long)]
     pub(crate) env: Copied,
+    #[command(flatten)]
+    pub(crate) site: SiteArg,
+    #[command(flatten)]
+    pub(crate) parallel: ParallelArg,
     /// Only these tables, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = ends::list)]
     pub(crate) tables: Option<Vec<String>>,
@@ -41,28 +46,58 @@ pub(crate) struct VerifyArgs {
 }
 
 pub(crate) async fn run(args: &VerifyArgs, app: &App) -> Ended {
-    let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
+    let environment = Environment::from(args.env);
+    if args.site.is_given() {
+        return of_sites(args, app, environment).await;
+    }
+    let settings = Settings::load(environment, &app.globals, &app.process)?;
+    let around = Around { confirm: args.confirm.clone(), attended: true };
+    of_one(args, app, &settings, &around).await
+}
+
+/// A proof of each site, some at a time.
+async fn of_sites(args: &VerifyArgs, app: &App, environment: Environment) -> Ended {
+    let members = args.site.members(environment, app)?;
+    let answers = match args.confirm {
+        Some(_) => Answers::new(),
+        None => sites::ask(&members, environment, |settings, _| actions(args, settings)).await?,
+    };
+    let mut each_app = app.clone();
+    if members.len() > 1 {
+        each_app.printer = app.printer.beside_others();
+    }
+    let ended = sites::each(members, args.parallel.parallel, |site, settings| {
+        let (args, app) = (args.clone(), each_app.clone());
+        let confirm = args.confirm.clone().or_else(|| answers.get(&site).cloned());
+        let around = Around { confirm, attended: false };
+        async move { of_one(&args, &app, &settings, &around).await }
+    });
+    let whole = sites::combined("verify", environment, ended.await);
+    sites::show(app.printer, environment, &whole);
+    Ok(whole)
+}
+
+/// How a proof that may write gets its consent.
+struct Around {
+    /// What was answered for it.
+    confirm: Option<String>,
+    /// Whether a person can be asked about this proof by itself.
+    attended: bool,
+}
+
+async fn of_one(args: &VerifyArgs, app: &App, settings: &Settings, around: &Around) -> Ended {
     let run = RunId::draw()?;
-    let mut journal = Journal::open("verify", &run, &settings, &app.process)?;
+    let mut journal = Journal::open("verify", &run, settings, &app.process)?;
     if args.repair {
         journal.may_repair();
     }
-    let ended = Box::pin(verify(args, app, &settings, &mut journal, &run)).await;
-    let ended = journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, &settings)));
-    notify::after("verify", &run.text, &settings, ended).await
+    let ended = Box::pin(verify(args, app, settings, around, &mut journal, &run)).await;
+    let ended = journal.close(ended.map_err(|stop| ends::stop_in_environment(stop, settings)));
+    notify::after("verify", &run.text, settings, ended).await
 }
 
-async fn verify(
-    args: &VerifyArgs,
-    app: &App,
-    settings: &Settings,
-    journal: &mut Journal,
-    run: &RunId,
-) -> Ended {
-    let mut pair = Pair::open(settings, journal).await?;
-    if pair.standing == Standing::New {
-        return Err(TargetError::NotEnrolled { database: pair.look.facts().database.clone() }.into());
-    }
+/// What is about to happen, for consent.
+fn actions(args: &VerifyArgs, settings: &Settings) -> Vec<Action> {
     let mut actions = Vec::new();
     if args.repair {
         actions.push(Action::Repair);
@@ -70,7 +105,27 @@ async fn verify(
     if args.haste.now && settings.config.quiet_hours.is_some() {
         actions.push(Action::BusinessHours);
     }
-    consent::obtain(settings, &actions, &pair.look.facts().database, args.confirm.as_deref()).await?;
+    actions
+}
+
+async fn verify(
+    args: &VerifyArgs,
+    app: &App,
+    settings: &Settings,
+    around: &Around,
+    journal: &mut Journal,
+    run: &RunId,
+) -> Ended {
+    let mut pair = Pair::open(settings, journal).await?;
+    if pair.standing == Standing::New {
+        return Err(TargetError::NotEnrolled { database: pair.look.facts().database.clone() }.into());
+    }
+    let (actions, confirm) = (actions(args, settings), around.confirm.as_deref());
+    if around.attended {
+        consent::obtain(settings, &actions, &pair.look.facts().database, confirm).await?;
+    } else {
+        consent::obtain_unattended(settings, &actions, &pair.look.facts().database, confirm)?;
+    }
     pair.look.anchor(journal.intend()?);
     let proof = prove(args, app, settings, &pair, run, args.tables.as_deref()).await?;
     show(app.printer, &proof);
@@ -118,7 +173,7 @@ async fn repair(
     let source = ends::open_source(&pair.source_at, settings, args.haste).await?;
     let mut told = ends::sync_settings(settings, Some(differing), args.haste);
     told.full = true;
-    let identity = pair.look.facts().identity(settings.environment);
+    let identity = pair.look.facts().identity(settings.environment, settings.site.as_ref());
     let writer = pair.look.into_writer(identity).await?;
     let info = RunInfo { run_id: run.text.clone(), started_at: clock::rfc3339(run.began) };
     let progress = Progress::new(app.printer, Act::Copy, LiveFile::begin("verify --repair", run, settings));

@@ -21,6 +21,7 @@ use crate::printer::{Printer, counted, grouped};
 use crate::report::{Ended, Outcome, Report, Stop};
 use crate::rhythm::{Rhythm, span};
 use crate::settings::Settings;
+use crate::sites::{Answers, ParallelArg, SiteArg};
 use crate::{clock, consent};
 
 /// Run `sync` again and again, in one process: at once, then by the interval
@@ -34,6 +35,10 @@ pub(crate) struct WatchArgs {
     /// Environment
     #[arg(long)]
     env: Copied,
+    #[command(flatten)]
+    site: SiteArg,
+    #[command(flatten)]
+    parallel: ParallelArg,
     /// Time from the beginning of a run to the next, such as 90s, 15m, 6h or 1d
     #[arg(long, value_name = "SPAN", value_parser = interval)]
     every: Duration,
@@ -115,6 +120,7 @@ pub(crate) async fn run(args: &WatchArgs, app: &App) -> Ended {
         confirm = consented(args, app) => confirm?,
         () = &mut stop => return Err(interrupt::trouble().into()),
     };
+    let (confirm, answers) = confirm;
     let sync = each(args, confirm);
     let rhythm = Rhythm { every: args.every, jitter: args.jitter };
     let began = Instant::now();
@@ -122,7 +128,7 @@ pub(crate) async fn run(args: &WatchArgs, app: &App) -> Ended {
     loop {
         let ended = tokio::select! {
             biased;
-            ended = Box::pin(sync::once(&sync, app, app.printer.without_data())) => ended,
+            ended = Box::pin(round(&sync, app, &answers)) => ended,
             () = &mut stop => {
                 let mut report = tally.report();
                 report.add(interrupt::trouble());
@@ -148,10 +154,22 @@ pub(crate) async fn run(args: &WatchArgs, app: &App) -> Ended {
     Ok(tally.report())
 }
 
+/// One run, or one of each site.
+async fn round(sync: &SyncArgs, app: &App, answers: &Answers) -> Ended {
+    let printer = app.printer.without_data();
+    if sync.site.is_given() {
+        sync::of_sites(sync, app, printer, answers).await
+    } else {
+        sync::once(sync, app, printer).await
+    }
+}
+
 /// What each run is told.
 fn each(args: &WatchArgs, confirm: Option<String>) -> SyncArgs {
     SyncArgs {
         env: args.env,
+        site: args.site.clone(),
+        parallel: args.parallel,
         tables: args.tables.clone(),
         full: false,
         proof: args.proof,
@@ -167,21 +185,25 @@ fn each(args: &WatchArgs, confirm: Option<String>) -> SyncArgs {
 
 /// Asks once, for all runs, and returns what the runs give as their consent: the name of the database that was asked
 /// about. Where a flag answers, or nobody needs to be asked, each run sees to that itself.
-async fn consented(args: &WatchArgs, app: &App) -> Result<Option<String>, Stop> {
+async fn consented(args: &WatchArgs, app: &App) -> Result<(Option<String>, Answers), Stop> {
+    if args.site.is_given() {
+        let answers = sync::consented(&each(args, args.confirm.clone()), app).await?;
+        return Ok((args.confirm.clone(), answers));
+    }
     let settings = Settings::load(Environment::from(args.env), &app.globals, &app.process)?;
     if args.confirm.is_some() || settings.stage == Stage::Development {
-        return Ok(args.confirm.clone());
+        return Ok((args.confirm.clone(), Answers::new()));
     }
     let asked = async {
         let (_, at) = settings.both()?;
-        let look = Analytics::connect(&at).await?;
+        let look = Analytics::connect(&at, &settings.schemas()).await?;
         let known = KnownDatabases::read(&settings.state_dir)?;
         let standing = known.judge(settings.environment, &at, &look).await?;
         let actions: &[Action] =
             if standing == Standing::New { &[Action::Sync, Action::Enroll] } else { &[Action::Sync] };
         let database = look.facts().database.clone();
         consent::obtain(&settings, actions, &database, None).await?;
-        Ok(Some(database))
+        Ok((Some(database), Answers::new()))
     };
     asked.await.map_err(|stop| ends::stop_in_environment(stop, &settings))
 }
@@ -210,6 +232,12 @@ fn line(json: &Value, outcome: Outcome) -> String {
     let run =
         json.get("run_id").and_then(Value::as_str).map_or_else(String::new, |run| format!(" run {run}"));
     let told = format!("{at}{run}: {}, exit code {}", outcome.name(), outcome.exit_code());
+    if let Some(sites) = json.get("sites").and_then(Value::as_array) {
+        let done =
+            sites.iter().filter(|site| site.get("exit_code").and_then(Value::as_u64) == Some(0)).count();
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        return format!("{told}; {} of {} done", grouped(number(done)), counted(number(sites.len()), "site"));
+    }
     let Some(tables) = json.get("tables").and_then(Value::as_array) else {
         let codes: Vec<&str> = json
             .get("errors")

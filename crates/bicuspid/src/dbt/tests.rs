@@ -1,7 +1,7 @@
 use super::*;
 
 fn all() -> Sources {
-    describe(&stock_tables(&Config::default()), "opendental", "of a test")
+    describe(&stock_tables(&Config::default()), "opendental", "raw", "of a test")
 }
 
 /// The lines of a column's entry in a table's entry.
@@ -55,7 +55,7 @@ fn what_is_not_described_is_not_pointed_to() {
         .into_iter()
         .filter(|table| ["appointment", "patient"].contains(&table.name.as_str()))
         .collect();
-    let text = describe(&some, "x", "of a test").text;
+    let text = describe(&some, "x", "raw", "of a test").text;
     assert!(entry(&text, "appointment", "PatNum").contains("source('x', 'patient')"));
     assert!(!entry(&text, "appointment", "ProvNum").contains("relationships"));
 }
@@ -69,7 +69,7 @@ fn a_key_of_several_columns_is_unique_as_a_row() {
             .into(),
         primary_key: key.iter().map(|&name| name.to_owned()).collect(),
     };
-    let sources = describe(&[table("two", &["a", "B"]), table("none", &[])], "x", "of a test");
+    let sources = describe(&[table("two", &["a", "B"]), table("none", &[])], "x", "raw", "of a test");
     assert_eq!(sources.tests, 3, "unique, and not null twice");
     assert!(sources.text.contains("arguments: {column_name: \"row(\\\"a\\\", \\\"B\\\")\"}"));
     assert!(entry(&sources.text, "two", "B").ends_with("- not_null"));
@@ -84,7 +84,7 @@ fn names_that_dbt_would_misread_are_left_out_and_told() {
         columns: vec![column("a\"b"), column("ä b\u{7f}"), column("{{ x }}")],
         primary_key: vec!["a\"b".to_owned()],
     };
-    let sources = describe(&[table("fine"), table("it's")], "x", "of a test");
+    let sources = describe(&[table("fine"), table("it's")], "x", "raw", "of a test");
     assert_eq!(sources.left_out, ["fine.a\"b", "fine.{{ x }}", "it's"]);
     assert!(sources.text.contains("- name: \"ä b\\u007f\"\n"));
     assert_eq!(sources.tests, 0);
@@ -102,7 +102,7 @@ fn settings_choose_tables_and_types() {
     let tables = stock_tables(&config);
     let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
     assert_eq!(names, ["etl_load_status", "etl_transform_status", "patient"]);
-    let text = describe(&tables, "x", "of a test").text;
+    let text = describe(&tables, "x", "raw", "of a test").text;
     assert!(entry(&text, "patient", "Gender").contains("data_type: \"text\""));
     assert!(entry(&text, "patient", "Premed").contains("data_type: \"smallint\""));
     assert!(entry(&text, "patient", "Premed").contains("Yes or no, as 1 or 0."));

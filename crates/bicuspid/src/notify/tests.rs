@@ -34,7 +34,7 @@ fn a_report_says_what_a_person_should_know() {
     assert_eq!(events[1].tables, [Concerned { name: "a".to_owned(), rule: "validate::shrink".to_owned() }]);
     assert_eq!(events[2].tables[0].name, "c");
     let at = datetime!(2026-03-02 21:14:05 UTC);
-    let body = body("sync", "r", Environment::Clinic, &report, &events[1], at);
+    let body = body("sync", "r", (Environment::Clinic, None), &report, &events[1], at);
     assert!(!body.contains("hunter2"));
     let json: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((&json["event"], &json["env"], &json["count"]), (&json!("held"), &json!("clinic"), &json!(1)));

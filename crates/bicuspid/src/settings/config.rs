@@ -1,6 +1,7 @@
 //! bicuspid.toml: what to copy and how gently. Every key is optional; a key that is not known is an error.
 
 mod notify;
+mod sites;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,13 +9,16 @@ use std::time::Duration;
 
 use bicuspid_guard::Filter;
 use bicuspid_guard::session::TimeZone;
-use bicuspid_model::{QuietHours, TargetType};
+use bicuspid_model::{QuietHours, SiteName, TargetType};
 use bicuspid_opendental::TypePolicy;
 use bicuspid_source::LoadLimits;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub(crate) use notify::{Notify, Url, Webhook};
+pub(crate) use sites::Site;
+#[cfg(test)]
+pub(crate) use sites::{ENV_FILE, SITE_KEYS};
 
 use super::error::SettingsError;
 use super::nearest;
@@ -23,7 +27,7 @@ use super::nearest;
 pub(crate) const FILE: &str = "bicuspid.toml";
 
 /// Every key, in the order of the documentation.
-pub(super) const KEYS: [&str; 24] = [
+pub(super) const KEYS: [&str; 25] = [
     "tables_included",
     "tables_excluded",
     "columns_excluded",
@@ -48,6 +52,7 @@ pub(super) const KEYS: [&str; 24] = [
     "staging_dir",
     "reader_role",
     "notify",
+    "sites",
 ];
 
 /// What bicuspid.toml says; `None` and empty where it says nothing.
@@ -73,6 +78,8 @@ pub(crate) struct Config {
     pub(crate) staging_dir: Option<PathBuf>,
     pub(crate) reader_role: Option<String>,
     pub(crate) notify: Notify,
+    /// Practices that are copied beside one another.
+    pub(crate) sites: BTreeMap<SiteName, Site>,
 }
 
 impl Config {
@@ -98,23 +105,36 @@ impl Config {
         let mut config = Self::default();
         for (key, value) in table.get_ref() {
             let entry = Entry { path, text, key: key.get_ref(), at: key.span().start };
-            config.set(&entry, value)?;
+            // The sites have all the others as their ground.
+            if entry.key != "sites" {
+                config.set(&entry, value)?;
+            }
         }
+        let whole = Entry { path, text, key: "", at: 0 };
+        config.judge_load(&whole, table.get_ref())?;
+        if let Some((key, value)) = table.get_ref().get_key_value("sites") {
+            let entry = Entry { key: "sites", at: key.span().start, ..whole };
+            config.sites = entry.sites(value, &config)?;
+        }
+        Ok(config)
+    }
+
+    /// Refuses limits of which the graver is not above the lesser, where `table` has one of the two.
+    fn judge_load(&self, near: &Entry<'_>, table: &DeTable<'_>) -> Result<(), SettingsError> {
         for (key, is_wrong) in [
-            ("threads_critical", config.load.threads_critical <= config.load.threads_busy),
-            ("answer_critical_ms", config.load.answer_critical <= config.load.answer_busy),
+            ("threads_critical", self.load.threads_critical <= self.load.threads_busy),
+            ("answer_critical_ms", self.load.answer_critical <= self.load.answer_busy),
         ] {
             if is_wrong {
                 // Whichever of the two was written; the other is a default.
                 let busy = key.replace("critical", "busy");
-                let at = [key, &busy]
-                    .iter()
-                    .find_map(|name| Some(table.get_ref().get_key_value(*name)?.0.span().start));
-                let entry = Entry { path, text, key, at: at.unwrap_or_default() };
+                let at =
+                    [key, &busy].iter().find_map(|name| Some(table.get_key_value(*name)?.0.span().start));
+                let entry = Entry { key, at: at.unwrap_or(near.at), ..*near };
                 return Err(entry.wrong(format!("it must be more than {busy}")));
             }
         }
-        Ok(config)
+        Ok(())
     }
 
     fn set(&mut self, entry: &Entry<'_>, value: &Spanned<DeValue<'_>>) -> Result<(), SettingsError> {
@@ -164,6 +184,7 @@ impl Config {
             }
             "reader_role" => self.reader_role = Some(entry.text(value)?),
             "notify" => self.notify = entry.notify(value)?,
+            // `sites` is read after all others.
             unknown => {
                 return Err(SettingsError::UnknownName {
                     path: entry.path.to_owned(),
@@ -179,6 +200,7 @@ impl Config {
 }
 
 /// A key and where it stands.
+#[derive(Clone, Copy)]
 struct Entry<'a> {
     path: &'a Path,
     text: &'a str,

@@ -8,7 +8,7 @@ use bicuspid_model::Environment;
 use bicuspid_source::LoadLimits;
 use bicuspid_sync::SyncSettings;
 
-use super::config::{Config, KEYS};
+use super::config::{Config, ENV_FILE, KEYS, SITE_KEYS};
 use super::names::{ENVIRONMENT, ETL_ENVIRONMENT, End, Meaning, STATE_DIR, spellings};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
@@ -151,6 +151,11 @@ fn setting(key: &str) -> Setting {
              with `webhook_secret_file` (a file with at least 16 bytes, its owner's alone; a relative path counts from the \
              folder of bicuspid.toml). [operations.md](operations.md#notifications)",
         ),
+        "sites" => (
+            Values::Other("tables"),
+            "none".to_owned(),
+            "practices that are copied beside one another: `[sites.north]` with `env_file` and [what differs](#sites)",
+        ),
         unknown => panic!("no words for {unknown}"),
     };
     Setting { values, default, meaning }
@@ -164,9 +169,26 @@ fn settings() -> String {
             Values::Whole(min, max) => format!("{min} to {max}"),
             Values::Other(words) => words.to_owned(),
         };
-        let name = if values == "a table" { format!("[{key}]") } else { key.to_owned() };
+        let name = match values.as_str() {
+            "a table" => format!("[{key}]"),
+            "tables" => format!("[{key}.NAME]"),
+            _ => key.to_owned(),
+        };
         writeln!(text, "| `{name}` | {values} | {default} | {meaning} |").unwrap();
     }
+    text
+}
+
+/// What a site may say for itself; what it means is said above.
+fn sites() -> String {
+    let mut text = "| setting of a site | meaning |\n|---|---|\n".to_owned();
+    writeln!(text, "| `{ENV_FILE}` | its environment file, from the folder of bicuspid.toml on; needed |")
+        .unwrap();
+    for key in SITE_KEYS {
+        assert!(KEYS.contains(&key), "{key} is no setting");
+    }
+    let keys: Vec<String> = SITE_KEYS.iter().map(|key| format!("`{key}`")).collect();
+    writeln!(text, "| {} | as above, for this site alone |", keys.join(", ")).unwrap();
     text
 }
 
@@ -226,7 +248,7 @@ fn variables() -> String {
 fn the_page_is_what_the_code_says() {
     let page = std::fs::read_to_string(PAGE).unwrap();
     let mut fresh = page.clone();
-    for (name, text) in [("variables", variables()), ("settings", settings())] {
+    for (name, text) in [("variables", variables()), ("settings", settings()), ("sites", sites())] {
         let (begin, end) = (format!("<!-- generated: {name} -->\n"), format!("<!-- end: {name} -->\n"));
         let (before, rest) = fresh.split_once(&begin).unwrap_or_else(|| panic!("no {begin}"));
         let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("no {end}"));
@@ -269,7 +291,9 @@ fn the_template_names_every_setting_and_the_lines_that_it_shows_are_right() {
     for key in KEYS {
         let is_named = template.lines().any(|line| {
             let line = line.trim_start_matches("# ");
-            line.starts_with(&format!("{key} =")) || line == format!("[{key}]")
+            line.starts_with(&format!("{key} ="))
+                || line == format!("[{key}]")
+                || line.starts_with(&format!("[{key}."))
         });
         assert!(is_named, "{key} is not in the template");
     }

@@ -49,6 +49,19 @@ impl StateDir {
         }
     }
 
+    /// Waits for the lock of a file of the state, which another run may be about to replace. It is held until what is
+    /// returned is dropped.
+    pub(crate) fn lock(&self, name: &str) -> Result<std::fs::File, SettingsError> {
+        self.ensure()?;
+        let path = self.path.join(format!("{name}.lock"));
+        let locked = || -> std::io::Result<std::fs::File> {
+            let file = create_private(&path, Existing::Replace)?;
+            file.lock()?;
+            Ok(file)
+        };
+        locked().map_err(|cause| SettingsError::StateDir { path: path.clone(), cause })
+    }
+
     /// Replaces a file of the state as a whole: a crash leaves the old one or the new one.
     pub(crate) fn replace(&self, name: &str, text: &str) -> Result<(), SettingsError> {
         self.ensure()?;

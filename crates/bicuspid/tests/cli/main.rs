@@ -29,6 +29,7 @@ mod packaging;
 mod refusals;
 mod runs;
 mod serve;
+mod sites;
 mod source;
 mod troubles;
 mod watch;

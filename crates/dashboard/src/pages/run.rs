@@ -10,7 +10,7 @@ use crate::record::{Run, RunTable};
 const STRETCHES_MAX: usize = 20;
 
 pub(crate) fn page(shell: &Shell, run: &Run) -> String {
-    let title = format!("{} of {}", run.record.command, run.record.environment);
+    let title = format!("{} of {}", run.record.command, run.place());
     shell.page(&title, |h| {
         h.el("p", &[], |h| h.link("/runs", "All runs"));
         body(h, run);

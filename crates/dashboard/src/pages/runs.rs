@@ -103,7 +103,7 @@ fn row(h: &mut Html, run: &Run) {
         });
         h.el("td", &[], |h| badge(h, outcome_class(run.outcome()), outcome_word(run.outcome())));
         h.leaf("td", &[], &run.record.command);
-        h.leaf("td", &[], &run.record.environment);
+        h.leaf("td", &[], &run.place());
         h.leaf("td", &[("class", "n")], &run.seconds().map(seconds).unwrap_or_default());
         for count in [
             run.rows_read(),

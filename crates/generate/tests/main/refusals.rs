@@ -196,7 +196,9 @@ fn two_runs_do_not_meet() {
     let other = std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
-            let look = bicuspid_target::Analytics::connect(&endpoint).await.unwrap();
+            let look = bicuspid_target::Analytics::connect(&endpoint, &bicuspid_target::Schemas::alone())
+                .await
+                .unwrap();
             let expected = look
                 .enrol(
                     bicuspid_model::Environment::Demo,

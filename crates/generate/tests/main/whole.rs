@@ -148,7 +148,9 @@ fn a_long_reader_does_not_stop_a_generation() {
         scope.spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(async {
-                let look = bicuspid_target::Analytics::connect(&endpoint).await.unwrap();
+                let look = bicuspid_target::Analytics::connect(&endpoint, &bicuspid_target::Schemas::alone())
+                    .await
+                    .unwrap();
                 look.begin_view().await.unwrap();
                 let patient =
                     bicuspid_opendental::model_table("patient", bicuspid_opendental::TypePolicy::Dbt);

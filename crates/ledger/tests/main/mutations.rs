@@ -15,6 +15,7 @@ fn entry(run: &str, phase: Phase) -> Entry {
         user: "dana \u{fffd} (uid 7)".to_owned(),
         machine: "front-desk".to_owned(),
         environment: Environment::Clinic,
+        site: None,
         source: None,
         target: Some(Database {
             place: "localhost:5432".to_owned(),

@@ -9,7 +9,7 @@ use bicuspid_model::{DatabaseName, Endpoint, Environment, FingerprintKey, Host, 
 use bicuspid_sandbox::testing;
 use bicuspid_source::{Pace, Source, SourceOptions};
 use bicuspid_sync::{Border, Event, RunInfo, SyncError, SyncSettings};
-use bicuspid_target::Analytics;
+use bicuspid_target::{Analytics, Schemas};
 
 use crate::pair::Pair;
 
@@ -86,7 +86,7 @@ fn killed_process() {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let look = Analytics::connect(&unpacked(&target)).await.unwrap();
+        let look = Analytics::connect(&unpacked(&target), &Schemas::alone()).await.unwrap();
         let key = FingerprintKey::new([42; 16]);
         let identity = look.enrol(Environment::Test, key, "dbt", "0.0.0-test").await.unwrap();
         let writer = look.into_writer(identity).await.unwrap();

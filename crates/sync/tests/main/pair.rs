@@ -9,7 +9,7 @@ use bicuspid_source::{Pace, Source, SourceOptions};
 use bicuspid_sync::{
     Event, PlanReport, RunInfo, SyncError, SyncReport, SyncSettings, TableReport, VerifiedTable, VerifyReport,
 };
-use bicuspid_target::Analytics;
+use bicuspid_target::{Analytics, Schemas};
 
 pub(crate) type Watch = Box<dyn Fn(&Event) + Send + Sync>;
 
@@ -67,8 +67,8 @@ impl Pair {
             format!("run-{runs}")
         };
         let look = match self.quiet {
-            Some(quiet) => Analytics::connect_with(&self.target.endpoint, quiet).await?,
-            None => Analytics::connect(&self.target.endpoint).await?,
+            Some(quiet) => Analytics::connect_with(&self.target.endpoint, &Schemas::alone(), quiet).await?,
+            None => Analytics::connect(&self.target.endpoint, &Schemas::alone()).await?,
         };
         let key = FingerprintKey::new([42; 16]);
         let policy = self.settings.type_policy.name();
@@ -92,7 +92,7 @@ impl Pair {
     pub(crate) fn plan(&self) -> PlanReport {
         self.runtime
             .block_on(async {
-                let look = Analytics::connect(&self.target.endpoint).await?;
+                let look = Analytics::connect(&self.target.endpoint, &Schemas::alone()).await?;
                 let mut source = Source::connect(&self.clinic.endpoint, self.options.clone()).await?;
                 bicuspid_sync::plan(&mut source, &look, &self.settings).await
             })
@@ -115,7 +115,7 @@ impl Pair {
     fn verify_heard(&self, listener: &(dyn Fn(Event) + Send + Sync)) -> VerifyReport {
         self.runtime
             .block_on(async {
-                let look = Analytics::connect(&self.target.endpoint).await?;
+                let look = Analytics::connect(&self.target.endpoint, &Schemas::alone()).await?;
                 let source = Source::connect(&self.clinic.endpoint, self.options.clone()).await?;
                 bicuspid_sync::verify(source, &look, &self.settings, listener).await
             })

@@ -9,7 +9,7 @@ use bicuspid_model::{Class, Column, Host, Table, TargetType};
 use bicuspid_sandbox::testing;
 use bicuspid_source::{FoundTable, Source, Walk};
 use bicuspid_sync::{Event, Mode, TableOutcome};
-use bicuspid_target::{Analytics, TargetError};
+use bicuspid_target::{Analytics, Schemas, TargetError};
 
 use crate::pair::{Pair, difference, table, verified};
 
@@ -171,7 +171,9 @@ fn a_target_that_never_answers_is_given_up() {
     let mut endpoint = pair.target.endpoint.clone();
     endpoint.host = Host::new("127.0.0.1", listener.local_addr().unwrap().port());
     let limit = std::time::Duration::from_mins(1);
-    let connected = pair.block_on(async { tokio::time::timeout(limit, Analytics::connect(&endpoint)).await });
+    let connected = pair.block_on(async {
+        tokio::time::timeout(limit, Analytics::connect(&endpoint, &Schemas::alone())).await
+    });
     assert!(matches!(connected, Ok(Err(TargetError::Unreachable { .. }))));
 }
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bicuspid_model::{Fingerprint, FingerprintKey, Table, TableName};
 
+use super::place;
 use super::record::{self, Generation};
 use crate::copy::CopyOut;
-use crate::ddl::{self, LOADED_AT};
+use crate::ddl::LOADED_AT;
 use crate::error::{TargetError, of_driver};
 use crate::link::Link;
 use crate::state;
@@ -276,7 +277,7 @@ pub(super) async fn fingerprint(
     table: &Table,
     key: &FingerprintKey,
 ) -> Result<Fingerprint, TargetError> {
-    let mut rows = CopyOut::begin(&link.client, table, "").await?;
+    let mut rows = CopyOut::begin(link, table, "").await?;
     let mut found = Fingerprint::default();
     while let Some(batch) = rows.next(READ_BYTES).await? {
         for row in batch.rows() {
@@ -308,5 +309,5 @@ fn unreadable() -> TargetError {
 
 /// The tables of ours that are there, quoted, for a statement that names them all.
 pub(super) fn quoted<'a>(tables: impl Iterator<Item = &'a Table>) -> String {
-    tables.map(ddl::raw).collect::<Vec<_>>().join(", ")
+    tables.map(place).collect::<Vec<_>>().join(", ")
 }

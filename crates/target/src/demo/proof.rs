@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 
 use bicuspid_model::{Fingerprint, FingerprintKey, Table};
 
-use super::inspect;
 use super::writer::differs;
+use super::{inspect, place};
 use crate::error::TargetError;
 use crate::first_load::{agrees, is_of_statement};
 use crate::link::Link;
@@ -72,9 +72,10 @@ pub(super) async fn prove(
 async fn agreeing<'t>(link: &Link, tables: &[(&'t Table, &RowHashes)]) -> Result<Vec<&'t str>, TargetError> {
     let Some((_, first)) = tables.first() else { return Ok(Vec::new()) };
     let mut sql = String::new();
-    for (i, (_, expected)) in tables.iter().enumerate() {
+    for (i, (table, expected)) in tables.iter().enumerate() {
         let union = if i == 0 { "" } else { " UNION ALL " };
-        let _ = write!(sql, "{union}SELECT {i}::bigint, t.* FROM ({}) t", expected.sql());
+        let _ =
+            write!(sql, "{union}SELECT {i}::bigint, t.* FROM ({} FROM {}) t", expected.sql(), place(table));
     }
     link.run("SAVEPOINT row_hashes", "begin to prove tables").await?;
     // The seed hangs on the key alone: it is the same for all.
@@ -107,6 +108,7 @@ mod tests {
     use super::*;
     use crate::copy::CopyIn;
     use crate::ddl;
+    use crate::schemas::Schemas;
     use bicuspid_model::{Batch, Charset, Column, ColumnName, SourceType, TableName, TargetType};
     use bicuspid_sandbox::testing;
 
@@ -143,8 +145,8 @@ mod tests {
 
     async fn filled(link: &Link, table: &Table) -> (Fingerprint, RowHashes) {
         let rows = rows(table.name.as_str());
-        link.run(&ddl::create(table), "make a table").await.unwrap();
-        let mut copy = CopyIn::begin(&link.client, &ddl::raw(table), table).await.unwrap();
+        link.run(&ddl::create(&Schemas::alone(), table), "make a table").await.unwrap();
+        let mut copy = CopyIn::begin(&link.client, &place(table), table).await.unwrap();
         copy.send(rows.bytes()).await.unwrap();
         assert_eq!(copy.finish().await.unwrap(), 3);
         let mut sent = Fingerprint::default();

@@ -182,7 +182,7 @@ pub(super) async fn enrol(
         (ddl::RAW_SCHEMA, "make schema raw (CREATE on the database is needed)"),
         (LEDGER, "make the generation ledger"),
     ] {
-        link.run(sql, action).await?;
+        link.run(&link.sql(sql), action).await?;
     }
     let fault = |e: tokio_postgres::Error| of_driver(&e, "enrol the demo database");
     link.client

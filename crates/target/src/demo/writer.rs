@@ -8,7 +8,7 @@ use tokio_postgres::Statement;
 use super::inspect::{self, Depth};
 use super::proof::{self, Filled};
 use super::record::{self, Generation, hex};
-use super::{Demo, DemoState};
+use super::{Demo, DemoState, place};
 use crate::analytics::take_run_lock;
 use crate::copy::{CopyIn, load_fault};
 use crate::ddl;
@@ -100,13 +100,13 @@ impl Demo {
         for table in &tables {
             match before.tables.get(table.name.in_target().as_str()) {
                 None => {
-                    statements.push_str(&ddl::create(table));
+                    statements.push_str(&ddl::create(self.link.schemas(), table));
                     statements.push(';');
                 }
                 Some(0) => {}
                 Some(_) => {
                     statements.push_str("DELETE FROM ");
-                    statements.push_str(&ddl::raw(table));
+                    statements.push_str(&place(table));
                     statements.push(';');
                 }
             }
@@ -142,7 +142,7 @@ impl DemoWriter {
         let client = &self.demo.link.client;
         let begin = async {
             if statement.is_none() {
-                let text = ddl::copy_in(&ddl::raw(table), table);
+                let text = ddl::copy_in(&place(table), table);
                 let fault = |e: tokio_postgres::Error| load_fault(&e, table.name.as_str());
                 *statement = Some(client.prepare(&text).await.map_err(fault)?);
             }
@@ -235,7 +235,7 @@ impl DemoWriter {
         let link = &self.demo.link;
         let mut of_empty = String::new();
         for (table, sent) in self.tables.iter().zip(&self.sent) {
-            match ddl::primary_key(table) {
+            match ddl::primary_key(link.schemas(), table) {
                 Some(sql) if self.rows_before(table).is_none() && sent.rows == 0 => {
                     of_empty.push_str(&sql);
                     of_empty.push(';');
@@ -292,7 +292,7 @@ fn analysed(table: &Table) -> Option<String> {
         .filter(|c| matches!(c.target, TargetType::Int8 | TargetType::Date | TargetType::Timestamp))
         .map(|c| c.name.postgres().to_string());
     let columns: Vec<String> = columns.collect();
-    (!columns.is_empty()).then(|| format!("{} ({})", ddl::raw(table), columns.join(", ")))
+    (!columns.is_empty()).then(|| format!("{} ({})", place(table), columns.join(", ")))
 }
 
 pub(super) fn differs(table: &Table, detail: &'static str) -> TargetError {

@@ -72,7 +72,7 @@ fn low(word: u64) -> u32 {
 }
 
 /// `hash_bytes_extended`. PostgreSQL has no value longer than 1 GiB.
-pub(super) fn bytes(value: &[u8], seed: u64) -> u64 {
+pub(crate) fn bytes(value: &[u8], seed: u64) -> u64 {
     let mut words = Words::begin(u32::try_from(value.len()).unwrap_or(u32::MAX), seed);
     let (blocks, rest) = value.as_chunks::<12>();
     for block in blocks {

@@ -6,7 +6,7 @@ use bicuspid_guard::SourceServer;
 use bicuspid_guard::identity::Identity;
 use bicuspid_model::{Environment, FingerprintKey};
 use bicuspid_sandbox::testing::{self, PostgresDatabase};
-use bicuspid_target::{Analytics, AuditHead, Publication, RunRecord, TargetError, Writer};
+use bicuspid_target::{Analytics, AuditHead, Publication, RunRecord, Schemas, TargetError, Writer};
 
 struct Run {
     database: PostgresDatabase,
@@ -19,7 +19,7 @@ fn proved() -> Run {
     let database = testing::servers().postgres_database("between");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let writer = runtime.block_on(async {
-        let mut look = Analytics::connect(&database.endpoint).await.unwrap();
+        let mut look = Analytics::connect(&database.endpoint, &Schemas::alone()).await.unwrap();
         let key = FingerprintKey::new([1; 16]);
         let identity = look.enrol(Environment::Test, key, "dbt", "0").await.unwrap();
         let (keeper, log, hash) = ("k".to_owned(), "l".to_owned(), "h".to_owned());
@@ -99,7 +99,7 @@ fn an_identity_that_changes_after_the_check_stops_the_transaction() {
 fn another_database_gets_neither_a_writer_nor_a_new_source() {
     let run = proved();
     run.runtime.block_on(async {
-        let connect = async || Analytics::connect(&run.database.endpoint).await.unwrap();
+        let connect = async || Analytics::connect(&run.database.endpoint, &Schemas::alone()).await.unwrap();
         let look = connect().await;
         let identity = look.enrolled().await.unwrap().unwrap();
         let other = Identity { oid: identity.oid + 1, ..identity.clone() };
@@ -169,7 +169,7 @@ fn a_second_identity_has_no_room() {
     assert!(tried.is_err(), "the table holds one row at most");
     // Nor may another environment be written over the first.
     let error = run.runtime.block_on(async {
-        let look = Analytics::connect(&run.database.endpoint).await.unwrap();
+        let look = Analytics::connect(&run.database.endpoint, &Schemas::alone()).await.unwrap();
         look.enrol(Environment::Clinic, FingerprintKey::new([2; 16]), "dbt", "0").await.unwrap_err()
     });
     assert_eq!((error.code().as_str(), error.trouble().class.exit_code()), ("identity::environment", 3));

@@ -4,4 +4,5 @@
 
 mod between;
 mod row_hash;
+mod sites;
 mod tls;

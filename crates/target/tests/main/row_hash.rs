@@ -6,7 +6,8 @@ use bicuspid_model::{
 };
 use bicuspid_sandbox::testing::{self, PostgresDatabase};
 use bicuspid_target::{
-    Analytics, ChunkState, Intake as _, Marks, PassRecord, Proof, RowHashes, TableRecord, TargetError, Writer,
+    Analytics, ChunkState, Intake as _, Marks, PassRecord, Proof, RowHashes, Schemas, TableRecord,
+    TargetError, Writer,
 };
 
 const KEY: FingerprintKey = FingerprintKey::new([3; 16]);
@@ -30,7 +31,7 @@ impl Run {
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let writer = runtime.block_on(async {
-            let look = Analytics::connect(&database.endpoint).await.unwrap();
+            let look = Analytics::connect(&database.endpoint, &Schemas::alone()).await.unwrap();
             let identity = look.enrol(Environment::Test, KEY, "dbt", "0").await.unwrap();
             look.into_writer(identity).await.unwrap()
         });

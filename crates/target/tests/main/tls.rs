@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bicuspid_model::{Class, Endpoint, Host, Tls};
 use bicuspid_sandbox::PostgresOptions;
 use bicuspid_sandbox::testing::{self, Authority, PostgresServer, ServerCertificate};
-use bicuspid_target::{Analytics, Demo, DemoEndpoint, TargetError};
+use bicuspid_target::{Analytics, Demo, DemoEndpoint, Schemas, TargetError};
 
 /// The endpoint under another name and protection.
 fn at(endpoint: &Endpoint, name: &str, tls: Tls) -> Endpoint {
@@ -15,7 +15,7 @@ fn at(endpoint: &Endpoint, name: &str, tls: Tls) -> Endpoint {
 
 /// Connects as each of the two roles and says whether the connections are encrypted.
 async fn look(endpoint: &Endpoint) -> Result<bool, TargetError> {
-    let look = Analytics::connect(endpoint).await?;
+    let look = Analytics::connect(endpoint, &Schemas::alone()).await?;
     let demo = DemoEndpoint {
         host: endpoint.host.clone(),
         user: endpoint.user.clone(),
@@ -81,7 +81,9 @@ async fn a_server_without_encryption_is_refused_and_told_so() {
     let authority = Authority::new();
     let database = testing::servers().postgres_database("plain");
     for tls in [Tls::Require, Tls::Ca(authority.file())] {
-        let error = Analytics::connect(&at(&database.endpoint, "127.0.0.1", tls.clone())).await.unwrap_err();
+        let error = Analytics::connect(&at(&database.endpoint, "127.0.0.1", tls.clone()), &Schemas::alone())
+            .await
+            .unwrap_err();
         let trouble = error.trouble();
         if tls == Tls::Require && trouble.why.contains("knows no certificate authority") {
             // A machine without any authority trusts nobody, before it asks the server anything.
@@ -91,7 +93,7 @@ async fn a_server_without_encryption_is_refused_and_told_so() {
         assert!(trouble.why.contains("offers no encryption"), "{}", trouble.why);
         assert!(trouble.hint.contains("ssl = on"), "{}", trouble.hint);
     }
-    assert!(!Analytics::connect(&database.endpoint).await.unwrap().facts().tls);
+    assert!(!Analytics::connect(&database.endpoint, &Schemas::alone()).await.unwrap().facts().tls);
 }
 
 #[tokio::test(flavor = "multi_thread")]

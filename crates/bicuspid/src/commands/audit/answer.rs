@@ -224,6 +224,7 @@ mod tests {
             user: "dana".to_owned(),
             machine: "front-desk".to_owned(),
             environment,
+            site: None,
             source: None,
             target: Some(Database {
                 place: "db:5432".to_owned(),
@@ -258,7 +259,13 @@ mod tests {
     }
 
     fn known(environment: Environment, oid: u32) -> Identity {
-        Identity { environment, database: "opendental_analytics".to_owned(), system_identifier: 7, oid }
+        Identity {
+            environment,
+            database: "opendental_analytics".to_owned(),
+            system_identifier: 7,
+            oid,
+            site: None,
+        }
     }
 
     use Environment::{Clinic, Test};

@@ -15,7 +15,7 @@ pub(super) async fn run(what: &[String], app: &App, settings: &Settings) -> Ende
     let patient = number(what)?;
     let at = settings.target()?;
     banner::environment(settings);
-    let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, &at);
+    let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, None, &at);
     let told = explain(&ends::demo_endpoint(&at), known.as_ref(), patient, banner::target).await?;
     let mut story = Table::new(&[("when", Align::Left), ("what", Align::Left), ("row", Align::Left)]);
     let mut ahead = false;

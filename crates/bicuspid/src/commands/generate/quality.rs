@@ -19,7 +19,7 @@ use crate::settings::Settings;
 pub(super) async fn check(args: &GenerateArgs, app: &App, settings: &Settings) -> Ended {
     let at = settings.target()?;
     banner::environment(settings);
-    let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, &at);
+    let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, None, &at);
     let measured =
         measure(&ends::demo_endpoint(&at), known.as_ref(), Extent::Everything, banner::target).await?;
     let mut table = Table::new(&[

@@ -102,7 +102,7 @@ impl Watch {
     async fn ask_practice(&self, settings: &Settings) -> Result<Option<MeasuredPractice>, Stop> {
         let at = settings.target()?;
         let endpoint = ends::demo_endpoint(&at);
-        let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, &at);
+        let known = KnownDatabases::read(&settings.state_dir)?.find(Environment::Demo, None, &at);
         let demo = Demo::connect_to_read(&endpoint).await?;
         demo.judge(&at.user, known.as_ref()).await?;
         let Some(generation) = demo.generation().await? else { return Ok(None) };
@@ -127,6 +127,7 @@ impl Feed for Watch {
     fn places(&self) -> Vec<Place> {
         let place = |settings: &Settings| Place {
             environment: settings.environment,
+            site: settings.site.as_ref().map(ToString::to_string),
             folder: settings.state_dir.path().to_owned(),
         };
         self.settings.iter().map(place).collect()
@@ -205,7 +206,11 @@ fn view(check: &check::Check) -> CheckView {
 /// What this machine remembers of the database that is written.
 fn known_as(settings: &Settings) -> Option<String> {
     let at = settings.target().ok()?;
-    let identity = KnownDatabases::read(&settings.state_dir).ok()?.find(settings.environment, &at)?;
+    let identity = KnownDatabases::read(&settings.state_dir).ok()?.find(
+        settings.environment,
+        settings.site.as_ref(),
+        &at,
+    )?;
     Some(format!(
         "{}, enrolled as {}: cluster {}, database oid {}",
         identity.database, identity.environment, identity.system_identifier, identity.oid

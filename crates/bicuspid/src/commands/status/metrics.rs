@@ -19,19 +19,19 @@ pub(super) struct Metrics {
     path: PathBuf,
     copies: Vec<Copy>,
     folders: Vec<PathBuf>,
-    environments: Vec<&'static str>,
+    places: Vec<(&'static str, Option<String>)>,
 }
 
 impl Metrics {
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), copies: Vec::new(), folders: Vec::new(), environments: Vec::new() }
+        Self { path: path.to_owned(), copies: Vec::new(), folders: Vec::new(), places: Vec::new() }
     }
 
     /// Takes in what was found of an environment; one that could not be asked is told as such.
     pub(super) fn add(&mut self, settings: &Settings, looked: &Result<Option<Vec<Shown>>, Stop>) {
         self.copies.push(copy_of(settings, looked));
         self.folders.push(settings.state_dir.path().to_owned());
-        self.environments.push(settings.environment.name());
+        self.places.push((settings.environment.name(), settings.site.as_ref().map(ToString::to_string)));
     }
 
     /// Writes the file as a whole: a collector reads the old one or the new one. It holds counts and times, so that it
@@ -44,7 +44,7 @@ impl Metrics {
             // There is no folder before the first run.
             runs.extend(RunStore::at(folder.join(RUNS)).list().map(|(runs, _)| runs).unwrap_or_default());
         }
-        runs.retain(|run| self.environments.contains(&run.environment.as_str()));
+        runs.retain(|run| self.places.iter().any(|(env, site)| run.environment == *env && run.site == *site));
         runs.sort_by(|a, b| (&b.started_at, &b.run_id).cmp(&(&a.started_at, &a.run_id)));
         let text = bicuspid_dashboard::metrics(VERSION, clock::now(), &self.copies, &runs);
         let mut beside = self.path.clone().into_os_string();
