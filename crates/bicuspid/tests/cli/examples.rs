@@ -49,6 +49,24 @@ fn the_commands_of_the_examples_are_taken() {
         assert_eq!(words[0], "bicuspid");
         is_taken(&bench, &words[1..]);
     }
+    let dag = example("airflow/bicuspid_sites_dag.py");
+    let list = dag.split("return [\"bicuspid\", ").nth(1).unwrap().split(']').next().unwrap();
+    let words: Vec<&str> = list
+        .split(", ")
+        .map(|word| match word.trim_matches('"') {
+            "site" => "north",
+            "DATABASE" => "opendental_analytics",
+            word => word,
+        })
+        .collect();
+    is_taken(&bench, &words);
+    for (name, site) in [("cronjob", "north"), ("indexed-job", "site0")] {
+        let yaml = example(&format!("kubernetes/{name}.yaml")).replace("$(JOB_COMPLETION_INDEX)", "0");
+        let list = yaml.split("args:\n").nth(1).unwrap().lines().map(str::trim);
+        let words: Vec<&str> = list.map_while(|line| line.strip_prefix("- ")).collect();
+        assert_eq!((words[0], words[4]), ("sync", site), "{words:?}");
+        is_taken(&bench, &words);
+    }
     // What is not taken is noticed.
     let ran = bench.run(&["sync", "--environment", "clinic", "--no-such-flag"]);
     assert!(!ran.stderr.contains("--no-such-flag is not a flag"));
@@ -74,7 +92,7 @@ fn every_example_is_on_the_page() {
             found += 1;
         }
     }
-    assert_eq!(found, 7);
+    assert_eq!(found, 10);
 }
 
 #[test]
@@ -112,7 +130,7 @@ fn program(name: &'static str, works: &[&str]) -> Option<&'static str> {
 #[test]
 fn the_examples_in_python_compile_and_decide() {
     let Some(python) = program("python3", &["--version"]) else { return };
-    for name in ["airflow/bicuspid_dag.py", "receive_webhook.py"] {
+    for name in ["airflow/bicuspid_dag.py", "airflow/bicuspid_sites_dag.py", "receive_webhook.py"] {
         let check = "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')";
         let path = root().join("examples").join(name);
         assert!(Command::new(python).args(["-c", check]).arg(path).status().unwrap().success(), "{name}");
@@ -126,12 +144,59 @@ wanted = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == '
 space = {}
 exec(compile(ast.Module(wanted, []), 'x', 'exec'), space)
 print([space['verdict'](code) for code in (0, 1, 2, 3, 4, 5, 6, 130)])";
-    let path = root().join("examples/airflow/bicuspid_dag.py");
-    let output = Command::new(python).args(["-c", check]).arg(path).output().unwrap();
-    assert_eq!(
-        String::from_utf8(output.stdout).unwrap().trim(),
-        "['go_on', 'go_on', 'stop', 'stop', 'try_again', 'stop', 'try_again', 'stop']"
-    );
+    for name in ["bicuspid_dag.py", "bicuspid_sites_dag.py"] {
+        let path = root().join("examples/airflow").join(name);
+        let output = Command::new(python).args(["-c", check]).arg(path).output().unwrap();
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap().trim(),
+            "['go_on', 'go_on', 'stop', 'stop', 'try_again', 'stop', 'try_again', 'stop']",
+            "{name}"
+        );
+    }
+}
+
+/// The objects for Kubernetes, field by field where a wrong one would do harm or nothing.
+#[test]
+fn the_objects_for_kubernetes_are_what_they_say() {
+    let Some(python) = program("python3", &["-c", "import yaml"]) else { return };
+    let check = "
+import json, sys, yaml
+print(json.dumps([yaml.safe_load(open(path)) for path in sys.argv[1:]]))";
+    let paths =
+        ["cronjob", "indexed-job"].map(|name| root().join(format!("examples/kubernetes/{name}.yaml")));
+    let output = Command::new(python).args(["-c", check]).args(paths).output().unwrap();
+    let objects: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (cron, job) = (&objects[0], &objects[1]);
+    assert_eq!((&cron["apiVersion"], &cron["kind"]), (&"batch/v1".into(), &"CronJob".into()));
+    assert_eq!((&job["apiVersion"], &job["kind"]), (&"batch/v1".into(), &"Job".into()));
+    assert_eq!(cron["spec"]["concurrencyPolicy"], "Forbid");
+    assert_eq!(job["spec"]["completionMode"], "Indexed");
+    for (spec, action) in [(&cron["spec"]["jobTemplate"]["spec"], "FailJob"), (&job["spec"], "FailIndex")] {
+        let rule = &spec["podFailurePolicy"]["rules"][0];
+        assert_eq!(rule["action"], action);
+        assert_eq!(rule["onExitCodes"]["operator"], "In");
+        let never: Vec<i64> = rule["onExitCodes"]["values"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(serde_json::Value::as_i64)
+            .collect();
+        assert_eq!(never, [1, 2, 3, 5], "3 is never tried again; 4 and 6 are");
+        let pod = &spec["template"]["spec"];
+        // A failure policy needs this, and a container that began again by itself would not ask it.
+        assert_eq!(pod["restartPolicy"], "Never");
+        let container = &pod["containers"][0];
+        assert_eq!(rule["onExitCodes"]["containerName"], container["name"]);
+        assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+        let mounted: Vec<&serde_json::Value> =
+            container["volumeMounts"].as_array().unwrap().iter().map(|mount| &mount["name"]).collect();
+        let volumes: Vec<&serde_json::Value> =
+            pod["volumes"].as_array().unwrap().iter().map(|volume| &volume["name"]).collect();
+        assert_eq!(mounted, volumes);
+        assert_eq!(pod["volumes"][1]["secret"]["defaultMode"], 0o440);
+        assert_eq!(container["volumeMounts"][0]["readOnly"], true);
+    }
 }
 
 #[cfg(target_os = "linux")]
