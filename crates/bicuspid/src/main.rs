@@ -110,7 +110,7 @@ fn finish(printer: Printer, command: &str, env: Option<&str>, ended: Ended) -> E
         printer.trouble(trouble);
     }
     if printer.is_json() {
-        Printer::raw(&report.json(command, env).to_string());
+        Printer::raw(&report.text(command, env));
     }
     let outcome: Outcome = report.outcome();
     ExitCode::from(outcome.exit_code())

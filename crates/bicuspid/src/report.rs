@@ -108,6 +108,9 @@ impl From<Class> for Outcome {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     fields: Map<String, Value>,
+    /// What each of several sites said, as the text of an object: as values, those of many sites would take more memory
+    /// than their runs.
+    sites: Option<Vec<String>>,
     troubles: Vec<Trouble>,
     differs: bool,
 }
@@ -136,6 +139,13 @@ impl Report {
         self
     }
 
+    /// Adds what each of several sites said, as the text of an object each.
+    #[must_use]
+    pub(crate) fn with_sites(mut self, sites: Vec<String>) -> Self {
+        self.sites = Some(sites);
+        self
+    }
+
     /// Adds a trouble.
     pub(crate) fn add(&mut self, trouble: Trouble) {
         self.troubles.push(trouble);
@@ -159,11 +169,6 @@ impl Report {
         self.differs
     }
 
-    /// A field, if it is there.
-    pub(crate) fn field(&self, name: &str) -> Option<&Value> {
-        self.fields.get(name)
-    }
-
     /// The troubles, in the order in which they came.
     pub(crate) fn troubles(&self) -> &[Trouble] {
         &self.troubles
@@ -180,7 +185,20 @@ impl Report {
             .unwrap_or(found)
     }
 
-    /// The JSON object of the interface contract.
+    /// The JSON object of the interface contract as a text, the sites in it.
+    pub(crate) fn text(&self, command: &str, env: Option<&str>) -> String {
+        let mut text = self.json(command, env).to_string();
+        if let Some(sites) = &self.sites {
+            // The object is never empty: others stand before the sites.
+            text.pop();
+            text.push_str(",\"sites\":[");
+            text.push_str(&sites.join(","));
+            text.push_str("]}");
+        }
+        text
+    }
+
+    /// The JSON object of the interface contract, without what several sites said.
     pub(crate) fn json(&self, command: &str, env: Option<&str>) -> Value {
         let outcome = self.outcome();
         let errors: Vec<Value> = self.troubles.iter().map(error).collect();

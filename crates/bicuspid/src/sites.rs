@@ -26,7 +26,7 @@ use crate::settings::{Config, Settings, nearest};
 use crate::{consent, interrupt, panics};
 
 pub(crate) use source::Claims;
-pub(crate) use told::{combined, show};
+pub(crate) use told::{SiteEnd, combined, show};
 
 /// The word for every site.
 const EVERY: &str = bicuspid_model::site::EVERY_SITE;
@@ -128,13 +128,13 @@ pub(crate) async fn each<W>(
     members: Vec<Member>,
     at_a_time: u8,
     work: impl Fn(SiteName, Settings) -> W,
-) -> Vec<(SiteName, Ended)>
+) -> Vec<SiteEnd>
 where
     W: Future<Output = Ended> + Send + 'static,
 {
     let order: Vec<SiteName> = members.iter().map(|member| member.site.clone()).collect();
     let runs_beside = usize::from(at_a_time).min(members.len());
-    let mut ended: BTreeMap<SiteName, Ended> = BTreeMap::new();
+    let mut ended: BTreeMap<SiteName, SiteEnd> = BTreeMap::new();
     let mut waiting = VecDeque::new();
     for Member { site, settings } in members {
         match settings {
@@ -142,7 +142,7 @@ where
                 settings.runs_beside = runs_beside;
                 waiting.push_back((site, settings));
             }
-            Err(stop) => drop(ended.insert(site, Err(stop))),
+            Err(stop) => drop(ended.insert(site.clone(), SiteEnd::of(site, Err(stop)))),
         }
     }
     let mut working = JoinSet::new();
@@ -154,7 +154,7 @@ where
             && let Some((site, settings)) = waiting.pop_front()
         {
             let task = panics::contained(work(site.clone(), settings));
-            working.spawn(for_site(site.clone(), async move { (site, task.await) }));
+            working.spawn(for_site(site.clone(), async move { SiteEnd::of(site, task.await) }));
         }
         if working.is_empty() {
             break;
@@ -162,7 +162,9 @@ where
         tokio::select! {
             biased;
             // A task that was ended says nothing of itself; it is told below.
-            Some(joined) = working.join_next() => ended.extend(joined.ok()),
+            Some(joined) = working.join_next() => {
+                ended.extend(joined.ok().map(|one| (one.site.clone(), one)));
+            }
             () = &mut stop, if !is_stopped => {
                 is_stopped = true;
                 working.abort_all();
@@ -170,14 +172,14 @@ where
         }
     }
     let of = |site: SiteName| {
-        let told = ended.remove(&site).unwrap_or_else(|| Err(interrupt::trouble().into()));
-        (site, told)
+        let told = ended.remove(&site);
+        told.unwrap_or_else(|| SiteEnd::of(site, Err(interrupt::trouble().into())))
     };
     order.into_iter().map(of).collect()
 }
 
 /// Lets the sites work one after the other, each told as the one it is.
-pub(crate) async fn in_turn<W>(members: Vec<Member>, work: impl Fn(Settings) -> W) -> Vec<(SiteName, Ended)>
+pub(crate) async fn in_turn<W>(members: Vec<Member>, work: impl Fn(Settings) -> W) -> Vec<SiteEnd>
 where
     W: Future<Output = Ended>,
 {
@@ -187,7 +189,7 @@ where
             Ok(settings) => for_site(site.clone(), panics::contained(work(settings))).await,
             Err(stop) => Err(stop),
         };
-        ended.push((site, told));
+        ended.push(SiteEnd::of(site, told));
     }
     ended
 }

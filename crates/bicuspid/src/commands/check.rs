@@ -82,9 +82,9 @@ pub(super) async fn look(settings: &Settings) -> (Vec<Check>, Vec<Trouble>) {
 
 pub(crate) async fn run(args: &CheckArgs, app: &App) -> Ended {
     if args.site.is_given() {
-        let (environment, members) = args.site.members_of(args.env, app)?;
+        let (_, members) = args.site.members_of(args.env, app)?;
         let ended = sites::in_turn(members, |settings| of_site(settings, app.printer)).await;
-        return Ok(sites::combined("check", environment, ended));
+        return Ok(sites::combined(ended));
     }
     let mut found = Found {
         printer: app.printer,

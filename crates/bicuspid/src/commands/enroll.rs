@@ -43,7 +43,7 @@ pub(crate) async fn run(args: &EnrollArgs, app: &App) -> Ended {
         let members = args.site.members(environment, app)?;
         let of_site = |settings| Box::pin(of_one(args, app, settings));
         let ended = sites::in_turn(members, of_site).await;
-        return Ok(sites::combined("enroll", environment, ended));
+        return Ok(sites::combined(ended));
     }
     of_one(args, app, Settings::load(environment, &app.globals, &app.process)?).await
 }

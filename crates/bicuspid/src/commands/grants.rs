@@ -10,7 +10,7 @@ use crate::cli::Any;
 use crate::printer::Printer;
 use crate::report::{Ended, Report, Stop};
 use crate::settings::{End, Settings, SettingsError};
-use crate::sites::{self, Member, SiteArg};
+use crate::sites::{self, Member, SiteArg, SiteEnd};
 
 /// Print the SQL that makes the least-privilege accounts and databases, both sides
 ///
@@ -85,11 +85,11 @@ fn of_sites(args: &GrantsArgs, app: &App, environment: Environment) -> Ended {
             list.extend(target.into_iter().filter(|one| !list.contains(one)).collect::<Vec<_>>());
             Ok(Report::new().with("source", source))
         });
-        ended.push((site, told));
+        ended.push(SiteEnd::of(site, told));
     }
     accounts::server_first(&mut list);
     show_target(app.printer, &list);
-    Ok(sites::combined("grants", environment, ended).with("target", target(&list)))
+    Ok(sites::combined(ended).with("target", target(&list)))
 }
 
 fn of_site(

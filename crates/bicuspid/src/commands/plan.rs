@@ -50,7 +50,7 @@ pub(crate) async fn run(args: &PlanArgs, app: &App) -> Ended {
             planned.map_err(|stop| ends::stop_in_environment(stop, &settings))
         };
         let ended = sites::in_turn(args.site.members(environment, app)?, of_site).await;
-        return Ok(sites::combined("plan", environment, ended));
+        return Ok(sites::combined(ended));
     }
     let settings = Settings::load(environment, &app.globals, &app.process)?;
     plan(args, app, &settings).await.map_err(|stop| ends::stop_in_environment(stop, &settings))

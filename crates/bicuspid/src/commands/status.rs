@@ -153,7 +153,7 @@ pub(crate) async fn run(args: &StatusArgs, app: &App) -> Ended {
 
 /// Each of several sites.
 async fn of_sites(args: &StatusArgs, app: &App) -> Ended {
-    let (environment, members) = args.site.members_of(args.env, app)?;
+    let (_, members) = args.site.members_of(args.env, app)?;
     let metrics = RefCell::new(args.metrics.as_deref().map(Metrics::new));
     let of_site = |settings: Settings| {
         let metrics = &metrics;
@@ -170,7 +170,7 @@ async fn of_sites(args: &StatusArgs, app: &App) -> Ended {
         }
     };
     let ended = sites::in_turn(members, of_site).await;
-    let whole = sites::combined("status", environment, ended);
+    let whole = sites::combined(ended);
     Ok(match metrics.into_inner() {
         Some(metrics) => metrics.write(whole),
         None => whole,

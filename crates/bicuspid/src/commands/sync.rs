@@ -98,9 +98,9 @@ pub(super) async fn of_sites(args: &SyncArgs, app: &App, printer: Printer, answe
         let around = Around { confirm, attended: false, claims: Arc::clone(&claims) };
         async move { of_one(&args, &app, each_printer, &settings, &around).await }
     });
-    let whole = sites::combined("sync", environment, ended.await);
-    sites::show(printer, environment, &whole);
-    Ok(whole)
+    let ended = ended.await;
+    sites::show(printer, environment, &ended);
+    Ok(sites::combined(ended))
 }
 
 /// What a run has to know of others beside it.

@@ -72,9 +72,9 @@ async fn of_sites(args: &VerifyArgs, app: &App, environment: Environment) -> End
         let around = Around { confirm, attended: false };
         async move { of_one(&args, &app, &settings, &around).await }
     });
-    let whole = sites::combined("verify", environment, ended.await);
-    sites::show(app.printer, environment, &whole);
-    Ok(whole)
+    let ended = ended.await;
+    sites::show(app.printer, environment, &ended);
+    Ok(sites::combined(ended))
 }
 
 /// How a proof that may write gets its consent.

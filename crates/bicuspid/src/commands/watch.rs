@@ -220,7 +220,7 @@ fn tell(printer: Printer, args: &WatchArgs, tally: &Tally, wait: Option<Duration
     }
     let json = report.json("sync", Some(args.env()));
     if printer.is_json() {
-        Printer::raw(&json.to_string());
+        Printer::raw(&report.text("sync", Some(args.env())));
     } else {
         printer.data(&line(&json, report.outcome()));
     }
@@ -232,11 +232,9 @@ fn line(json: &Value, outcome: Outcome) -> String {
     let run =
         json.get("run_id").and_then(Value::as_str).map_or_else(String::new, |run| format!(" run {run}"));
     let told = format!("{at}{run}: {}, exit code {}", outcome.name(), outcome.exit_code());
-    if let Some(sites) = json.get("sites").and_then(Value::as_array) {
-        let done =
-            sites.iter().filter(|site| site.get("exit_code").and_then(Value::as_u64) == Some(0)).count();
-        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        return format!("{told}; {} of {} done", grouped(number(done)), counted(number(sites.len()), "site"));
+    let number_of = |field: &str| json.get(field).and_then(Value::as_u64);
+    if let (Some(done), Some(all)) = (number_of("sites_done"), number_of("sites_chosen")) {
+        return format!("{told}; {} of {} done", grouped(done), counted(all, "site"));
     }
     let Some(tables) = json.get("tables").and_then(Value::as_array) else {
         let codes: Vec<&str> = json

@@ -40,12 +40,8 @@ fn code(ended: Result<Vec<Member>, Stop>) -> String {
     ended.err().unwrap().0.troubles()[0].code.clone()
 }
 
-fn codes(ended: &[(SiteName, Ended)]) -> Vec<u8> {
-    let code = |ended: &Ended| match ended {
-        Ok(report) => report.outcome().exit_code(),
-        Err(Stop(report)) => report.outcome().exit_code(),
-    };
-    ended.iter().map(|(_, ended)| code(ended)).collect()
+fn codes(ended: &[SiteEnd]) -> Vec<u8> {
+    ended.iter().map(|one| one.outcome().exit_code()).collect()
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -86,8 +82,7 @@ fn a_site_that_is_wrong_holds_no_other_back() {
     let members = arg(&["all"]).members(Environment::Clinic, &app(dir.path())).unwrap();
     let ended = block_on(each(members, 2, |_, _| async { Ok(Report::new()) }));
     assert_eq!(codes(&ended), [0, 2, 2, 2]);
-    let Err(Stop(told)) = &ended[3].1 else { panic!("it went on") };
-    assert_eq!(told.troubles()[0].what, "sites s3 and s2 name the same source database");
+    assert_eq!(ended[3].troubles()[0].what, "sites s3 and s2 name the same source database");
 }
 
 #[test]
@@ -112,8 +107,7 @@ fn a_panic_ends_its_own_site_alone_and_no_more_run_at_a_time_than_asked() {
     std::panic::set_hook(hook);
     assert_eq!(codes(&ended), [0, 0, 0, 0, 5, 5, 0, 0, 0]);
     assert!(most.load(Ordering::SeqCst) <= 3);
-    let Err(Stop(told)) = &ended[4].1 else { panic!("it went on") };
-    let trouble = &told.troubles()[0];
+    let trouble = &ended[4].troubles()[0];
     assert!(
         trouble.why.contains("sites/tests.rs") || trouble.why.contains("sites\\tests.rs"),
         "{}",
@@ -130,8 +124,8 @@ fn the_whole_has_the_gravest_exit_code_and_every_site() {
     };
     let whole = |classes: &[Option<Class>]| {
         let sites = classes.iter().enumerate();
-        let sites = sites.map(|(n, class)| (SiteName::new(&format!("s{n}")).unwrap(), of(*class))).collect();
-        combined("sync", Environment::Clinic, sites)
+        let name = |n| SiteName::new(&format!("s{n}")).unwrap();
+        combined(sites.map(|(n, class)| SiteEnd::of(name(n), of(*class))).collect())
     };
     for (classes, code) in [
         (&[None, None][..], 0),
@@ -145,7 +139,9 @@ fn the_whole_has_the_gravest_exit_code_and_every_site() {
     ] {
         assert_eq!(whole(classes).outcome().exit_code(), code, "{classes:?}");
     }
-    let json = whole(&[None, Some(Class::Failed)]).json("sync", Some("clinic"));
+    let text = whole(&[None, Some(Class::Failed)]).text("sync", Some("clinic"));
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&json["sites_chosen"], &json["sites_done"]), (&2.into(), &1.into()));
     assert_eq!(json["sites"][0]["site"], "s0");
     assert_eq!((&json["sites"][0]["exit_code"], &json["sites"][0]["run_id"]), (&0.into(), &"r".into()));
     assert_eq!((&json["sites"][1]["outcome"], &json["sites"][1]["exit_code"]), (&"failed".into(), &4.into()));
