@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::bench::Bench;
 
 /// One table of Open Dental that is parted by year, one that is not, one with everything that has its own form.
-const TABLES: &str = "CREATE TABLE procedurelog (ProcNum BIGINT PRIMARY KEY, PatNum BIGINT NOT NULL, ProcDate DATE, ProcFee DOUBLE NOT NULL) ENGINE=MyISAM;
+pub(crate) const TABLES: &str = "CREATE TABLE procedurelog (ProcNum BIGINT PRIMARY KEY, PatNum BIGINT NOT NULL, ProcDate DATE, ProcFee DOUBLE NOT NULL) ENGINE=MyISAM;
     INSERT INTO procedurelog VALUES (1, 1, '2023-12-31', 10.5), (2, 1, '2024-01-01', -0.25), (3, 2, '2024-06-30', 1e300), (4, 2, '0000-00-00', 0);
     CREATE TABLE patient (PatNum BIGINT PRIMARY KEY, LName VARCHAR(50) NOT NULL, Birthdate DATE) ENGINE=MyISAM;
     INSERT INTO patient VALUES (1, 'Canary-Ånd', '1980-02-29'), (2, '', NULL);

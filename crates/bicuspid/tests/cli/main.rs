@@ -26,6 +26,7 @@ mod notify;
 mod offline;
 #[cfg(target_os = "linux")]
 mod packaging;
+mod readers;
 mod refusals;
 mod runs;
 mod serve;
