@@ -223,6 +223,8 @@ def main():
     from pyspark.sql import SparkSession
 
     spark = SparkSession.builder.appName(f"bicuspid {args.command}").config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    # Hundreds of small queries would fill the screen with what Spark thinks of each.
+    spark.sparkContext.setLogLevel("WARN")
     try:
         return generate(spark, args) if args.command == "generate" else prove(spark, args)
     except Stop as stop:

@@ -2,11 +2,14 @@
 
 import json
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 
 # Queries that are under way at once: while one is planned, another runs.
 QUERIES_AT_ONCE = 4
+# Rows up to which Spark is not to compile a query first: that takes longer than the query, and most tables are small.
+SMALL_ROWS = 100_000
 
 DIGEST_MODULUS = 1 << 128
 
@@ -17,6 +20,9 @@ ENTRIES = """
     UNION ALL SELECT PatNum, -cast(round(SplitAmt * 100) AS bigint) FROM paysplit
     UNION ALL SELECT PatNum, -cast(round((InsPayAmt + WriteOff) * 100) AS bigint) FROM claimproc WHERE Status IN (1, 4, 5, 7)
 """
+
+# Tables of the books.
+BOOKS = {"adjustment", "claimpayment", "claimproc", "patient", "payment", "paysplit", "procedurelog"}
 
 # Accounts whose balance is not what their entries add up to.
 ACCOUNTS = f"""
@@ -65,19 +71,44 @@ class Proof:
         self.out = out
         self.wrapped = wrapped
         self.told = []
+        self.began = time.monotonic()
+        self.frames = {}
         # table -> shard -> what its manifest says
         self.tables = {}
         for shard, one in sorted(wrapped.items()):
             for record in one["manifest"]["tables"]:
                 self.tables.setdefault(record["name"], {})[shard] = record
-        self.frames = {name: spark.read.parquet(f"{out}/tables/{name}") for name in self.tables}
-        for name, frame in self.frames.items():
-            frame.createOrReplaceTempView(name)
+        self.rows_of = {name: sum(r["rows"] for r in shards.values()) for name, shards in self.tables.items()}
+        self.plain = spark.newSession()
+        for name, value in (
+            ("spark.sql.codegen.wholeStage", "false"),
+            ("spark.sql.codegen.factoryMode", "NO_CODEGEN"),
+            ("spark.sql.adaptive.enabled", "false"),
+            ("spark.sql.shuffle.partitions", "2"),
+            ("spark.sql.session.timeZone", "UTC"),
+        ):
+            self.plain.conf.set(name, value)
+        for name in BOOKS & self.tables.keys():
+            self.frame(name, small=False).createOrReplaceTempView(name)
+
+    def is_small(self, *names):
+        """Whether what some tables hold is little."""
+        return sum(self.rows_of.get(name, 0) for name in names) <= SMALL_ROWS
+
+    def frame(self, name, small=None, place=None):
+        """A table, as its size is best read."""
+        small = self.is_small(name) if small is None else small
+        place = place or f"{self.out}/tables/{name}"
+        if (place, small) not in self.frames:
+            self.frames[(place, small)] = (self.plain if small else self.spark).read.parquet(place)
+        return self.frames[(place, small)]
 
     def tell(self, check, holds, found):
         """Notes a check."""
-        self.told.append({"check": check, "holds": bool(holds), "found": found})
-        print(f"{'holds' if holds else 'DOES NOT HOLD'}: {check}: {found}", flush=True)
+        seconds = time.monotonic() - self.began
+        self.told.append({"check": check, "holds": bool(holds), "found": found, "seconds": round(seconds, 1)})
+        print(f"{'holds' if holds else 'DOES NOT HOLD'}: {check}: {found} ({seconds:.1f} s)", flush=True)
+        self.began = time.monotonic()
 
     def shards(self):
         """All shards of one practice are there, and no other."""
@@ -118,10 +149,11 @@ class Proof:
         there is one, by the program's digests and by Spark's own hash of all cells."""
 
         def ours(name):
-            rows = self.frames[name].groupBy("shard").agg(*hashed(self.frames[name])).collect()
+            frame = self.frame(name)
+            rows = frame.groupBy("shard").agg(*hashed(frame)).collect()
             return {int(row["shard"]): (row["rows"], row["hash"]) for row in rows}
 
-        found = self.each(ours, self.frames)
+        found = self.each(ours, self.tables)
         wrong = [
             (name, shard)
             for name, shards in self.tables.items()
@@ -147,7 +179,7 @@ class Proof:
         self.tell("digests are those of a run on one machine", not wrong, told)
 
         def theirs(name):
-            frame = self.spark.read.parquet(f"{single}/{alone[name]['file']}")
+            frame = self.frame(name, place=f"{single}/{alone[name]['file']}")
             row = frame.agg(*hashed(frame)).first()
             return row["rows"], row["hash"] or 0
 
@@ -169,9 +201,9 @@ class Proof:
         """No key is there twice, in whichever shards."""
 
         def twice(name):
-            return self.frames[name].groupBy(*map(quoted, self.key(name))).count().where("count > 1").count()
+            return self.frame(name).groupBy(*map(quoted, self.key(name))).count().where("count > 1").count()
 
-        found = self.each(twice, [name for name in self.frames if self.key(name)])
+        found = self.each(twice, [name for name in self.tables if self.key(name)])
         wrong = {name: count for name, count in found.items() if count}
         self.tell("keys are unique over all shards", not wrong, f"{len(found)} tables, twice: {wrong or 'none'}")
 
@@ -184,13 +216,14 @@ class Proof:
 
         def unresolved(to):
             table, key = to.split(".")
+            small = self.is_small(table, *(name for name, _ in wanted[to]))
             asked = [
-                self.frames[name].selectExpr(f"cast({quoted(column)} AS bigint) AS num").where("num <> 0").distinct()
+                self.frame(name, small).selectExpr(f"cast({quoted(column)} AS bigint) AS num").where("num <> 0")
                 for name, column in wanted[to]
             ]
             asked = reduce(lambda a, b: a.unionAll(b), asked).distinct()
-            if table in self.frames:
-                there = self.frames[table].selectExpr(f"cast({quoted(key)} AS bigint) AS num")
+            if table in self.tables:
+                there = self.frame(table, small).selectExpr(f"cast({quoted(key)} AS bigint) AS num")
                 asked = asked.join(there, "num", "left_anti")
             return asked.count()
 

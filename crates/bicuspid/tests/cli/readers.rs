@@ -1,4 +1,4 @@
-//! Parquet files as others read them: DuckDB, Polars and Spark beside PostgreSQL, each in its own words; and a practice that
+//! Parquet files as other readers find them beside PostgreSQL, each in its own words; and a practice that
 //! a Spark cluster makes.
 
 use std::path::{Path, PathBuf};
