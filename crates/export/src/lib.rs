@@ -38,6 +38,8 @@ const MADE_BY: &str = "bicuspid export: these files hold patients";
 pub struct ExportSettings {
     /// Environment by name.
     pub environment: String,
+    /// The site, if the copy is that of one of several: its files have a folder of their own in that of each table.
+    pub site: Option<String>,
     /// Where to.
     pub dir: PathBuf,
     /// Only these tables, in small letters; all if `None`.
@@ -52,6 +54,8 @@ pub struct ExportSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Origin {
     environment: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    site: Option<String>,
     database: String,
     system_identifier: String,
     /// The moment that the files show, RFC 3339 UTC.
@@ -88,7 +92,8 @@ pub struct ExportPlan {
 impl ExportPlan {
     /// Looks at the folder: a file that no manifest there accounts for is not replaced. Writes nothing.
     pub fn make(settings: ExportSettings) -> Result<Self, ExportError> {
-        let folder = Folder::inspect(&settings.dir, "")?;
+        let label = settings.site.as_ref().map(|site| format!("-{site}")).unwrap_or_default();
+        let folder = Folder::inspect(&settings.dir, &label)?;
         Ok(Self { settings, folder })
     }
 
@@ -113,7 +118,9 @@ impl ExportPlan {
         let (mut files, mut told) = (Vec::new(), Vec::with_capacity(tables.len()));
         for table in tables {
             let parted_by = table.by.and_then(|by| table.table.columns.get(by)).map(|c| c.name.to_string());
-            let records = one_table(look, &unfinished, table.clone(), &key, listener).await?;
+            let records =
+                one_table(look, &unfinished, table.clone(), place(&table, &self.settings), &key, listener)
+                    .await?;
             told.push(ExportedTable {
                 name: table.table.name.to_string(),
                 rows_read: records.iter().map(|r| r.rows).sum(),
@@ -133,6 +140,7 @@ impl ExportPlan {
             output: Form::Parquet.name().to_owned(),
             about: Origin {
                 environment: self.settings.environment,
+                site: self.settings.site,
                 database: facts.database.clone(),
                 system_identifier: facts.system_identifier.to_string(),
                 as_of: as_of.clone(),
@@ -154,11 +162,18 @@ impl ExportPlan {
     }
 }
 
+/// The folder of a table's files.
+fn place(table: &Exported, settings: &ExportSettings) -> String {
+    let name = &table.table.name;
+    settings.site.as_ref().map_or_else(|| name.to_string(), |site| format!("{name}/site={site}"))
+}
+
 /// Reads a table and lets a thread of its own write it.
 async fn one_table(
     look: &Analytics,
     unfinished: &Arc<Unfinished>,
     exported: Exported,
+    place: String,
     key: &FingerprintKey,
     listener: Listener<'_>,
 ) -> Result<Vec<FileRecord>, ExportError> {
@@ -166,7 +181,7 @@ async fn one_table(
     let Some(mut rows) = look.read(&table, None).await? else {
         return Err(ExportError::Stopped);
     };
-    let (sender, writing) = writer(unfinished, exported);
+    let (sender, writing) = writer(unfinished, exported, place);
     let mut found = Fingerprint::default();
     while let Some(batch) = rows.next(READ_BYTES).await? {
         let key = *key;
@@ -200,12 +215,12 @@ async fn one_table(
 fn writer(
     unfinished: &Arc<Unfinished>,
     exported: Exported,
+    place: String,
 ) -> (Sender<Batch>, JoinHandle<Result<Vec<FileRecord>, FilesError>>) {
     let (sender, mut batches) = channel::<Batch>(BATCHES_WAITING_MAX);
     let unfinished = Arc::clone(unfinished);
     let writing = tokio::task::spawn_blocking(move || {
-        let name = exported.table.name.to_string();
-        let mut files = Dataset::new(&exported.table, name, exported.by);
+        let mut files = Dataset::new(&exported.table, place, exported.by);
         while let Some(batch) = batches.blocking_recv() {
             files.rows(&unfinished, &batch)?;
         }

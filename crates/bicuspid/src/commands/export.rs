@@ -86,6 +86,7 @@ async fn export(args: &ExportArgs, app: &App, settings: &Settings, journal: &mut
     let lower = |names: &Vec<String>| names.iter().map(|name| name.to_ascii_lowercase()).collect();
     let plan = ExportPlan::make(ExportSettings {
         environment: settings.environment.name().to_owned(),
+        site: settings.site.as_ref().map(ToString::to_string),
         dir: args.dir.clone(),
         tables: args.tables.as_ref().map(lower),
         by_year: !args.flat,

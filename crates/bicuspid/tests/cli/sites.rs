@@ -530,3 +530,23 @@ fn a_watch_goes_round_all_sites_and_accounts_are_printed_once_for_what_they_shar
     let several = sites.bench.json(&["serve", "--env", "test", "--site", "all"]);
     assert_eq!(several["errors"][0]["code"], "sites::one");
 }
+
+#[test]
+fn the_files_of_each_site_have_folders_of_their_own() {
+    let sites = Sites::new(&["north", "south"]);
+    sites.sources["south"].admin("INSERT INTO patient VALUES (7000, 'south')");
+    assert_eq!(sites.sync("all")["exit_code"], 0);
+    let export = |name| {
+        let args = ["export", "--env", "test", "--site", name, "--output", "parquet", "--dir", "out"];
+        sites.bench.json(&args)
+    };
+    let (north, south) = (export("north"), export("south"));
+    assert_eq!((&north["rows"], &south["rows"]), (&590.into(), &591.into()), "{north}");
+    for name in ["north", "south"] {
+        assert!(sites.bench.path(&format!("out/patient/site={name}/part-0.parquet")).is_file());
+        let manifest: Value =
+            serde_json::from_str(&sites.bench.read(&format!("out/manifest-{name}.json"))).unwrap();
+        assert_eq!(manifest["site"], name);
+    }
+    assert_eq!(export("north")["exit_code"], 0, "the files of the other are no stranger's");
+}
