@@ -160,6 +160,7 @@ def main():
     parser.add_argument("--shards", type=int, default=4)
     parser.add_argument("--seed", default="7")
     parser.add_argument("--end-date", default="2026-11-01")
+    parser.add_argument("--start-date", help="first day of the history; three years before the end without it")
     parser.add_argument("--memory", default="1g", help="heap of driver and of each executor")
     parser.add_argument("--kill", action="store_true", help="kill a worker and an executor in the midst of it")
     parser.add_argument("--keep", help="folder for what is made, instead of a temporary one")
@@ -167,6 +168,8 @@ def main():
     binary = str(Path(args.binary).resolve())
     practice = ["--patients", str(args.patients), "--locations", str(args.locations)]
     practice += ["--seed", args.seed, "--end-date", args.end_date]
+    if args.start_date:
+        practice += ["--start-date", args.start_date]
     with contextlib.ExitStack() as stack:
         folder = Path(args.keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="bicuspid-spark-"))).resolve()
         folder.mkdir(parents=True, exist_ok=True)
