@@ -121,9 +121,14 @@ def by_spark(files, columns):
         SparkSession.builder.appName("compare")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.ui.enabled", "false")
-        .config("spark.sql.shuffle.partitions", "4")
+        .config("spark.sql.shuffle.partitions", "2")
+        # Most tables are small: to compile a query takes longer than to run it.
+        .config("spark.sql.codegen.wholeStage", "false")
+        .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+        .config("spark.sql.adaptive.enabled", "false")
         .getOrCreate()
     )
+    spark.sparkContext.setLogLevel("ERROR")
     frame = spark.read.parquet(*(f"file://{Path(name).resolve()}" for name in files))
     # One query over all columns of a wide table would be one large program: some columns at a time.
     answer, step = None, 24
