@@ -23,7 +23,7 @@ TEXTS = {
     "smallint": ("{c}::text", "{c}::VARCHAR", "cast({c} AS string)"),
     "boolean": ("{c}::int::text", "{c}::INT::VARCHAR", "cast(cast({c} AS int) AS string)"),
     "numeric": ("{c}::text", "{c}::VARCHAR", "cast({c} AS string)"),
-    # Each prints such a number in a way of its own: a ten-thousandth is the unit.
+    # Each prints such a number in a way of its own: a ten-thousandth is the unit, and 64 bits hold what is below 9e14.
     "double precision": (
         "round({c} * 10000)::bigint::text",
         "round({c} * 10000)::BIGINT::VARCHAR",
