@@ -98,7 +98,8 @@ impl House {
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}\n`cargo fetch --locked` brings the packages of all systems");
         let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let mut packages = BTreeMap::new();
