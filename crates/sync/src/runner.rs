@@ -235,14 +235,19 @@ impl Flow<'_> {
         if shaped.found.rows_estimate >= LARGE_ROWS {
             self.writer.settle().await?;
         }
-        let load = self.writer.first_load(&shaped.table).await?;
-        (self.listener)(Event::Border(Border::LoadBegun));
+        let began = Instant::now();
+        let (source, writer, listener) = (&mut self.source, &mut self.writer, self.listener);
+        let entering = async {
+            source.enter(&shaped.found.engine).await?;
+            Ok::<_, SyncError>(source.latest_stamp(&shaped.found).await?)
+        };
+        // Neither is cut short by the other's trouble: a statement that nobody waits for any more would cost its
+        // connection.
+        let (load, latest) = tokio::join!(writer.first_load(&shaped.table), entering);
+        let (load, latest) = (load?, latest?);
+        listener(Event::Border(Border::LoadBegun));
         let mut pump = Pump::start(&staging, load);
         let hashes = RowHashes::of(&shaped.table, &self.key);
-        let began = Instant::now();
-        self.source.enter(&shaped.found.engine).await?;
-        let latest = self.source.latest_stamp(&shaped.found).await?;
-        let (source, writer, listener) = (&mut self.source, &mut self.writer, self.listener);
         let reading = extract::everything(source, shaped, &self.key, Some(&staging), hashes, listener);
         // The key is built while the source counts what was read.
         let writing = async {

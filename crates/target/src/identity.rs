@@ -63,8 +63,9 @@ const FACTS: &str = "SELECT current_setting('server_version'), current_database(
      FROM pg_database d CROSS JOIN pg_roles r WHERE d.datname = current_database() AND r.rolname = session_user";
 
 pub(crate) async fn facts(link: &Link) -> Result<ServerFacts, TargetError> {
-    let row =
-        link.client.query_one(FACTS, &[]).await.map_err(|e| of_driver(&e, "read the server's identity"))?;
+    let fault = |e: tokio_postgres::Error| of_driver(&e, "read the server's identity");
+    let facts = link.known(FACTS).await.map_err(fault)?;
+    let row = link.client.query_one(&facts, &[]).await.map_err(fault)?;
     let unreadable = |_| TargetError::Protocol { what: "the server's identity" };
     let system_identifier: String = row.try_get(3).map_err(unreadable)?;
     Ok(ServerFacts {
@@ -84,14 +85,12 @@ pub(crate) async fn facts(link: &Link) -> Result<ServerFacts, TargetError> {
 
 /// Whether one of the tables of schema `bicuspid` is there.
 pub(crate) async fn has_state_table(link: &Link, name: &str) -> Result<bool, TargetError> {
-    link.client
-        .query_one(
-            link.sql("SELECT to_regclass('{state}.' || quote_ident($1::text)) IS NOT NULL").as_str(),
-            &[&name],
-        )
+    let fault = |e: tokio_postgres::Error| of_driver(&e, "look for the state in schema bicuspid");
+    let is_there = link
+        .known("SELECT to_regclass('{state}.' || quote_ident($1::text)) IS NOT NULL")
         .await
-        .and_then(|row| row.try_get(0))
-        .map_err(|e| of_driver(&e, "look for the state in schema bicuspid"))
+        .map_err(fault)?;
+    link.client.query_one(&is_there, &[&name]).await.and_then(|row| row.try_get(0)).map_err(fault)
 }
 
 /// Whether a table of schema `bicuspid` has a column.
@@ -115,18 +114,15 @@ pub(crate) async fn enrolled(link: &Link) -> Result<Option<Identity>, TargetErro
     if !has_state_table(link, "identity").await? {
         return Ok(None);
     }
-    let row = link
-        .client
-        .query_opt(
-            link.sql(
-                "SELECT environment, database_name, system_identifier, database_oid, state_version, \
+    let fault = |e: tokio_postgres::Error| of_driver(&e, "read the identity");
+    let marker = link
+        .known(
+            "SELECT environment, database_name, system_identifier, database_oid, state_version, \
              to_jsonb(i) ->> 'site' FROM {state}.identity AS i",
-            )
-            .as_str(),
-            &[],
         )
         .await
-        .map_err(|e| of_driver(&e, "read the identity"))?;
+        .map_err(fault)?;
+    let row = link.client.query_opt(&marker, &[]).await.map_err(fault)?;
     let Some(row) = row else { return Ok(None) };
     let unreadable = || TargetError::Protocol { what: "the identity in the database" };
     let found: i32 = row.try_get(4).map_err(|_| unreadable())?;

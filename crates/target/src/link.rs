@@ -11,7 +11,7 @@ use bicuspid_model::{Endpoint, Host, Password, Tls};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{TargetError, of_driver};
@@ -140,6 +140,11 @@ impl Link {
     /// A statement with the schemas of the copy in the places that the constant has for them.
     pub(crate) fn sql(&self, constant: &'static str) -> String {
         self.schemas.fill(constant)
+    }
+
+    /// The same as a statement that the server remembers: for those that are asked for each table of a run.
+    pub(crate) async fn known(&self, constant: &'static str) -> Result<Statement, tokio_postgres::Error> {
+        self.client.known(&self.sql(constant)).await
     }
 
     /// The head of the audit log that is to be anchored with the record of a run.

@@ -140,9 +140,10 @@ pub(crate) async fn record(link: &Link, noted: &[Noted<'_>]) -> Result<(), Targe
     let by_hash: Vec<Option<bool>> = noted.iter().map(|n| n.pass.whole.then_some(n.pass.by_hash)).collect();
     let edits: Vec<i64> = noted.iter().map(|n| signed(n.edits)).collect::<Result<_, _>>()?;
     let unstamped: Vec<i64> = noted.iter().map(|n| signed(n.edits_unstamped)).collect::<Result<_, _>>()?;
-    link.client
-        .execute(
-            link.sql("INSERT INTO {state}.table_pass AS p (table_name, proof_ms, stamp_column, stamp_seen, clock_here, \
+    let fault = |e: tokio_postgres::Error| of_driver(&e, "write the passes over the tables");
+    let insert = link
+        .known(
+            "INSERT INTO {state}.table_pass AS p (table_name, proof_ms, stamp_column, stamp_seen, clock_here, \
              clock_utc, edits, edits_unstamped, by_hash, rows_read_at) \
              SELECT n, ms, c, seen::timestamp, here::timestamp, utc::timestamp, e, u, coalesce(h, false), \
              CASE WHEN NOT h THEN now() END FROM unnest($1::text[], \
@@ -153,7 +154,13 @@ pub(crate) async fn record(link: &Link, noted: &[Noted<'_>]) -> Result<(), Targe
              clock_here = excluded.clock_here, clock_utc = excluded.clock_utc, \
              edits = p.edits + excluded.edits, edits_unstamped = p.edits_unstamped + excluded.edits_unstamped, \
              by_hash = CASE WHEN excluded.proof_ms IS NULL THEN p.by_hash ELSE excluded.by_hash END, \
-             rows_read_at = coalesce(excluded.rows_read_at, p.rows_read_at)").as_str(),
+             rows_read_at = coalesce(excluded.rows_read_at, p.rows_read_at)",
+        )
+        .await
+        .map_err(fault)?;
+    link.client
+        .execute(
+            &insert,
             &[
                 &names,
                 &whole_ms,
@@ -167,6 +174,6 @@ pub(crate) async fn record(link: &Link, noted: &[Noted<'_>]) -> Result<(), Targe
             ],
         )
         .await
-        .map_err(|e| of_driver(&e, "write the passes over the tables"))?;
+        .map_err(fault)?;
     Ok(())
 }

@@ -5,8 +5,9 @@
 //! connection asks what the server thinks that the first one is doing: while it works, we wait; if it is not there any
 //! more, waits for us, or cannot be asked, the connection is given up.
 
+use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bicuspid_model::Endpoint;
@@ -26,6 +27,8 @@ const STRIKES: u32 = 2;
 pub(crate) struct Session {
     client: Client,
     watch: Watch,
+    /// Statements that the server knows already, by their texts.
+    known: Mutex<HashMap<String, Statement>>,
 }
 
 impl std::fmt::Debug for Session {
@@ -58,7 +61,7 @@ impl Session {
     ) -> Result<Self, Error> {
         let pid = client.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).await?.try_get(0)?;
         let about = About { endpoint: endpoint.clone(), pid, quiet, driver };
-        Ok(Self { client, watch: Watch { about: Arc::new(about) } })
+        Ok(Self { client, watch: Watch { about: Arc::new(about) }, known: Mutex::default() })
     }
 
     /// Looks after streams of this connection.
@@ -104,6 +107,18 @@ impl Session {
 
     pub(crate) async fn prepare(&self, sql: &str) -> Result<Statement, Error> {
         self.watch.over(self.client.prepare(sql)).await
+    }
+
+    /// A statement that is asked for each table of a run, and told to the server once. For texts that do not depend on the
+    /// table: each stays until the connection ends.
+    pub(crate) async fn known(&self, sql: &str) -> Result<Statement, Error> {
+        let remembered = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(statement) = remembered().get(sql).cloned() {
+            return Ok(statement);
+        }
+        let statement = self.prepare(sql).await?;
+        remembered().insert(sql.to_owned(), statement.clone());
+        Ok(statement)
     }
 
     pub(crate) async fn copy_in(&self, statement: &Statement) -> Result<CopyInSink<bytes::Bytes>, Error> {

@@ -249,9 +249,10 @@ pub(crate) async fn chunks(link: &Link, table: &str) -> Result<Vec<ChunkState>, 
 }
 
 async fn numbered_chunks(link: &Link, table: &str) -> Result<BTreeMap<i32, ChunkState>, TargetError> {
+    let fault = |e: tokio_postgres::Error| of_driver(&e, "read the chunks of a table");
     let sql = format!("{} WHERE table_name = $1", chunks_sql(link).await?);
-    let rows =
-        link.client.query(&sql, &[&table]).await.map_err(|e| of_driver(&e, "read the chunks of a table"))?;
+    let chunks = link.client.known(&sql).await.map_err(fault)?;
+    let rows = link.client.query(&chunks, &[&table]).await.map_err(fault)?;
     rows.iter().map(|row| Ok((row.try_get(3).map_err(|_| unreadable())?, chunk(row)?))).collect()
 }
 
@@ -316,9 +317,9 @@ pub(crate) async fn record_table(
     let walk: Vec<&str> = record.walk.iter().map(ColumnName::as_str).collect();
     let rows = i64::try_from(fingerprint.rows).map_err(|_| unreadable())?;
     let converted = serde_json::to_string(&record.converted).map_err(|_| unreadable())?;
-    link.client
-        .execute(
-            link.sql("INSERT INTO {state}.table_state AS t (table_name, source_name, shape, walk, row_count, row_sum, \
+    let state = link
+        .known(
+            "INSERT INTO {state}.table_state AS t (table_name, source_name, shape, walk, row_count, row_sum, \
              last_checked_at, last_changed_at, proved_at, run_id, converted, held) \
              VALUES ($1, $2, $3, $4, $5, $6, now(), now(), now(), $7, $8::text::jsonb, NULL) \
              ON CONFLICT (table_name) DO UPDATE SET source_name = excluded.source_name, shape = excluded.shape, \
@@ -326,7 +327,13 @@ pub(crate) async fn record_table(
              last_checked_at = now(), proved_at = CASE WHEN $10 THEN now() ELSE t.proved_at END, \
              run_id = excluded.run_id, \
              last_changed_at = CASE WHEN $9 THEN now() ELSE t.last_changed_at END, \
-             converted = excluded.converted, held = NULL").as_str(),
+             converted = excluded.converted, held = NULL",
+        )
+        .await
+        .map_err(fault)?;
+    link.client
+        .execute(
+            &state,
             &[
                 &name,
                 &record.source_name.as_str(),
@@ -346,18 +353,18 @@ pub(crate) async fn record_table(
         write_chunks(link, name, &record.chunks).await?;
     }
     let key = record.walk.first().map(ColumnName::as_str);
-    link.client
-        .execute(
-            link.sql("INSERT INTO {raw}.etl_load_status AS s (table_name, primary_column_name, rows_loaded, load_status, \
+    let status = link
+        .known(
+            "INSERT INTO {raw}.etl_load_status AS s (table_name, primary_column_name, rows_loaded, load_status, \
              _loaded_at, last_loaded) \
              VALUES ($1, $2, least($3::bigint, 2147483647)::integer, 'success', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC') \
              ON CONFLICT (table_name) DO UPDATE SET primary_column_name = excluded.primary_column_name, \
              rows_loaded = excluded.rows_loaded, load_status = 'success', _loaded_at = excluded._loaded_at, \
-             last_loaded = CASE WHEN $4 THEN excluded.last_loaded ELSE s.last_loaded END").as_str(),
-            &[&name, &key, &rows, &changed],
+             last_loaded = CASE WHEN $4 THEN excluded.last_loaded ELSE s.last_loaded END",
         )
         .await
         .map_err(fault)?;
+    link.client.execute(&status, &[&name, &key, &rows, &changed]).await.map_err(fault)?;
     Ok(())
 }
 
@@ -474,14 +481,17 @@ async fn write_chunks(link: &Link, name: &str, chunks: &[ChunkState]) -> Result<
             .map_err(|_| unreadable())?;
         let sums: Vec<Vec<u8>> = piece.iter().map(|(_, c)| c.fingerprint.sum_bytes().to_vec()).collect();
         let (hashes, recipes, cells) = mark_columns(piece.iter().map(|(_, c)| &c.marks));
-        link.client
-            .execute(
-                link.sql("INSERT INTO {state}.chunk (table_name, ordinal, upper_key, row_count, row_sum, server_sum, \
+        let insert = link
+            .known(
+                "INSERT INTO {state}.chunk (table_name, ordinal, upper_key, row_count, row_sum, server_sum, \
                  server_recipe, cell_sum) SELECT $1, c.n, c.u, c.r, c.s, c.h, c.e, c.c FROM \
                  unnest($2::integer[], $3::bytea[], $4::bigint[], $5::bytea[], $6::bytea[], $7::bytea[], \
-                 $8::bytea[]) AS c (n, u, r, s, h, e, c)").as_str(),
-                &[&name, &ordinals, &uppers, &counts, &sums, &hashes, &recipes, &cells],
+                 $8::bytea[]) AS c (n, u, r, s, h, e, c)",
             )
+            .await
+            .map_err(fault)?;
+        link.client
+            .execute(&insert, &[&name, &ordinals, &uppers, &counts, &sums, &hashes, &recipes, &cells])
             .await
             .map_err(fault)?;
     }
