@@ -12,6 +12,7 @@ mod state_dir;
 
 use std::path::{Path, PathBuf};
 
+use bicuspid_guard::accounts::Placement;
 use bicuspid_guard::consent::Stage;
 use bicuspid_model::{Endpoint, Environment, SiteName};
 use bicuspid_target::Schemas;
@@ -158,7 +159,7 @@ impl Settings {
 
     /// Where the copy is in its database.
     pub(crate) fn schemas(&self) -> Schemas {
-        Schemas::of(self.site.as_ref())
+        Schemas::of(self.site.as_ref()).distributed(self.config.placement() == Placement::Distributed)
     }
 
     /// `clinic`, or `clinic/north` of a site: what is remembered of each is kept apart.

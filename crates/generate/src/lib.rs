@@ -16,10 +16,11 @@ mod runner;
 
 pub use anomalies::{Anomaly, Condition, Kind, ListFile};
 pub use bicuspid_files::{FilesError, Form};
+pub use bicuspid_target::Spread;
 pub use error::GenerateError;
 pub use explain::{Explained, LifeRow, TableCount, explain};
 pub use files::{FilePlan, FileSettings, Shard, plan_files};
-pub use plan::{GenerateSettings, Plan, plan};
+pub use plan::{GenerateSettings, Plan, plan, tables_sql};
 pub use quality::{Extent, Figure, QualityReport, QualityRow, Verdict, measure};
 pub use report::{DemoTarget, GenerateReport, KindCount, Place, TableReport};
 pub use runner::{Event, Listener, RunInfo};

@@ -7,7 +7,7 @@ use bicuspid_guard::identity::Standing;
 use bicuspid_model::{Host, Table};
 use bicuspid_opendental::{TypePolicy, facts, model_table};
 use bicuspid_practice::Settings;
-use bicuspid_target::{AuditHead, Demo, DemoEndpoint, DemoState, ServerFacts};
+use bicuspid_target::{AuditHead, Demo, DemoEndpoint, DemoState, ServerFacts, Spread, tables_script};
 
 use crate::anomalies::{Condition, Source};
 use crate::error::GenerateError;
@@ -119,6 +119,11 @@ impl Plan {
             system_identifier: facts.system_identifier.to_string(),
         }
     }
+}
+
+/// A script for psql that makes every table of a stock Open Dental, empty, as generated CSV files fill them.
+pub fn tables_sql(spread: Spread) -> Result<String, GenerateError> {
+    Ok(tables_script(&stock_tables()?, spread))
 }
 
 /// The tables of a stock Open Dental with the types that `sync` gives them.

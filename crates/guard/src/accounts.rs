@@ -138,10 +138,14 @@ pub fn target_role(user: &str, password: &str) -> Result<AccountStatement, Refus
 }
 
 /// Creates a database with its two schemas for the role: `raw` for the rows, `bicuspid` for the tool's own state.
-pub fn target_database(database: &DatabaseName, user: &str) -> Result<Vec<AccountStatement>, Refusal> {
+pub fn target_database(
+    database: &DatabaseName,
+    user: &str,
+    placement: Placement,
+) -> Result<Vec<AccountStatement>, Refusal> {
     let mut list = empty_database(database)?;
     list.extend(target_access(database, user)?);
-    list.extend(target_schemas(database, None, user)?);
+    list.extend(target_schemas(database, None, user, placement)?);
     server_first(&mut list);
     Ok(list)
 }
@@ -173,18 +177,32 @@ pub fn target_access(database: &DatabaseName, user: &str) -> Result<Vec<AccountS
     Ok(vec![AccountStatement { database: SERVER.to_owned(), sql }])
 }
 
+/// Where the rows of a copy are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Placement {
+    /// In the database that is connected to.
+    #[default]
+    Here,
+    /// On one server of a Citus cluster, all of a schema together.
+    Distributed,
+}
+
 /// Creates the two schemas of a site, or of a copy that is alone in its database, for the role that writes it.
 pub fn target_schemas(
     database: &DatabaseName,
     site: Option<&SiteName>,
     user: &str,
+    placement: Placement,
 ) -> Result<Vec<AccountStatement>, Refusal> {
     let role = postgres_name(user)?;
-    let create = |schema: String| AccountStatement {
-        database: database.as_str().to_owned(),
-        sql: format!("CREATE SCHEMA {schema} AUTHORIZATION {role}"),
-    };
-    Ok(vec![create(raw_schema(site)), create(state_schema(site))])
+    let inside = |sql: String| AccountStatement { database: database.as_str().to_owned(), sql };
+    let raw = raw_schema(site);
+    let mut list = vec![inside(format!("CREATE SCHEMA {raw} AUTHORIZATION {role}"))];
+    if placement == Placement::Distributed {
+        list.push(inside(format!("SELECT citus_schema_distribute('{raw}')")));
+    }
+    list.push(inside(format!("CREATE SCHEMA {} AUTHORIZATION {role}", state_schema(site))));
+    Ok(list)
 }
 
 /// Everything a target needs, in order: the role, the database, its schemas.
@@ -192,9 +210,10 @@ pub fn target_statements(
     database: &DatabaseName,
     user: &str,
     password: &str,
+    placement: Placement,
 ) -> Result<Vec<AccountStatement>, Refusal> {
     let mut list = vec![target_role(user, password)?];
-    list.extend(target_database(database, user)?);
+    list.extend(target_database(database, user, placement)?);
     Ok(list)
 }
 
@@ -255,7 +274,8 @@ mod tests {
     #[test]
     fn a_target_is_made_in_order() {
         let database = DatabaseName::new("opendental_analytics").unwrap();
-        let list = target_statements(&database, "analytics_user", PASSWORD_PLACEHOLDER).unwrap();
+        let list =
+            target_statements(&database, "analytics_user", PASSWORD_PLACEHOLDER, Placement::Here).unwrap();
         let texts: Vec<&str> = list.iter().map(|s| s.sql.as_str()).collect();
         assert!(texts[0].ends_with("PASSWORD '<password>'"));
         assert_eq!(texts[1], "CREATE DATABASE \"opendental_analytics\" TEMPLATE template0 ENCODING 'UTF8'");
@@ -266,15 +286,17 @@ mod tests {
         assert_eq!(texts[5], "CREATE SCHEMA raw AUTHORIZATION \"analytics_user\"");
         assert_eq!(list[5].database, "opendental_analytics");
         let north = SiteName::new("north").unwrap();
-        let of_site = target_schemas(&database, Some(&north), "u").unwrap();
-        let texts: Vec<&str> = of_site.iter().map(|s| s.sql.as_str()).collect();
-        assert_eq!(
-            texts,
-            [
-                "CREATE SCHEMA raw_north AUTHORIZATION \"u\"",
-                "CREATE SCHEMA bicuspid_north AUTHORIZATION \"u\""
-            ]
+        let of_site = |placement| -> Vec<String> {
+            let list = target_schemas(&database, Some(&north), "u", placement).unwrap();
+            list.into_iter().map(|s| s.sql).collect()
+        };
+        let (raw, state) = (
+            "CREATE SCHEMA raw_north AUTHORIZATION \"u\"",
+            "CREATE SCHEMA bicuspid_north AUTHORIZATION \"u\"",
         );
+        assert_eq!(of_site(Placement::Here), [raw, state]);
+        let distribute = "SELECT citus_schema_distribute('raw_north')";
+        assert_eq!(of_site(Placement::Distributed), [raw, distribute, state]);
     }
 
     #[test]

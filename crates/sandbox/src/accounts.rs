@@ -1,6 +1,6 @@
 //! The least-privilege accounts of both servers: the very statements that `bicuspid grants` prints.
 
-use bicuspid_guard::accounts::{AccountStatement, source_statements, target_statements};
+use bicuspid_guard::accounts::{AccountStatement, Placement, source_statements, target_statements};
 use bicuspid_model::DatabaseName;
 
 use crate::error::{SandboxError, Server};
@@ -21,7 +21,7 @@ pub(crate) fn target(
     user: &str,
     password: &str,
 ) -> Result<Vec<AccountStatement>, SandboxError> {
-    target_statements(database, user, password).map_err(|_| unquotable(Server::Postgres))
+    target_statements(database, user, password, Placement::Here).map_err(|_| unquotable(Server::Postgres))
 }
 
 fn unquotable(server: Server) -> SandboxError {

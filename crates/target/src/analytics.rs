@@ -10,6 +10,7 @@ use bicuspid_model::{
 };
 
 use crate::adoption;
+use crate::citus;
 use crate::copy::CopyOut;
 use crate::ddl;
 use crate::error::{TargetError, of_driver};
@@ -129,8 +130,10 @@ impl Analytics {
     }
 
     /// Refuses a copy on which something hangs that could take its rows elsewhere or change them on the way: a trigger,
-    /// a rule, a view or foreign table in a table's place. A database that was never enrolled holds no copy yet.
+    /// a rule, a view or foreign table in a table's place; and a server that cannot distribute the copy, or a schema that
+    /// is not distributed, where it is to be. A database that was never enrolled holds no copy yet.
     pub async fn inspect(&self) -> Result<(), TargetError> {
+        citus::judge_server(&self.link).await?;
         if identity::has_state_table(&self.link, "table_state").await? {
             surroundings::judge(&self.link).await?;
         }
@@ -166,7 +169,9 @@ impl Analytics {
         self.link.run("BEGIN", action).await?;
         let written = async {
             self.link.run(&self.link.sql(ddl::STATE_SCHEMA), action).await?;
+            citus::spread(&self.link).await?;
             self.link.run(&self.link.sql(ddl::RAW_SCHEMA), action).await?;
+            citus::judge(&self.link).await?;
             // The marker of a copy that is alone names no site: older versions know no such column.
             let sql = self.link.sql(if identity.site.is_some() {
                 "INSERT INTO {state}.identity (environment, database_name, system_identifier, database_oid, \

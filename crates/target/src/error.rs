@@ -118,6 +118,16 @@ pub enum TargetError {
         /// What was found, by the names of objects.
         detail: String,
     },
+    /// The copy is to be distributed over a cluster, and is not or cannot be.
+    #[error("the copy cannot be distributed by site, as bicuspid.toml asks")]
+    Undistributed {
+        /// Rule, such as `no_citus`.
+        rule: &'static str,
+        /// What was found.
+        detail: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// The account's sessions may not write.
     #[error("the target account may not write: its sessions are read-only")]
     ReadOnly,
@@ -173,7 +183,7 @@ impl TargetError {
             Self::StateLocked => "target::state_locked".into(),
             Self::Server { .. } => "target::server".into(),
             Self::Refused(refusal) => refusal.code().into(),
-            Self::Unfit { rule, .. } => format!("target::{rule}"),
+            Self::Unfit { rule, .. } | Self::Undistributed { rule, .. } => format!("target::{rule}"),
             Self::ReadOnly => "target::read_only".into(),
             Self::DemoUnfit { rule, .. } => format!("demo::{rule}"),
             Self::DemoUnproved { .. } => "demo::unproved".into(),
@@ -185,7 +195,7 @@ impl TargetError {
     #[must_use]
     pub fn trouble(&self) -> Trouble {
         let class = match self {
-            Self::PasswordFile(_) | Self::AuthorityFile { .. } => Class::Usage,
+            Self::PasswordFile(_) | Self::AuthorityFile { .. } | Self::Undistributed { .. } => Class::Usage,
             Self::Refused(refusal) => return refusal.trouble(),
             // A server that cannot be trusted to be the right one is refused, whatever the reason.
             Self::Tls { .. }
@@ -260,6 +270,7 @@ impl TargetError {
             // Told by the guard itself, above.
             Self::Refused(_) => (String::new(), String::new()),
             Self::Unfit { rule, detail } => (detail.clone(), unfit_hint(rule).into()),
+            Self::Undistributed { detail, remedy, .. } => (detail.clone(), remedy.clone()),
             Self::ReadOnly => (
                 "the server is a standby, or somebody set default_transaction_read_only for the role or the database"
                     .into(),

@@ -5,6 +5,7 @@
 mod adoption;
 mod analytics;
 mod change;
+mod citus;
 mod copy;
 mod ddl;
 mod demo;
@@ -16,6 +17,7 @@ mod listing;
 mod passes;
 mod row_hash;
 mod schemas;
+mod script;
 mod session;
 mod state;
 mod surroundings;
@@ -37,6 +39,7 @@ pub use listing::{ListedColumn, ListedTable};
 pub use passes::{PassRecord, PassState, StampMark};
 pub use row_hash::RowHashes;
 pub use schemas::Schemas;
+pub use script::{Spread, tables_script};
 pub use state::{
     AuditHead, ChunkState, Converted, HeldState, Marks, ProofSettings, RunRecord, TableRecord, TableState,
 };

@@ -9,6 +9,7 @@ pub struct Schemas {
     site: Option<SiteName>,
     raw: String,
     state: String,
+    distributed: bool,
 }
 
 impl Schemas {
@@ -21,7 +22,19 @@ impl Schemas {
     /// Those of this site, or of the one copy.
     #[must_use]
     pub fn of(site: Option<&SiteName>) -> Self {
-        Self { site: site.cloned(), raw: raw_schema(site), state: state_schema(site) }
+        Self { site: site.cloned(), raw: raw_schema(site), state: state_schema(site), distributed: false }
+    }
+
+    /// The same; the schema of the rows must be one that Citus keeps whole on one server, if `distributed`.
+    #[must_use]
+    pub fn distributed(self, distributed: bool) -> Self {
+        Self { distributed, ..self }
+    }
+
+    /// Whether the schema of the rows must be one that Citus keeps whole on one server.
+    #[must_use]
+    pub const fn is_distributed(&self) -> bool {
+        self.distributed
     }
 
     /// The site, if it is one of several.

@@ -5,6 +5,7 @@
 //! written to the table does not let go of before it ends. So what is not there at the end was not there when rows
 //! were written.
 
+use crate::citus;
 use crate::demo::shown;
 use crate::error::{TargetError, of_driver};
 use crate::link::Link;
@@ -41,8 +42,9 @@ JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid AND d
 JOIN pg_proc p ON p.oid = d.refobjid AND p.provolatile = 'v'
 ORDER BY 1, 2";
 
-/// Refuses what could lead the copy elsewhere.
+/// Refuses what could lead the copy elsewhere, and a copy that is not where it is to be kept.
 pub(crate) async fn judge(link: &Link) -> Result<(), TargetError> {
+    citus::judge(link).await?;
     let rows = link
         .client
         .query(link.sql(FINDINGS).as_str(), &[&link.schemas().state_name(), &link.schemas().raw_name()])

@@ -314,9 +314,13 @@ impl Found {
         let known = KnownDatabases::read(&settings.state_dir)?;
         let standing = known.judge(settings.environment, at, &look).await;
         let is_ours = matches!(standing, Ok(Standing::Known | Standing::NewHere));
+        // A database that was never enrolled holds no tables of ours yet; whether it can hold them as asked shows already.
+        let is_looked_at = is_ours || (standing.is_ok() && look.schemas().is_distributed());
         self.database(settings, at, look.facts(), standing);
         if is_ours {
             self.origin(settings, &look, server).await;
+        }
+        if is_looked_at {
             self.surroundings(settings, &look).await;
         }
         Ok(())

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use bicuspid_generate::{
-    Condition, Event, Form, GenerateReport, GenerateSettings, Place, Plan, RunInfo, Shard,
+    Condition, Event, Form, GenerateReport, GenerateSettings, Place, Plan, RunInfo, Shard, Spread,
 };
 use bicuspid_guard::{DEMO_DATABASE, identity};
 use bicuspid_model::{Class, Date, Environment, FingerprintKey, Secret, Side, Trouble};
@@ -43,7 +43,7 @@ const PASSWORD_BYTES_MAX: u64 = 4096;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct GenerateArgs {
     /// Patients on file at the end of the history, in all locations together
-    #[arg(long, value_name = "N", required_unless_present_any = ["check", "explain"])]
+    #[arg(long, value_name = "N", required_unless_present_any = ["check", "explain", "tables_sql"])]
     pub(crate) patients: Option<u32>,
     /// Seed of all chance
     #[arg(long, value_name = "S", default_value_t = 1)]
@@ -94,6 +94,12 @@ pub(crate) struct GenerateArgs {
     /// Tell the life of one patient in the demo database, with the rows it left: `--explain patient 12`
     #[arg(long, num_args = 2, value_names = ["WHAT", "ID"], conflicts_with_all = WRITING, conflicts_with = "check")]
     pub(crate) explain: Option<Vec<String>>,
+    /// Print a script for psql that makes every table, empty, as the files of `--output csv` fill them
+    #[arg(long, conflicts_with_all = WRITING, conflicts_with_all = ["check", "explain", "report"])]
+    pub(crate) tables_sql: bool,
+    /// With `--tables-sql`: for Citus, the rows of a patient on one server and lists on all
+    #[arg(long, value_enum)]
+    pub(crate) distribute_by: Option<DistributeByArg>,
     /// Host of the demo's server, or the folder of its unix socket
     #[arg(long, value_name = "H")]
     pub(crate) db_host: Option<String>,
@@ -159,6 +165,13 @@ impl Output {
     }
 }
 
+/// How tables are spread over a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DistributeByArg {
+    /// By the column `PatNum`
+    Patient,
+}
+
 /// Whose lists the practice keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum PresetArg {
@@ -185,6 +198,9 @@ pub(crate) async fn run(args: &GenerateArgs, app: &App) -> Ended {
     if let Some(name) = &args.db_name {
         identity::demo_database(name)?;
     }
+    if args.tables_sql {
+        return tables_sql(args, app.printer);
+    }
     if let Some(form) = goes_together(args)? {
         return files::run(args, app, form).await;
     }
@@ -203,6 +219,17 @@ pub(crate) async fn run(args: &GenerateArgs, app: &App) -> Ended {
     let mut journal = Journal::open("generate", &run, &settings, &app.process)?;
     let ended = Box::pin(generate(args, app, &settings, &run, &mut journal)).await;
     notify::after("generate", &run.text, &settings, journal.close(complete(ended))).await
+}
+
+/// Prints the statements that make the tables; reaches nothing.
+fn tables_sql(args: &GenerateArgs, printer: Printer) -> Ended {
+    let spread = match args.distribute_by {
+        Some(DistributeByArg::Patient) => Spread::ByPatient,
+        None => Spread::None,
+    };
+    let script = bicuspid_generate::tables_sql(spread)?;
+    printer.data(script.trim_end());
+    Ok(Report::new().with("sql", script))
 }
 
 /// The form of the files, if files are asked for; refuses flags of one kind of output beside the other.
@@ -225,6 +252,9 @@ fn goes_together(args: &GenerateArgs) -> Result<Option<Form>, Stop> {
         || args.db_name.is_some()
         || args.password_stdin;
     match form {
+        _ if args.distribute_by.is_some() => {
+            conflict("--distribute-by", "it is about the script of --tables-sql")
+        }
         None if args.dir.is_some() => conflict("--dir", "rows go into the demo database, not into files"),
         None if args.shard.is_some() => {
             conflict("--shard", "the demo database takes a whole practice or none; shards are for files")

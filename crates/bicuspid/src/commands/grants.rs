@@ -1,7 +1,7 @@
 //! `bicuspid grants`: the SQL that makes the least accounts, for administrators to run.
 
 use bicuspid_guard::DEMO_DATABASE;
-use bicuspid_guard::accounts::{self, AccountStatement, PASSWORD_PLACEHOLDER};
+use bicuspid_guard::accounts::{self, AccountStatement, PASSWORD_PLACEHOLDER, Placement};
 use bicuspid_model::{DatabaseName, Environment, SchemaName};
 use serde_json::{Value, json};
 
@@ -59,7 +59,12 @@ pub(crate) fn run(args: &GrantsArgs, app: &App) -> Ended {
             user.map_or_else(|| format!("{prefix}analytics_user"), str::to_owned),
         ),
     };
-    let mut statements = accounts::target_statements(&database, &user, PASSWORD_PLACEHOLDER)?;
+    // The demo has no settings of its own, and is never distributed.
+    let placement = match environment {
+        Environment::Demo => Placement::Here,
+        Environment::Clinic | Environment::Test => settings.config.placement(),
+    };
+    let mut statements = accounts::target_statements(&database, &user, PASSWORD_PLACEHOLDER, placement)?;
     if let Some(reader) = &settings.config.reader_role {
         let raw = SchemaName::new("raw").map_err(|_| bad_name())?;
         statements.extend(accounts::reader_statements(&database, &raw, &user, reader)?);
@@ -108,7 +113,8 @@ fn of_site(
     let mut target = vec![accounts::target_role(&user, PASSWORD_PLACEHOLDER)?];
     target.extend(accounts::empty_database(&database)?);
     target.extend(accounts::target_access(&database, &user)?);
-    target.extend(accounts::target_schemas(&database, settings.site.as_ref(), &user)?);
+    let placement = settings.config.placement();
+    target.extend(accounts::target_schemas(&database, settings.site.as_ref(), &user, placement)?);
     if let Some(reader) = &settings.config.reader_role {
         let raw = SchemaName::new(settings.schemas().raw_name()).map_err(|_| bad_name())?;
         target.extend(accounts::reader_statements(&database, &raw, &user, reader)?);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bicuspid_guard::Filter;
+use bicuspid_guard::accounts::Placement;
 use bicuspid_guard::session::TimeZone;
 use bicuspid_model::{QuietHours, SiteName, TargetType};
 use bicuspid_opendental::TypePolicy;
@@ -27,7 +28,7 @@ use super::nearest;
 pub(crate) const FILE: &str = "bicuspid.toml";
 
 /// Every key, in the order of the documentation.
-pub(super) const KEYS: [&str; 25] = [
+pub(super) const KEYS: [&str; 26] = [
     "tables_included",
     "tables_excluded",
     "columns_excluded",
@@ -51,9 +52,17 @@ pub(super) const KEYS: [&str; 25] = [
     "staging_memory_mb",
     "staging_dir",
     "reader_role",
+    "distribute_by",
     "notify",
     "sites",
 ];
+
+/// How a copy is spread over a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DistributeBy {
+    /// Each site's rows are on one server of it, all of them together.
+    Site,
+}
 
 /// What bicuspid.toml says; `None` and empty where it says nothing.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +86,7 @@ pub(crate) struct Config {
     pub(crate) staging_memory_mb: Option<u32>,
     pub(crate) staging_dir: Option<PathBuf>,
     pub(crate) reader_role: Option<String>,
+    pub(crate) distribute_by: Option<DistributeBy>,
     pub(crate) notify: Notify,
     /// Practices that are copied beside one another.
     pub(crate) sites: BTreeMap<SiteName, Site>,
@@ -117,6 +127,14 @@ impl Config {
             config.sites = entry.sites(value, &config)?;
         }
         Ok(config)
+    }
+
+    /// Where the rows of a copy are kept.
+    pub(crate) const fn placement(&self) -> Placement {
+        match self.distribute_by {
+            Some(DistributeBy::Site) => Placement::Distributed,
+            None => Placement::Here,
+        }
     }
 
     /// Refuses limits of which the graver is not above the lesser, where `table` has one of the two.
@@ -183,6 +201,7 @@ impl Config {
                 self.staging_dir = Some(entry.path.parent().unwrap_or(Path::new("")).join(dir));
             }
             "reader_role" => self.reader_role = Some(entry.text(value)?),
+            "distribute_by" => self.distribute_by = Some(entry.distribute_by(value)?),
             "notify" => self.notify = entry.notify(value)?,
             // `sites` is read after all others.
             unknown => {
@@ -252,6 +271,18 @@ impl Entry<'_> {
             .ok()
             .filter(|share| (0.0..=1.0).contains(share))
             .ok_or_else(|| self.wrong("a number from 0 to 1 is wanted"))
+    }
+
+    fn distribute_by(&self, value: &Spanned<DeValue<'_>>) -> Result<DistributeBy, SettingsError> {
+        match self.text(value)?.as_str() {
+            "site" => Ok(DistributeBy::Site),
+            "patient" => Err(self.wrong(
+                "a copy that changes cannot be parted by patient: two patients who are merged change theirs in dozens of \
+                 tables. Write `site`; what is loaded once can be parted with \
+                 `bicuspid generate --tables-sql --distribute-by patient`",
+            )),
+            _ => Err(self.wrong("it is `site`")),
+        }
     }
 
     fn milliseconds(
@@ -375,12 +406,15 @@ mod tests {
             staging_memory_mb = 128
             staging_dir = "/var/tmp/bicuspid"
             reader_role = "dbt"
+            distribute_by = "site"
             [column_types]
             "patient.Gender" = "integer"
             "x.y" = "numeric(12, 2)"
             "#,
         )
         .unwrap();
+        assert_eq!(config.placement(), Placement::Distributed);
+        assert_eq!(Config::default().placement(), Placement::Here);
         assert_eq!(config.tables_included.unwrap().len(), 2);
         assert_eq!(config.type_policy, TypePolicy::Numeric);
         assert_eq!(config.lock_aim_ms, Some(5));
@@ -428,6 +462,8 @@ mod tests {
             ("\nthreads_busy = 32", 2),
             ("answer_busy_ms = 300\nanswer_critical_ms = 300", 2),
             ("critical_wait_seconds = -1", 1),
+            ("distribute_by = \"patient\"", 1),
+            ("\ndistribute_by = \"table\"", 2),
         ] {
             let error = parse(text).unwrap_err();
             assert!(matches!(error, SettingsError::Config { line: l, .. } if l == line), "{text}: {error:?}");

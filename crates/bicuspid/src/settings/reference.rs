@@ -144,6 +144,12 @@ fn setting(key: &str) -> Setting {
         "reader_role" => {
             (Values::Other("a name"), "none".to_owned(), "a PostgreSQL role that may read the copy")
         }
+        "distribute_by" => (
+            Values::Other("`\"site\"`"),
+            "none".to_owned(),
+            "for a target that is a Citus cluster: the schema of each copy is kept whole on one of its servers. \
+             [distributed.md](distributed.md)",
+        ),
         "notify" => (
             Values::Other("a table"),
             "none".to_owned(),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use bicuspid_generate::{Condition, FileSettings, Form, GenerateError, GenerateReport, Shard, plan_files};
+use bicuspid_generate::{
+    Condition, FileSettings, Form, GenerateError, GenerateReport, Shard, Spread, plan_files, tables_sql,
+};
 use bicuspid_model::{TargetType, Value};
 use bicuspid_opendental::{TypePolicy, model_table};
 use bicuspid_practice::Practice;
@@ -180,16 +182,36 @@ fn parquet_holds_the_rows_with_their_types() {
     assert!(compared > 10_000, "{compared}");
 }
 
+/// A folder whose files the server may read: it may be another account of this machine.
+#[cfg(unix)]
+struct Readable(tempfile::TempDir);
+
+#[cfg(unix)]
+impl Readable {
+    fn new() -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self(folder)
+    }
+
+    /// The statement by which the server reads this text into a table.
+    fn copy(&self, table: &str, text: &str) -> String {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = self.0.path().join("table.csv");
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        format!("COPY {table} FROM '{}' (FORMAT csv, HEADER)", file.display())
+    }
+}
+
 /// The oracle: PostgreSQL reads the files and finds in them what it was given by `COPY`.
 #[cfg(unix)]
 #[test]
 fn postgres_reads_the_csv_and_finds_the_same_rows() {
-    use std::os::unix::fs::PermissionsExt as _;
     let demo = DemoDatabase::new();
     demo.generate(60, 5).unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let open = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(open.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (dir, readable) = (tempfile::tempdir().unwrap(), Readable::new());
     let report = write(settings(dir.path(), Form::Csv, Shard::WHOLE, 2)).unwrap();
     for table in report.tables.iter().filter(|table| table.rows > 0) {
         let text = std::fs::read_to_string(dir.path().join(format!("{}.csv", table.name))).unwrap();
@@ -200,11 +222,7 @@ fn postgres_reads_the_csv_and_finds_the_same_rows() {
             table.name,
             columns.join(", ")
         ));
-        // The server may be another account of this machine.
-        let readable = open.path().join("table.csv");
-        std::fs::write(&readable, &text).unwrap();
-        std::fs::set_permissions(&readable, std::fs::Permissions::from_mode(0o644)).unwrap();
-        demo.admin(&format!("COPY public.{} FROM '{}' (FORMAT csv, HEADER)", table.name, readable.display()));
+        demo.admin(&readable.copy(&format!("public.{}", table.name), &text));
         let differ = demo.cell(&format!(
             "SELECT count(*) FROM (SELECT md5(t::text) FROM public.{0} t EXCEPT ALL SELECT md5(r::text) FROM \
              (SELECT {1} FROM raw.{0}) r) d",
@@ -214,5 +232,59 @@ fn postgres_reads_the_csv_and_finds_the_same_rows() {
         assert_eq!(differ.as_deref(), Some("0"), "{}", table.name);
         let rows = demo.cell(&format!("SELECT count(*) FROM public.{}", table.name));
         assert_eq!(rows, Some(table.rows.to_string()), "{}", table.name);
+    }
+}
+
+/// What Citus asks of a distributed table, in place of Citus, which is not there: its functions note what they were told.
+#[cfg(unix)]
+const IN_PLACE_OF_CITUS: &str = "
+CREATE TABLE public.told (relation regclass PRIMARY KEY, by_column text, beside regclass);
+CREATE FUNCTION public.create_distributed_table(relation regclass, by_column text, colocate_with regclass DEFAULT NULL)
+RETURNS void LANGUAGE sql AS 'INSERT INTO public.told VALUES (relation, by_column, colocate_with)';
+CREATE FUNCTION public.create_reference_table(relation regclass)
+RETURNS void LANGUAGE sql AS 'INSERT INTO public.told VALUES (relation, NULL, NULL)'";
+
+#[cfg(unix)]
+#[test]
+fn the_script_makes_the_tables_that_the_files_fill() {
+    let (dir, readable) = (tempfile::tempdir().unwrap(), Readable::new());
+    let report = write(settings(dir.path(), Form::Csv, Shard::WHOLE, 2)).unwrap();
+    for spread in [Spread::None, Spread::ByPatient] {
+        let database = bicuspid_sandbox::testing::servers().postgres_database("script");
+        if spread == Spread::ByPatient {
+            database.admin(IN_PLACE_OF_CITUS);
+        }
+        database.admin(&tables_sql(spread).unwrap());
+        for table in report.tables.iter().filter(|table| table.rows > 0) {
+            let text = std::fs::read_to_string(dir.path().join(format!("{}.csv", table.name))).unwrap();
+            let name = format!("raw.\"{}\"", table.name);
+            database.admin(&readable.copy(&name, &text));
+            let rows = &database.query(&format!("SELECT count(*) FROM {name}"))[0][0];
+            assert_eq!(*rows, Some(table.rows.to_string()), "{name}");
+        }
+        if spread == Spread::None {
+            continue;
+        }
+        // Every table once; whatever is spread has the column, of one type, in every unique key.
+        let answer = |sql: &str| database.query(sql)[0][0].clone().unwrap();
+        assert_eq!(
+            answer("SELECT count(*) FROM public.told"),
+            answer(
+                "SELECT count(*) FROM pg_class WHERE relnamespace = 'raw'::regnamespace AND relkind = 'r'"
+            )
+        );
+        let spread_tables = answer("SELECT count(*) FROM public.told WHERE by_column = 'PatNum'");
+        assert!(spread_tables.parse::<u32>().unwrap() > 80, "{spread_tables}");
+        let unfit = "SELECT count(*) FROM public.told t WHERE by_column IS NOT NULL AND (\
+             NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = relation AND attname = by_column \
+             AND atttypid = 'bigint'::regtype) OR EXISTS (SELECT 1 FROM pg_index i WHERE indrelid = relation \
+             AND indisunique AND NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = relation \
+             AND attname = by_column AND a.attnum = ANY (i.indkey))))";
+        assert_eq!(answer(unfit), "0");
+        assert_eq!(
+            answer("SELECT count(*) FROM public.told WHERE by_column IS NOT NULL AND beside IS NULL"),
+            "1",
+            "all but the patients are beside them"
+        );
     }
 }

@@ -14,7 +14,7 @@ pub(crate) const ENV_FILE: &str = "env_file";
 
 /// What a site may say otherwise than all of them: what belongs to one practice, its hours and its server. Types, names of
 /// tables and what is kept on this machine are the same for all, so that their copies can be looked at together.
-pub(crate) const SITE_KEYS: [&str; 17] = [
+pub(crate) const SITE_KEYS: [&str; 18] = [
     "tables_excluded",
     "columns_excluded",
     "row_filters",
@@ -32,6 +32,7 @@ pub(crate) const SITE_KEYS: [&str; 17] = [
     "proof_budget_seconds",
     "proof_hours",
     "reader_role",
+    "distribute_by",
 ];
 
 /// One practice among several.
