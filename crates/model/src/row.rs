@@ -36,6 +36,12 @@ impl Batch {
         Self::default()
     }
 
+    /// An empty batch with room for about so many bytes of rows, so that it does not move while it fills.
+    #[must_use]
+    pub fn with_room(bytes: usize, rows: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(rows) }
+    }
+
     /// A batch made of whole canonical rows, `None` if the bytes are not that.
     #[must_use]
     pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {

@@ -32,9 +32,9 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    fn nothing(self, table: &Table) -> DecodedRows {
+    fn into(self, batch: Batch, table: &Table) -> DecodedRows {
         DecodedRows {
-            batch: Batch::new(),
+            batch,
             hashes: (self == Self::Canonical { is_hashed: true }).then(Vec::new),
             conversions: vec![Conversions::default(); table.columns.len()],
         }
@@ -57,6 +57,8 @@ impl Form {
 pub(crate) struct Decoder {
     table: Arc<Table>,
     form: Form,
+    /// Bytes and rows that are likely to come.
+    likely: (usize, usize),
     waiting: Vec<MySqlRow>,
     beside: Option<Beside>,
 }
@@ -68,8 +70,8 @@ struct Beside {
 }
 
 impl Decoder {
-    pub(crate) fn new(table: &Arc<Table>, form: Form) -> Self {
-        Self { table: Arc::clone(table), form, waiting: Vec::new(), beside: None }
+    pub(crate) fn new(table: &Arc<Table>, form: Form, likely: (usize, usize)) -> Self {
+        Self { table: Arc::clone(table), form, likely, waiting: Vec::new(), beside: None }
     }
 
     /// Takes a row. A row that cannot be decoded is told of at the end.
@@ -78,12 +80,13 @@ impl Decoder {
         if self.waiting.len() < ROWS_AT_ONCE {
             return;
         }
-        let (table, form) = (&self.table, self.form);
+        let (table, form, (bytes, rows)) = (&self.table, self.form, self.likely);
         let beside = self.beside.get_or_insert_with(|| {
+            let batch = Batch::with_room(bytes, rows);
             let (rows, mut arriving) = unbounded_channel::<Vec<MySqlRow>>();
             let table = Arc::clone(table);
             let decoded = tokio::task::spawn_blocking(move || {
-                let mut decoded = form.nothing(&table);
+                let mut decoded = form.into(batch, &table);
                 while let Some(rows) = arriving.blocking_recv() {
                     form.add(&mut decoded, &table, &rows)?;
                 }
@@ -98,9 +101,9 @@ impl Decoder {
 
     /// All rows, after the last one.
     pub(crate) async fn end(self) -> Result<DecodedRows, SourceError> {
-        let Self { table, form, waiting, beside } = self;
+        let Self { table, form, waiting, beside, .. } = self;
         let Some(Beside { rows, decoded }) = beside else {
-            let mut decoded = form.nothing(&table);
+            let mut decoded = form.into(Batch::new(), &table);
             form.add(&mut decoded, &table, &waiting)?;
             return Ok(decoded);
         };

@@ -326,18 +326,19 @@ impl Source {
         meter
     }
 
-    /// The rows of a statement that stands for itself, and the time it took. Where there is no snapshot to be lost it
+    /// The rows of a statement that stands for itself, of which so many bytes and rows are likely, and the time it took. Where there is no snapshot to be lost it
     /// is sent again over a new connection if the old one ended before the last row had come.
     async fn rows(
         &mut self,
         statement: &ReadStatement,
         table: &Arc<Table>,
         form: Form,
+        likely: (usize, usize),
         conversions: &mut [Conversions],
     ) -> Result<Rows, SourceError> {
         let mut tries = 0;
         loop {
-            let mut decoder = Decoder::new(table, form);
+            let mut decoder = Decoder::new(table, form, likely);
             let began = Instant::now();
             let read = self
                 .wire
@@ -448,7 +449,8 @@ impl Reader<'_> {
                 &select_of(&self.table, self.hash),
                 builder::chunk,
             )?;
-            let read = self.source.rows(&statement, &self.table, form, &mut self.conversions).await?;
+            let likely = (self.pacer.room(limit), usize::try_from(limit).unwrap_or_default());
+            let read = self.source.rows(&statement, &self.table, form, likely, &mut self.conversions).await?;
             let rows = u64::try_from(read.batch.len()).unwrap_or(u64::MAX);
             let looked_at = if end.is_some() { limit } else { rows };
             self.learn(looked_at, read.batch.bytes().len(), read.elapsed);
@@ -487,7 +489,7 @@ impl Reader<'_> {
         let mut conversions = vec![Conversions::default(); places.len()];
         let Rows { batch, elapsed, .. } = self
             .source
-            .rows(&statement, &key, Form::Canonical { is_hashed: false }, &mut conversions)
+            .rows(&statement, &key, Form::Canonical { is_hashed: false }, (0, 0), &mut conversions)
             .await?;
         self.rest(elapsed).await?;
         if conversions.iter().any(|c| !c.is_empty()) {

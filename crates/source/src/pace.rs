@@ -26,7 +26,7 @@ impl Pace {
 /// Most rows of one statement, whatever the server's speed.
 const ROWS_MAX: u64 = 50_000;
 /// Bytes of rows that one statement should bring at most; fewer if a single row is wider.
-const BYTES_AIM_FULL: u64 = 8 * 1024 * 1024;
+const BYTES_AIM_FULL: u64 = 4 * 1024 * 1024;
 /// The same at the kind pace: what a server can send at once, whatever the link. A sender begins with ten segments
 /// (RFC 6928) and then waits for an acknowledgement, which Linux may hold back for 40 ms where few and large segments
 /// come, as on loopback; measured there, answers of 300 KiB took 80 ms now and then, those of 128 KiB never over 8 ms.
@@ -34,6 +34,8 @@ const BYTES_AIM_KIND: u64 = 128 * 1024;
 /// How many times as many bytes of rows one statement may be about that brings none of them: what it holds is the
 /// server's time alone, and MariaDB hashes half a megabyte in about ten milliseconds.
 const SUMS_FACTOR: u64 = 4;
+/// Most bytes of rows that such a statement is about.
+const SUMS_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Rows of the first such statement of a table: each costs a round trip, and none is sent.
 const SUMS_FIRST: u64 = 512;
 /// Rows of the first statement of a table: enough to measure, too few to be felt.
@@ -109,6 +111,12 @@ impl Pacer {
         if self.kills > 0 || self.is_quiet || self.strain > 0 { Pace::Kind } else { self.asked }
     }
 
+    /// Bytes that so many rows are likely to be, with some to spare, and never more than a statement may bring.
+    pub(crate) fn room(&self, rows: u64) -> usize {
+        let likely = rows.saturating_mul(self.row_bytes);
+        usize::try_from((likely + likely / 16).min(BYTES_AIM_FULL)).unwrap_or_default()
+    }
+
     /// How long a statement should take.
     fn aim(&self) -> Duration {
         let aim = match self.pace() {
@@ -125,7 +133,7 @@ impl Pacer {
             Pace::Kind => BYTES_AIM_KIND,
             Pace::Full => BYTES_AIM_FULL,
         };
-        if self.asks_for_sums { (bytes * SUMS_FACTOR).min(BYTES_AIM_FULL) } else { bytes }
+        if self.asks_for_sums { (bytes * SUMS_FACTOR).min(SUMS_BYTES_MAX) } else { bytes }
     }
 
     /// Takes into account whether the clinic is at work, how its server fares, and how long it just worked for us.
@@ -339,7 +347,7 @@ mod tests {
         let kind = steady(&mut Pacer::new(Pace::Kind, Duration::from_millis(10), 100), 5, 100);
         assert_eq!(steady(&mut pacer, 5, 100), kind);
         let mut wide = Pacer::new(Pace::Full, Duration::from_millis(10), 1_000_000);
-        assert_eq!(wide.rows, 8);
+        assert_eq!(wide.rows, 4);
         wide.mind(true, 0, Duration::ZERO);
         assert_eq!(wide.rows, 1);
     }

@@ -31,7 +31,7 @@ const SHRINK_ROWS_MIN: u64 = 10;
 const LARGE_ROWS: u64 = 100_000;
 
 /// Least memory for rows on their way at full pace, where the source waits for a server that stalls for a moment.
-const FULL_STAGING_BYTES: usize = 16 * 1024 * 1024;
+const FULL_STAGING_BYTES: usize = 8 * 1024 * 1024;
 
 /// How often a table is read again whose rows and counts did not agree because it was being written.
 const COUNT_RETRIES: u32 = 2;

@@ -136,7 +136,7 @@ fn setting(key: &str) -> Setting {
         "staging_memory_mb" => (
             Values::Whole(1, 65_536),
             (sync.staging_memory_bytes / 1024 / 1024).to_string(),
-            "memory for rows on their way (at least 16 at `--pace full`); more goes to disk, compressed and encrypted",
+            "memory for rows on their way (at least 8 at `--pace full`); more goes to disk, compressed and encrypted",
         ),
         "staging_dir" => {
             (Values::Other("a folder"), "`staging` in the state folder".to_owned(), "where that is")
