@@ -10,6 +10,7 @@ mod link;
 mod locks;
 mod memory;
 mod pairs;
+mod peers;
 mod proof;
 mod rates;
 mod speed;

@@ -10,8 +10,8 @@ use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER};
 use bicuspid_source::Pace;
 
 use crate::data;
-use crate::frontdesk::{is_there, url};
 use crate::pairs::{self, Fault};
+use crate::peers::{self, Peer};
 use crate::rates::Bench;
 
 /// Tables of ten rows.
@@ -36,12 +36,16 @@ struct Speed {
 pub(crate) fn measure(long: bool) -> Result<(), Fault> {
     let rows = if long { 1_000_000 } else { 200_000 };
     let mut speed = Speed { bench: Bench::start()?, limit: Duration::ZERO };
-    println!("speed, {rows} rows of 60 columns, InnoDB, PostgreSQL durable; processor time in seconds");
+    println!(
+        "speed, {rows} rows of 60 columns, {} of 10, InnoDB, PostgreSQL durable; processor time in seconds",
+        5 * rows
+    );
     println!(
         "{:<40} {:>8} {:>7} {:>8} {:>8} {:>9} {:>9}",
         "what", "seconds", "limits", "own", "mariadb", "postgres", "peak MiB"
     );
     speed.wide(rows)?;
+    speed.narrow(5 * rows)?;
     speed.tiny()?;
     println!(
         "limits: seconds by those of the slower limit (tiny tables: of both ends together); own: of the process that copies"
@@ -50,16 +54,36 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
 }
 
 impl Speed {
+    /// What each end takes for a table by itself, and the simplest pipeline between them.
+    fn limits(&mut self, table: &str) -> Result<(), Fault> {
+        let file = self.bench.folder.path().join(format!("{table}.copy"));
+        self.bench.sync(table)?;
+        self.bench.copy_out(table, &file)?;
+        let (drain, copy) = (self.bench.drain(table)?, self.bench.copy_in(table, &file)?);
+        self.limit = drain.max(copy);
+        for (what, limit) in [("mariadb client", drain), ("psql COPY", copy)] {
+            let cost = Cost { seconds: limit.as_secs_f64(), ..Cost::default() };
+            self.print(&format!("{table}, limit: {what}"), cost);
+        }
+        self.line(&format!("{table}, unguarded: chunks straight into COPY"), || self.unguarded(table))
+    }
+
+    fn narrow(&mut self, rows: u64) -> Result<(), Fault> {
+        data::narrow(&self.bench.clinic, rows, "InnoDB");
+        self.limits("narrow")?;
+        for pace in [Pace::Full, Pace::Kind] {
+            self.bench.target.admin("DROP TABLE IF EXISTS raw.narrow");
+            self.line(&format!("narrow, pace {}: first copy", pace.name()), || self.sync(pace, &["narrow"]))?;
+            self.line(&format!("narrow, pace {}: nothing changed", pace.name()), || {
+                self.sync(pace, &["narrow"])
+            })?;
+        }
+        Ok(())
+    }
+
     fn wide(&mut self, rows: u64) -> Result<(), Fault> {
         data::wide(&self.bench.clinic, rows, "InnoDB");
-        let file = self.bench.folder.path().join("wide.copy");
-        self.bench.sync("wide")?;
-        self.bench.copy_out("wide", &file)?;
-        let (drain, copy) = (self.bench.drain("wide")?, self.bench.copy_in("wide", &file)?);
-        self.limit = drain.max(copy);
-        self.print("limit: mariadb client", Cost { seconds: drain.as_secs_f64(), ..Cost::default() });
-        self.print("limit: psql COPY", Cost { seconds: copy.as_secs_f64(), ..Cost::default() });
-        self.line("unguarded: chunks straight into COPY", || self.unguarded("wide"))?;
+        self.limits("wide")?;
         for pace in [Pace::Full, Pace::Kind] {
             let name = |what: &str| format!("bicuspid, pace {}: {what}", pace.name());
             self.bench.target.admin("DROP TABLE IF EXISTS raw.wide");
@@ -174,50 +198,23 @@ impl Speed {
         if psql.wait()?.success() { Ok(()) } else { Err("psql could not copy in".into()) }
     }
 
-    /// Other programs, as their manuals tell to use them; one that is absent or fails is told.
+    /// Other programs and libraries, as their manuals tell to use them; one that is absent or fails is told.
     fn peers(&self) -> Result<(), Fault> {
         let (from, to) = (&self.bench.clinic.endpoint, &self.bench.target.endpoint);
-        let (mysql, postgresql) = (url("mysql", from), url("postgresql", to));
-        let table = format!("{}.wide", self.bench.clinic.name());
         self.bench.target.admin(&format!(
             "CREATE SCHEMA IF NOT EXISTS peers AUTHORIZATION \"{0}\"; CREATE SCHEMA IF NOT EXISTS \"{1}\" AUTHORIZATION \"{0}\"",
             to.user,
             self.bench.clinic.name()
         ));
-        let commands: [(&str, Vec<String>); 3] = [
-            ("pgloader", vec![mysql.clone(), postgresql.clone()]),
-            (
-                "sling",
-                ["run", "--src-conn", &mysql, "--src-stream", &table, "--tgt-conn"]
-                    .into_iter()
-                    .chain([postgresql.as_str(), "--tgt-object", "peers.sling", "--mode", "full-refresh"])
-                    .map(str::to_owned)
-                    .collect(),
-            ),
-            (
-                "ingestr",
-                [
-                    "ingest",
-                    "--yes",
-                    "--source-uri",
-                    &mysql.replace("mysql:", "mysql+pymysql:"),
-                    "--source-table",
-                ]
-                .into_iter()
-                .chain([table.as_str(), "--dest-uri", &postgresql, "--dest-table", "peers.ingestr"])
-                .map(str::to_owned)
-                .collect(),
-            ),
-        ];
-        for (program, arguments) in commands {
-            if !is_there(program) {
-                println!("{program:<40} absent");
+        for Peer { name, command } in
+            peers::all(from, to, self.bench.clinic.name(), "wide", self.bench.folder.path())
+        {
+            let Some(mut command) = command else {
+                println!("{name:<40} absent");
                 continue;
-            }
-            let before = self.servers();
-            let began = Instant::now();
-            let child =
-                Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+            };
+            let (before, began) = (self.servers(), Instant::now());
+            let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
             let (is_done, own, peak_mib) = watched(child)?;
             let after = self.servers();
             let cost = Cost {
@@ -227,10 +224,8 @@ impl Speed {
                 postgres: after.1 - before.1,
                 peak_mib,
             };
-            self.print(
-                &if is_done { program.to_owned() } else { format!("{program} (it ended in an error)") },
-                cost,
-            );
+            let name = if is_done { name.to_owned() } else { format!("{name} (it ended in an error)") };
+            self.print(&name, cost);
         }
         Ok(())
     }

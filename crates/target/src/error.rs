@@ -195,13 +195,14 @@ impl TargetError {
     #[must_use]
     pub fn trouble(&self) -> Trouble {
         let class = match self {
-            Self::PasswordFile(_) | Self::AuthorityFile { .. } | Self::Undistributed { .. } => Class::Usage,
+            Self::PasswordFile(_) | Self::AuthorityFile { .. } => Class::Usage,
             Self::Refused(refusal) => return refusal.trouble(),
             // A server that cannot be trusted to be the right one is refused, whatever the reason.
             Self::Tls { .. }
             | Self::NotEnrolled { .. }
             | Self::StateVersion { .. }
             | Self::Unfit { .. }
+            | Self::Undistributed { .. }
             | Self::DemoUnfit { .. } => Class::Refused,
             Self::Locked { .. } => Class::Locked,
             Self::Held { .. } | Self::TableLocked { .. } => Class::Held,

@@ -69,6 +69,28 @@ fn accounts_are_printed_without_a_server() {
 }
 
 #[test]
+fn copies_of_a_cluster_are_distributed_by_site_and_files_by_patient() {
+    let bench = Bench::new();
+    bench.write("bicuspid.toml", "distribute_by = \"site\"\n");
+    let json = bench.json(&["grants", "--env", "clinic"]);
+    let sql: Vec<&str> =
+        json["target"].as_array().unwrap().iter().map(|s| s["sql"].as_str().unwrap()).collect();
+    assert!(sql.contains(&"SELECT citus_schema_distribute('raw')"), "{sql:?}");
+    let demo = bench.json(&["grants", "--env", "demo"]);
+    assert!(!demo.to_string().contains("citus"), "the demo is never distributed");
+    bench.write("bicuspid.toml", "distribute_by = \"patient\"\n");
+    snapshot(&bench, "settings_by_patient", &["plan", "--env", "clinic"]);
+    let alone = bench.json(&["generate", "--patients", "5", "--distribute-by", "patient"]);
+    assert_eq!((&alone["exit_code"], &alone["errors"][0]["code"]), (&2.into(), &"usage::conflict".into()));
+    let script = bench.json(&["generate", "--tables-sql", "--distribute-by", "patient"]);
+    let script = script["sql"].as_str().unwrap();
+    assert_eq!(script.matches("CREATE TABLE").count(), script.matches("SELECT create_").count());
+    assert!(script.contains("create_reference_table('\"raw\".\"carrier\"')"));
+    let plain = bench.run(&["generate", "--tables-sql"]).stdout;
+    assert!(plain.starts_with("BEGIN;\n") && plain.ends_with("COMMIT;\n") && !plain.contains("SELECT"));
+}
+
+#[test]
 fn settings_that_are_wrong() {
     let bench = Bench::new();
     snapshot(&bench, "settings_none", &["plan", "--env", "clinic"]);

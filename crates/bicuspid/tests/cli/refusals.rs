@@ -100,6 +100,26 @@ fn an_account_that_may_write_is_refused_before_anything_is_read() {
 }
 
 #[test]
+fn a_copy_that_cannot_be_distributed_as_asked_is_not_made() {
+    let (bench, source, target) = Bench::fresh();
+    source.admin(TABLE);
+    bench.write("bicuspid.toml", "distribute_by = \"site\"\n");
+    for command in ["check", "sync", "enroll"] {
+        let json = bench.json(&[command, "--env", "test"]);
+        assert_eq!((&json["exit_code"], &json["errors"][0]["code"]), (&3.into(), &"target::no_citus".into()));
+    }
+    bench.snapshot("distribute_without_citus", &bench.run(&["sync", "--env", "test"]));
+    assert!(is_untouched(&target));
+    bench.write("bicuspid.toml", "");
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    // A copy that is there is not written any more either, if it is to be elsewhere.
+    bench.write("bicuspid.toml", "distribute_by = \"site\"\n");
+    source.admin("INSERT INTO patient VALUES (3)");
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 3);
+    assert_eq!(target.query("SELECT count(*) FROM raw.patient"), [[Some("2".to_owned())]]);
+}
+
+#[test]
 fn another_database_in_the_place_of_a_known_one_is_refused() {
     let (bench, source, target) = Bench::fresh();
     source.admin(TABLE);

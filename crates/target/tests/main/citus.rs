@@ -40,7 +40,7 @@ fn schemas_of(database: &PostgresDatabase, like: &str) -> Vec<String> {
 async fn plain_postgres_cannot_distribute_a_copy() {
     let database = testing::servers().postgres_database("citus");
     let trouble = enrol(&database, &distributed("north")).await.unwrap_err().trouble();
-    assert_eq!((trouble.code.as_str(), trouble.class.exit_code()), ("target::no_citus", 2));
+    assert_eq!((trouble.code.as_str(), trouble.class.exit_code()), ("target::no_citus", 3));
     assert_eq!(schemas_of(&database, "north"), Vec::<String>::new());
     let look = Analytics::connect(&database.endpoint, &distributed("north")).await.unwrap();
     assert_eq!(look.inspect().await.unwrap_err().trouble().code, "target::no_citus");
