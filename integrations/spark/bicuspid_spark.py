@@ -76,10 +76,16 @@ class Store:
                 for name, value in self.settings
             )
             site.write_text(f"<configuration>{properties}</configuration>")
-            folders = sorted({str(Path(name).parent) for _, name in files})
-            self.shell(conf, ["-mkdir", "-p", *(f"{self.uri}/{folder}" for folder in folders)])
-            for path, name in files:
-                self.shell(conf, ["-put", "-f", str(path), f"{self.uri}/{name}"])
+            # Each command starts a Java of its own: all but the last file go as one tree, folders that are there stay.
+            *others, (last, name) = files
+            tree = Path(conf) / "tree"
+            for path, inner in others:
+                (tree / inner).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, tree / inner)
+            self.shell(conf, ["-mkdir", "-p", self.uri, f"{self.uri}/{Path(name).parent}"])
+            if others:
+                self.shell(conf, ["-put", "-f", *sorted(map(str, tree.iterdir())), self.uri])
+            self.shell(conf, ["-put", "-f", str(last), f"{self.uri}/{name}"])
 
     def shell(self, conf, arguments):
         """Runs one command of Hadoop's shell."""
