@@ -38,6 +38,7 @@ fn run(arguments: &[String]) -> Result<(), Fault> {
     }
     let mut only = rates::Only::default();
     let mut long = false;
+    let mut python = None;
     let mut named: Vec<&str> = Vec::new();
     let mut rest = arguments.iter().map(String::as_str);
     while let Some(argument) = rest.next() {
@@ -46,6 +47,7 @@ fn run(arguments: &[String]) -> Result<(), Fault> {
             "--long" => long = true,
             "--table" => only.table = Some(value()?),
             "--engine" => only.engine = Some(value()?),
+            "--python" => python = Some(value()?),
             name => named.push(name),
         }
     }
@@ -56,7 +58,7 @@ fn run(arguments: &[String]) -> Result<(), Fault> {
             "proof" => proof::measure(long)?,
             "clinic" => proof::clinic(long)?,
             "frontdesk" => frontdesk::measure(long)?,
-            "speed" => speed::measure(long)?,
+            "speed" => speed::measure(long, python.clone())?,
             "locks" => locks::measure(long)?,
             "memory" => memory::measure(long)?,
             "generate" => generate::measure(long)?,

@@ -7,17 +7,21 @@ use bicuspid_model::Endpoint;
 
 use crate::frontdesk::{is_there, url};
 
-/// Names a Python that has ConnectorX with ADBC, and dlt.
-const PYTHON: &str = "BICUSPID_BENCH_PYTHON";
-
 /// One of them; without a command it is absent.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) command: Option<Command>,
 }
 
-/// All of them, for one table. None is let to tell anybody of its use, which hangs where nobody can be reached.
-pub(crate) fn all(from: &Endpoint, to: &Endpoint, database: &str, table: &str, folder: &Path) -> [Peer; 5] {
+/// All of them, for one table of a database; `python` has the libraries. None is let to tell anybody of its use, which hangs
+/// where nobody can be reached.
+pub(crate) fn all(
+    from: &Endpoint,
+    to: &Endpoint,
+    (database, table): (&str, &str),
+    python: Option<&str>,
+    folder: &Path,
+) -> [Peer; 5] {
     let (mysql, postgresql) = (url("mysql", from), url("postgresql", to));
     let stream = format!("{database}.{table}");
     let program = |name: &'static str, arguments: &[&str]| {
@@ -30,7 +34,7 @@ pub(crate) fn all(from: &Endpoint, to: &Endpoint, database: &str, table: &str, f
         Peer { name, command }
     };
     let library = |name: &'static str| {
-        let command = std::env::var_os(PYTHON).map(|python| {
+        let command = python.map(|python| {
             let mut command = Command::new(python);
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers.py");
             command.args([script, name, database, table]);

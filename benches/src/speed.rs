@@ -31,11 +31,13 @@ struct Speed {
     bench: Bench,
     /// The slower of both limits, of the table that is measured.
     limit: Duration,
+    /// A Python with the libraries among the peers.
+    python: Option<String>,
 }
 
-pub(crate) fn measure(long: bool) -> Result<(), Fault> {
+pub(crate) fn measure(long: bool, python: Option<String>) -> Result<(), Fault> {
     let rows = if long { 1_000_000 } else { 200_000 };
-    let mut speed = Speed { bench: Bench::start()?, limit: Duration::ZERO };
+    let mut speed = Speed { bench: Bench::start()?, limit: Duration::ZERO, python };
     println!(
         "speed, {rows} rows of 60 columns, {} of 10, InnoDB, PostgreSQL durable; processor time in seconds",
         5 * rows
@@ -206,9 +208,8 @@ impl Speed {
             to.user,
             self.bench.clinic.name()
         ));
-        for Peer { name, command } in
-            peers::all(from, to, self.bench.clinic.name(), "wide", self.bench.folder.path())
-        {
+        let (clinic, folder) = (self.bench.clinic.name(), self.bench.folder.path());
+        for Peer { name, command } in peers::all(from, to, (clinic, "wide"), self.python.as_deref(), folder) {
             let Some(mut command) = command else {
                 println!("{name:<40} absent");
                 continue;

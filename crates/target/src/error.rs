@@ -191,12 +191,10 @@ impl TargetError {
         }
     }
 
-    /// The error as told to a person.
-    #[must_use]
-    pub fn trouble(&self) -> Trouble {
-        let class = match self {
+    fn class(&self) -> Class {
+        match self {
             Self::PasswordFile(_) | Self::AuthorityFile { .. } => Class::Usage,
-            Self::Refused(refusal) => return refusal.trouble(),
+            Self::Refused(refusal) => refusal.trouble().class,
             // A server that cannot be trusted to be the right one is refused, whatever the reason.
             Self::Tls { .. }
             | Self::NotEnrolled { .. }
@@ -207,7 +205,16 @@ impl TargetError {
             Self::Locked { .. } => Class::Locked,
             Self::Held { .. } | Self::TableLocked { .. } => Class::Held,
             _ => Class::Failed,
-        };
+        }
+    }
+
+    /// The error as told to a person.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        if let Self::Refused(refusal) = self {
+            return refusal.trouble();
+        }
+        let class = self.class();
         let (why, hint): (String, String) = match self {
             Self::Unreachable { reason, .. } => (
                 reason.clone(),
