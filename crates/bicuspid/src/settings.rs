@@ -159,7 +159,7 @@ impl Settings {
 
     /// Where the copy is in its database.
     pub(crate) fn schemas(&self) -> Schemas {
-        Schemas::of(self.site.as_ref()).distributed(self.config.placement() == Placement::Distributed)
+        Schemas::of(self.site.as_ref()).distributed(self.config.placement == Placement::Distributed)
     }
 
     /// `clinic`, or `clinic/north` of a site: what is remembered of each is kept apart.

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &GrantsArgs, app: &App) -> Ended {
     // The demo has no settings of its own, and is never distributed.
     let placement = match environment {
         Environment::Demo => Placement::Here,
-        Environment::Clinic | Environment::Test => settings.config.placement(),
+        Environment::Clinic | Environment::Test => settings.config.placement,
     };
     let mut statements = accounts::target_statements(&database, &user, PASSWORD_PLACEHOLDER, placement)?;
     if let Some(reader) = &settings.config.reader_role {
@@ -113,7 +113,7 @@ fn of_site(
     let mut target = vec![accounts::target_role(&user, PASSWORD_PLACEHOLDER)?];
     target.extend(accounts::empty_database(&database)?);
     target.extend(accounts::target_access(&database, &user)?);
-    let placement = settings.config.placement();
+    let placement = settings.config.placement;
     target.extend(accounts::target_schemas(&database, settings.site.as_ref(), &user, placement)?);
     if let Some(reader) = &settings.config.reader_role {
         let raw = SchemaName::new(settings.schemas().raw_name()).map_err(|_| bad_name())?;

@@ -57,13 +57,6 @@ pub(super) const KEYS: [&str; 26] = [
     "sites",
 ];
 
-/// How a copy is spread over a cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DistributeBy {
-    /// Each site's rows are on one server of it, all of them together.
-    Site,
-}
-
 /// What bicuspid.toml says; `None` and empty where it says nothing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Config {
@@ -86,7 +79,8 @@ pub(crate) struct Config {
     pub(crate) staging_memory_mb: Option<u32>,
     pub(crate) staging_dir: Option<PathBuf>,
     pub(crate) reader_role: Option<String>,
-    pub(crate) distribute_by: Option<DistributeBy>,
+    /// Where the rows of a copy are kept.
+    pub(crate) placement: Placement,
     pub(crate) notify: Notify,
     /// Practices that are copied beside one another.
     pub(crate) sites: BTreeMap<SiteName, Site>,
@@ -127,14 +121,6 @@ impl Config {
             config.sites = entry.sites(value, &config)?;
         }
         Ok(config)
-    }
-
-    /// Where the rows of a copy are kept.
-    pub(crate) const fn placement(&self) -> Placement {
-        match self.distribute_by {
-            Some(DistributeBy::Site) => Placement::Distributed,
-            None => Placement::Here,
-        }
     }
 
     /// Refuses limits of which the graver is not above the lesser, where `table` has one of the two.
@@ -201,7 +187,7 @@ impl Config {
                 self.staging_dir = Some(entry.path.parent().unwrap_or(Path::new("")).join(dir));
             }
             "reader_role" => self.reader_role = Some(entry.text(value)?),
-            "distribute_by" => self.distribute_by = Some(entry.distribute_by(value)?),
+            "distribute_by" => self.placement = entry.distribute_by(value)?,
             "notify" => self.notify = entry.notify(value)?,
             // `sites` is read after all others.
             unknown => {
@@ -273,9 +259,9 @@ impl Entry<'_> {
             .ok_or_else(|| self.wrong("a number from 0 to 1 is wanted"))
     }
 
-    fn distribute_by(&self, value: &Spanned<DeValue<'_>>) -> Result<DistributeBy, SettingsError> {
+    fn distribute_by(&self, value: &Spanned<DeValue<'_>>) -> Result<Placement, SettingsError> {
         match self.text(value)?.as_str() {
-            "site" => Ok(DistributeBy::Site),
+            "site" => Ok(Placement::Distributed),
             "patient" => Err(self.wrong(
                 "a copy that changes cannot be parted by patient: two patients who are merged change theirs in dozens of \
                  tables. Write `site`; what is loaded once can be parted with \
@@ -413,8 +399,8 @@ mod tests {
             "#,
         )
         .unwrap();
-        assert_eq!(config.placement(), Placement::Distributed);
-        assert_eq!(Config::default().placement(), Placement::Here);
+        assert_eq!(config.placement, Placement::Distributed);
+        assert_eq!(Config::default().placement, Placement::Here);
         assert_eq!(config.tables_included.unwrap().len(), 2);
         assert_eq!(config.type_policy, TypePolicy::Numeric);
         assert_eq!(config.lock_aim_ms, Some(5));
