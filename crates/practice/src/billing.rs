@@ -38,12 +38,12 @@ impl World<'_> {
     ) -> Result<(), PracticeError> {
         let account = self.families.get(family)?;
         let due = account.asked();
-        let chance = Terms::of(self.settings.receivables).at_desk(account.purse);
+        // Whoever has not answered bills for long pays for today at most.
+        let due = if account.unanswered >= 2 { account.ledger.due_of(self.now.date()).min(due) } else { due };
+        let chance = Terms::of(self.settings.receivables).at_desk(account.purse, due);
         if !due.is_positive() || !draw.chance(chance) {
             return Ok(());
         }
-        // Whoever has not answered bills for long pays for today at most.
-        let due = if account.unanswered >= 2 { account.ledger.due_of(self.now.date()).min(due) } else { due };
         // Small change is left for the bill.
         if due < Cents::dollars(175) {
             return Ok(());

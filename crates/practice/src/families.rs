@@ -24,7 +24,7 @@ use crate::treatment::Reason;
 use crate::world::{World, in_hours};
 
 /// After so many days without a visit somebody is taken off the list of active patients, once a year.
-const FORGOTTEN_DAYS: i32 = 800;
+const FORGOTTEN_DAYS: i32 = 840;
 /// Days after which new patients want their first visit: few can come at once, and many want a day that suits them.
 pub(crate) const FIRST_VISIT_DAYS: &[i32] = &[1, 7, 14, 23, 33, 47, 74];
 /// Days from one ache to the next.
@@ -305,7 +305,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Once a year the office goes through its list: whoever has not come for two years is no active patient any more.
+    /// Once a month the office goes through its list: whoever has not come for two years is no active patient any more.
     pub(crate) fn sweep(&mut self) -> Result<(), PracticeError> {
         let now = self.now;
         for key in self.patients.keys() {

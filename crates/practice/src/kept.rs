@@ -398,7 +398,7 @@ impl World<'_> {
             Departure::Death
         } else if draw.chance(22) {
             Departure::Away
-        } else if draw.chance(if covered { 55 } else { 112 }) {
+        } else if draw.chance(if covered { 57 } else { 114 }) {
             Departure::Silent
         } else {
             return false;

@@ -23,7 +23,7 @@ pub(crate) struct Expected {
 /// Losses by half hour from eight o'clock on, in per cent of the mean (two practices, 38,000 appointments). The last half
 /// hours before lunch and closing hold many visits that are booked at short notice and seldom lost, so the others there
 /// are lost more often; the time before closing holds long ones, so it is the other way round.
-const BY_START: [u64; 18] = [225, 140, 110, 99, 81, 97, 70, 155, 78, 86, 97, 83, 85, 73, 85, 60, 78, 155];
+const BY_START: [u64; 18] = [230, 140, 110, 99, 81, 90, 70, 155, 78, 86, 97, 83, 79, 73, 85, 60, 78, 155];
 
 /// Losses by half hour and season, in per cent.
 fn by_start(start: DateTime) -> u64 {

@@ -56,7 +56,7 @@ const DENTISTS_OFF: [[u8; 2]; 4] = [[4, 0], [2, 4], [4, 1], [3, 4]];
 /// No day of the week.
 const NEVER: u8 = 7;
 /// The same for hygienists.
-const HYGIENISTS_OFF: [[u8; 2]; 4] = [[4, NEVER], [0, 4], [1, 3], [4, 0]];
+const HYGIENISTS_OFF: [[u8; 2]; 4] = [[4, 2], [0, 4], [1, 3], [4, 0]];
 
 impl Office {
     /// Staffs a location: a dentist for 2,500 patients on file, a hygienist for 1,670, and for every two to four dentists

@@ -300,7 +300,7 @@ pub(crate) fn later_arrivals(
 
 /// How many people are on an account.
 fn size(draw: &mut Draw) -> u32 {
-    draw.weighted(&[(1, 530), (2, 325), (3, 76), (4, 48), (5, 14), (6, 7)])
+    draw.weighted(&[(1, 533), (2, 329), (3, 74), (4, 45), (5, 13), (6, 6)])
 }
 
 /// Age and sex of the people on an account, and whether the first two are a couple.

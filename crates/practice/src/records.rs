@@ -46,7 +46,7 @@ impl World<'_> {
         }
         let first = entered.plus_days(draw.between(3, 50)).min(start.plus_days(-2));
         // Some were gone before the program came; their records were brought along all the same.
-        let gone = draw.chance(90);
+        let gone = draw.chance(100);
         let back = match habit {
             _ if gone => draw.between(740, 2300),
             Habit::HalfYearly => draw.between(3, 230),
@@ -95,14 +95,14 @@ impl World<'_> {
         let wanted = due.plus_days(gap);
         if wanted.plus_days(OVERDUE_DAYS) >= start && draw.chance(booked) {
             // Booked at the last visit, or when it was due, and entered with everything else.
-            let wanted = wanted.max(start.plus_days(draw.between(0, 25)));
+            let wanted = wanted.max(start.plus_days(draw.between(0, 42)));
             let user = self.desk(draw);
             self.now = last.max(self.patients.get(key)?.entered).at_seconds(16 * 3600);
             self.book_routine(key, Reason::Recall, wanted, user, draw)?;
             self.now = start.midnight();
         } else if draw.chance(chance) {
             let overdue = (start.days() - wanted.days()).max(0);
-            let wait = (wanted.days() - start.days()).max(0) + draw.between(0, 10 + overdue.min(30));
+            let wait = (wanted.days() - start.days()).max(0) + draw.between(0, 10 + overdue.min(45));
             let day = open_from(start.plus_days(wait));
             self.queue.push(in_hours(day, draw), Event::Seek(key, Reason::Recall));
         }

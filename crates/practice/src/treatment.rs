@@ -188,7 +188,7 @@ fn recall(mouth: &Mouth, age: i32, day: Date, draw: &mut Draw) -> Vec<Item> {
         _ => Item::new("D1110"),
     };
     items.push(cleaning);
-    if draw.chance(if age < 18 { 700 } else { 285 }) {
+    if draw.chance(if age < 18 { 700 } else { 268 }) {
         items.push(Item::new(if draw.chance(720) { "D1206" } else { "D1208" }));
     }
     items

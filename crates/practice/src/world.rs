@@ -125,7 +125,7 @@ impl<'s> World<'s> {
             if is_open(day) {
                 self.queue.push(day.at_seconds(7 * 3600 + 30 * 60), Event::Open);
             }
-            if day.ymd().1 == 1 && (8..15).contains(&day.ymd().2) && day.weekday() == 0 {
+            if (8..15).contains(&day.ymd().2) && day.weekday() == 0 {
                 self.queue.push(day.at_seconds(17 * 3600 + 60), Event::Sweep);
             }
             day = day.plus_days(1);

@@ -48,25 +48,30 @@ fn compare(settings: Settings, keep: &str) -> Vec<String> {
     wrong
 }
 
+/// The day on which the history of a seed ends: what is asked once a quarter or a year must not show.
+fn as_of(seed: u64) -> Date {
+    let (year, month, day) = [(2026, 3, 2), (2026, 7, 6), (2026, 11, 23)][usize::try_from(seed % 3).unwrap()];
+    Date::from_ymd(year, month, day).unwrap()
+}
+
 /// The simulation was tuned with seeds 1 to 8.
 #[test]
 fn figures_of_the_field_hold() {
     if !long() {
         return;
     }
-    let as_of = Date::from_ymd(2026, 3, 2).unwrap();
     let mut wrong = Vec::new();
     let ordinary = (1..=8).map(|seed| (5000, seed));
     for (patients, seed) in ordinary.chain([(50_000, 1), (50_000, 2)]) {
-        wrong.extend(compare(Settings::new(patients, seed, as_of), ""));
+        wrong.extend(compare(Settings::new(patients, seed, as_of(seed)), ""));
     }
     for receivables in [Receivables::Healthy, Receivables::Neglected] {
-        wrong.extend(compare(Settings { receivables, ..Settings::new(5000, 2, as_of) }, "M4-6"));
+        wrong.extend(compare(Settings { receivables, ..Settings::new(5000, 2, as_of(2)) }, "M4-6"));
     }
     // A group of that size has places of a size that was counted.
-    let group = Settings { locations: 10, ..Settings::new(50_000, 2, as_of) };
+    let group = Settings { locations: 10, ..Settings::new(50_000, 2, as_of(2)) };
     wrong.extend(compare(group, "U11 B11"));
     // Nobody hands money back at once there.
-    wrong.extend(compare(Settings { preset: Preset::Stock, ..Settings::new(5000, 2, as_of) }, "M15"));
+    wrong.extend(compare(Settings { preset: Preset::Stock, ..Settings::new(5000, 2, as_of(2)) }, "M15"));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
