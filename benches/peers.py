@@ -17,7 +17,7 @@ def connectorx(source, target, _database, table):
 
     rows = cx.read_sql(source, f"SELECT * FROM {table}", return_type="arrow")
     with adbc_driver_postgresql.dbapi.connect(target) as connection, connection.cursor() as cursor:
-        cursor.adbc_ingest("connectorx", rows, mode="replace", db_schema_name="peers")
+        cursor.adbc_ingest(f"connectorx_{table}", rows, mode="replace", db_schema_name="peers")
         connection.commit()
 
 

@@ -58,3 +58,26 @@ pub(crate) fn narrow(clinic: &MariaDbDatabase, rows: u64, engine: &str) {
              FROM seq_1_to_{rows}"
     ));
 }
+
+/// Fills `odd` with what a clinic's tables hold and copies stumble over: days that nobody set, hours below nothing, times of
+/// 24 hours and more, the largest numbers, small numbers that look like a yes, text with every sign that formats of files
+/// use for themselves, signs beyond three bytes, nothing beside an empty text, bytes.
+pub(crate) fn odd(clinic: &MariaDbDatabase) {
+    clinic.admin(
+        r#"DROP TABLE IF EXISTS odd;
+         CREATE TABLE odd (id bigint NOT NULL PRIMARY KEY, birthdate date NOT NULL, arrived datetime NOT NULL,
+             adjusted time NOT NULL, is_hidden tinyint(1) NOT NULL, color int NOT NULL, fee double NOT NULL,
+             share float NOT NULL, unread bigint unsigned NOT NULL, price decimal(20,6) NOT NULL, note text,
+             sign varchar(255) CHARACTER SET utf8mb4 NOT NULL, stamped datetime(6) NOT NULL, image blob,
+             flag bit(1) NOT NULL, state enum('', 'new', 'done') NOT NULL)
+             ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4;
+         INSERT INTO odd SELECT seq, IF(seq MOD 3 = 0, '0001-01-01', '1984-02-29' + INTERVAL seq DAY),
+             IF(seq MOD 5 = 0, '0001-01-01 00:00:00', '2024-03-10 02:30:00' + INTERVAL seq MINUTE),
+             ELT(1 + seq MOD 4, '-01:30:00', '26:15:00', '08:00:00', '-838:59:59'), seq MOD 4, -seq * 1000003,
+             seq / 7, seq / 3, IF(seq MOD 2, 18446744073709551615, seq), seq / 1000000 + 10000000000000,
+             ELT(1 + seq MOD 5, NULL, '', 'a\\b\tc\nd\r\ne', 'say \'yes\', \'\'no\'\' or ""?', 'NULL'),
+             ELT(1 + seq MOD 4, '🦷 ok', '  both  ', 'Zoë', '\\N'), '2024-03-10 02:30:00.000001' + INTERVAL seq MICROSECOND,
+             ELT(1 + seq MOD 3, NULL, x'00ff5c0a', ''), seq MOD 2, 1 + seq MOD 3
+             FROM seq_1_to_1000"#,
+    );
+}

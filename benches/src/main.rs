@@ -14,6 +14,8 @@ mod peers;
 mod proof;
 mod rates;
 mod speed;
+mod values;
+mod wires;
 
 use std::process::ExitCode;
 

@@ -11,7 +11,12 @@ use crate::frontdesk::{is_there, url};
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) command: Option<Command>,
+    /// Where its copy is.
+    pub(crate) tables: String,
 }
+
+/// The one that copies all tables of a database at once.
+pub(crate) const WHOLE: &str = "pgloader";
 
 /// All of them, for one table of a database; `python` has the libraries. None is let to tell anybody of its use, which hangs
 /// where nobody can be reached.
@@ -24,6 +29,11 @@ pub(crate) fn all(
 ) -> [Peer; 5] {
     let (mysql, postgresql) = (url("mysql", from), url("postgresql", to));
     let stream = format!("{database}.{table}");
+    let place = |name: &str| match name {
+        WHOLE => format!("\"{database}\".\"{table}\""),
+        "dlt" => format!("peers_dlt.\"{table}\""),
+        name => format!("peers.{name}_{table}"),
+    };
     let program = |name: &'static str, arguments: &[&str]| {
         let command = is_there(name).then(|| {
             let mut command = Command::new(name);
@@ -31,7 +41,7 @@ pub(crate) fn all(
             quiet(&mut command, folder);
             command
         });
-        Peer { name, command }
+        Peer { name, command, tables: place(name) }
     };
     let library = |name: &'static str| {
         let command = python.map(|python| {
@@ -42,16 +52,16 @@ pub(crate) fn all(
             quiet(&mut command, folder);
             command
         });
-        Peer { name, command }
+        Peer { name, command, tables: place(name) }
     };
     let plain = format!("{postgresql}?sslmode=disable");
-    let to_sling = ["--tgt-conn", &plain, "--tgt-object", "peers.sling", "--mode", "full-refresh"];
+    let to_sling = ["--tgt-conn", &plain, "--tgt-object", &place("sling"), "--mode", "full-refresh"];
     let from_sling = ["run", "--src-conn", &mysql, "--src-stream", &stream];
     let pymysql = mysql.replace("mysql:", "mysql+pymysql:");
-    let to_ingestr = ["--dest-uri", &postgresql, "--dest-table", "peers.ingestr"];
+    let to_ingestr = ["--dest-uri", &postgresql, "--dest-table", &place("ingestr")];
     let from_ingestr = ["ingest", "--yes", "--source-uri", &pymysql, "--source-table", &stream];
     [
-        program("pgloader", &[&mysql, &postgresql]),
+        program(WHOLE, &[&mysql, &postgresql]),
         program("sling", &[&from_sling[..], &to_sling].concat()),
         program("ingestr", &[&from_ingestr[..], &to_ingestr].concat()),
         library("connectorx"),

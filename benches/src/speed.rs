@@ -13,6 +13,8 @@ use crate::data;
 use crate::pairs::{self, Fault};
 use crate::peers::{self, Peer};
 use crate::rates::Bench;
+use crate::values;
+use crate::wires::Wires;
 
 /// Tables of ten rows.
 const TINY: usize = 300;
@@ -25,6 +27,8 @@ struct Cost {
     mariadb: f64,
     postgres: f64,
     peak_mib: f64,
+    /// Megabytes from the source and to the target, where they went over the loopback.
+    wires: Option<(f64, f64)>,
 }
 
 struct Speed {
@@ -43,8 +47,8 @@ pub(crate) fn measure(long: bool, python: Option<String>) -> Result<(), Fault> {
         5 * rows
     );
     println!(
-        "{:<40} {:>8} {:>7} {:>8} {:>8} {:>9} {:>9}",
-        "what", "seconds", "limits", "own", "mariadb", "postgres", "peak MiB"
+        "{:<40} {:>8} {:>7} {:>8} {:>8} {:>9} {:>9} {:>8} {:>8}",
+        "what", "seconds", "limits", "own", "mariadb", "postgres", "peak MiB", "MB from", "MB to"
     );
     speed.wide(rows)?;
     speed.narrow(5 * rows)?;
@@ -52,6 +56,7 @@ pub(crate) fn measure(long: bool, python: Option<String>) -> Result<(), Fault> {
     println!(
         "limits: seconds by those of the slower limit (tiny tables: of both ends together); own: of the process that copies"
     );
+    println!("MB: on the wires of source and target, of what reached both over TCP");
     Ok(())
 }
 
@@ -75,10 +80,10 @@ impl Speed {
         self.limits("narrow")?;
         for pace in [Pace::Full, Pace::Kind] {
             self.bench.target.admin("DROP TABLE IF EXISTS raw.narrow");
-            self.line(&format!("narrow, pace {}: first copy", pace.name()), || self.sync(pace, &["narrow"]))?;
-            self.line(&format!("narrow, pace {}: nothing changed", pace.name()), || {
-                self.sync(pace, &["narrow"])
-            })?;
+            for what in ["first copy", "nothing changed"] {
+                let name = format!("narrow, pace {}: {what}", pace.name());
+                self.line(&name, || self.sync(pace, &["narrow"]))?;
+            }
         }
         Ok(())
     }
@@ -101,7 +106,25 @@ impl Speed {
                 if self.bench.runtime.block_on(run)?.equal { Ok(()) } else { Err("not equal".into()) }
             })?;
         }
+        self.over_tcp()?;
         self.peers()
+    }
+
+    /// Bicuspid as the peers are run: by the network, which says what went over it.
+    fn over_tcp(&self) -> Result<(), Fault> {
+        let (from, to) = (&self.bench.clinic.endpoint, &self.bench.target.endpoint);
+        self.bench.target.admin("DROP TABLE IF EXISTS raw.wide");
+        for what in ["first copy", "nothing changed"] {
+            let run = || {
+                let run = pairs::sync(from, to, &["wide"], Pace::Full, self.bench.folder.path());
+                self.bench.runtime.block_on(run).map(|_| ())
+            };
+            let before = Wires::now(&self.bench);
+            let cost = self.cost(run)?;
+            let wires = Wires::now(&self.bench).zip(before).map(|(now, before)| now.since(before));
+            self.print(&format!("bicuspid, pace full, TCP: {what}"), Cost { wires, ..cost });
+        }
+        Ok(())
     }
 
     /// As many statements as there are tables, and all of Bicuspid's.
@@ -200,35 +223,63 @@ impl Speed {
         if psql.wait()?.success() { Ok(()) } else { Err("psql could not copy in".into()) }
     }
 
-    /// Other programs and libraries, as their manuals tell to use them; one that is absent or fails is told.
+    /// Other programs and libraries, as their manuals tell to use them; one that is absent or fails is told. Each copies the
+    /// wide table, timed, and one of odd values; both copies are compared with the source's values.
     fn peers(&self) -> Result<(), Fault> {
         let (from, to) = (&self.bench.clinic.endpoint, &self.bench.target.endpoint);
+        data::odd(&self.bench.clinic);
+        self.sync(Pace::Full, &["wide", "odd"])?;
+        let tables = ["wide", "odd"];
+        let clinic = self.bench.clinic.name();
         self.bench.target.admin(&format!(
-            "CREATE SCHEMA IF NOT EXISTS peers AUTHORIZATION \"{0}\"; CREATE SCHEMA IF NOT EXISTS \"{1}\" AUTHORIZATION \"{0}\"",
+            "CREATE SCHEMA IF NOT EXISTS peers AUTHORIZATION \"{0}\"; CREATE SCHEMA IF NOT EXISTS \"{clinic}\" AUTHORIZATION \"{0}\"",
             to.user,
-            self.bench.clinic.name()
         ));
-        let (clinic, folder) = (self.bench.clinic.name(), self.bench.folder.path());
-        for Peer { name, command } in peers::all(from, to, (clinic, "wide"), self.python.as_deref(), folder) {
-            let Some(mut command) = command else {
+        let of =
+            |table| peers::all(from, to, (clinic, table), self.python.as_deref(), self.bench.folder.path());
+        for (wide, odd) in of(tables[0]).into_iter().zip(of(tables[1])) {
+            let Peer { name, command, tables: theirs } = wide;
+            let Some(command) = command else {
                 println!("{name:<40} absent");
                 continue;
             };
-            let (before, began) = (self.servers(), Instant::now());
-            let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-            let (is_done, own, peak_mib) = watched(child)?;
-            let after = self.servers();
-            let cost = Cost {
-                seconds: began.elapsed().as_secs_f64(),
-                own,
-                mariadb: after.0 - before.0,
-                postgres: after.1 - before.1,
-                peak_mib,
+            let (is_done, cost) = self.watched(command)?;
+            self.print(
+                &if is_done { name.to_owned() } else { format!("{name} (it ended in an error)") },
+                cost,
+            );
+            // A program that copies a whole database has done so by now.
+            let is_whole = name == peers::WHOLE;
+            let is_odd_done = match odd.command {
+                Some(command) if !is_whole => self.watched(command)?.0,
+                _ => is_done,
             };
-            let name = if is_done { name.to_owned() } else { format!("{name} (it ended in an error)") };
-            self.print(&name, cost);
+            let [wide, odd] = [
+                values::compare(&self.bench, tables[0], &theirs)?,
+                values::compare(&self.bench, tables[1], &odd.tables)?,
+            ];
+            let end = if is_odd_done { "" } else { " (it ended in an error)" };
+            println!("  values: wide {wide}; odd{end} {odd}");
         }
         Ok(())
+    }
+
+    /// Runs another program, and what it costs.
+    fn watched(&self, mut command: Command) -> Result<(bool, Cost), Fault> {
+        let (before, wires, began) = (self.servers(), Wires::now(&self.bench), Instant::now());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let (is_done, own, peak_mib) = watched(child)?;
+        let seconds = began.elapsed().as_secs_f64();
+        let after = self.servers();
+        let cost = Cost {
+            seconds,
+            own,
+            mariadb: after.0 - before.0,
+            postgres: after.1 - before.1,
+            peak_mib,
+            wires: Wires::now(&self.bench).zip(wires).map(|(now, before)| now.since(before)),
+        };
+        Ok((is_done, cost))
     }
 
     /// Processor time of both servers so far. PostgreSQL adds that of a session when the session has ended.
@@ -237,25 +288,34 @@ impl Speed {
     }
 
     fn line(&self, what: &str, work: impl FnOnce() -> Result<(), Fault>) -> Result<(), Fault> {
+        let cost = self.cost(work)?;
+        self.print(what, cost);
+        Ok(())
+    }
+
+    /// What work of this process costs.
+    fn cost(&self, work: impl FnOnce() -> Result<(), Fault>) -> Result<Cost, Fault> {
         let (own, servers, began) = (processor(std::process::id()), self.servers(), Instant::now());
         work()?;
         let seconds = began.elapsed().as_secs_f64();
         let after = self.servers();
-        let cost = Cost {
+        Ok(Cost {
             seconds,
             own: processor(std::process::id()) - own,
             mariadb: after.0 - servers.0,
             postgres: after.1 - servers.1,
             peak_mib: peak_mib(std::process::id()),
-        };
-        self.print(what, cost);
-        Ok(())
+            wires: None,
+        })
     }
 
     fn print(&self, what: &str, cost: Cost) {
-        let Cost { seconds, own, mariadb, postgres, peak_mib } = cost;
+        let Cost { seconds, own, mariadb, postgres, peak_mib, wires } = cost;
+        let [source, target] = wires.map_or(["-".to_owned(), "-".to_owned()], |(source, target)| {
+            [source, target].map(|megabytes| format!("{megabytes:.1}"))
+        });
         println!(
-            "{what:<40} {seconds:>8.2} {:>7.2} {own:>8.2} {mariadb:>8.2} {postgres:>9.2} {peak_mib:>9.1}",
+            "{what:<40} {seconds:>8.2} {:>7.2} {own:>8.2} {mariadb:>8.2} {postgres:>9.2} {peak_mib:>9.1} {source:>8} {target:>8}",
             seconds / self.limit.as_secs_f64()
         );
     }
