@@ -12,11 +12,8 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) command: Option<Command>,
     /// Where its copy is.
-    pub(crate) tables: String,
+    pub(crate) table: String,
 }
-
-/// The one that copies all tables of a database at once.
-pub(crate) const WHOLE: &str = "pgloader";
 
 /// All of them, for one table of a database; `python` has the libraries. None is let to tell anybody of its use, which hangs
 /// where nobody can be reached.
@@ -30,7 +27,7 @@ pub(crate) fn all(
     let (mysql, postgresql) = (url("mysql", from), url("postgresql", to));
     let stream = format!("{database}.{table}");
     let place = |name: &str| match name {
-        WHOLE => format!("\"{database}\".\"{table}\""),
+        "pgloader" => format!("\"{database}\".\"{table}\""),
         "dlt" => format!("peers_dlt.\"{table}\""),
         name => format!("peers.{name}_{table}"),
     };
@@ -41,7 +38,7 @@ pub(crate) fn all(
             quiet(&mut command, folder);
             command
         });
-        Peer { name, command, tables: place(name) }
+        Peer { name, command, table: place(name) }
     };
     let library = |name: &'static str| {
         let command = python.map(|python| {
@@ -52,7 +49,7 @@ pub(crate) fn all(
             quiet(&mut command, folder);
             command
         });
-        Peer { name, command, tables: place(name) }
+        Peer { name, command, table: place(name) }
     };
     let plain = format!("{postgresql}?sslmode=disable");
     let to_sling = ["--tgt-conn", &plain, "--tgt-object", &place("sling"), "--mode", "full-refresh"];
@@ -61,7 +58,7 @@ pub(crate) fn all(
     let to_ingestr = ["--dest-uri", &postgresql, "--dest-table", &place("ingestr")];
     let from_ingestr = ["ingest", "--yes", "--source-uri", &pymysql, "--source-table", &stream];
     [
-        program(WHOLE, &[&mysql, &postgresql]),
+        program("pgloader", &[&mysql, &postgresql]),
         program("sling", &[&from_sling[..], &to_sling].concat()),
         program("ingestr", &[&from_ingestr[..], &to_ingestr].concat()),
         library("connectorx"),

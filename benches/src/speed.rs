@@ -19,6 +19,9 @@ use crate::wires::Wires;
 /// Tables of ten rows.
 const TINY: usize = 300;
 
+/// How long another program may take.
+const PEER_MAX: Duration = Duration::from_mins(5);
+
 /// Processor time of the three who take part, in seconds, and memory of the one who copies.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
@@ -224,51 +227,45 @@ impl Speed {
     }
 
     /// Other programs and libraries, as their manuals tell to use them; one that is absent or fails is told. Each copies the
-    /// wide table, timed, and one of odd values; both copies are compared with the source's values.
+    /// wide table, timed, and on servers of its own one of odd values; both copies are compared with the source's values.
     fn peers(&self) -> Result<(), Fault> {
+        let odd = Self { bench: Bench::start()?, limit: self.limit, python: self.python.clone() };
+        data::odd(&odd.bench.clinic);
+        self.sync(Pace::Full, &["wide"])?;
+        odd.sync(Pace::Full, &["odd"])?;
+        for (timed, of_odd) in self.all_peers("wide").into_iter().zip(odd.all_peers("odd")) {
+            let Peer { name, command, table: theirs } = timed;
+            let (Some(command), Some(of_odd_command)) = (command, of_odd.command) else {
+                println!("{name:<40} absent");
+                continue;
+            };
+            let (end, cost) = self.watched(command)?;
+            self.print(&format!("{name}{end}"), cost);
+            let wide = values::compare(&self.bench, "wide", &theirs)?;
+            let (end, _) = odd.watched(of_odd_command)?;
+            println!(
+                "  values: wide {wide}; odd{end} {}",
+                values::compare(&odd.bench, "odd", &of_odd.table)?
+            );
+        }
+        Ok(())
+    }
+
+    fn all_peers(&self, table: &str) -> [Peer; 5] {
         let (from, to) = (&self.bench.clinic.endpoint, &self.bench.target.endpoint);
-        data::odd(&self.bench.clinic);
-        self.sync(Pace::Full, &["wide", "odd"])?;
-        let tables = ["wide", "odd"];
         let clinic = self.bench.clinic.name();
         self.bench.target.admin(&format!(
             "CREATE SCHEMA IF NOT EXISTS peers AUTHORIZATION \"{0}\"; CREATE SCHEMA IF NOT EXISTS \"{clinic}\" AUTHORIZATION \"{0}\"",
             to.user,
         ));
-        let of =
-            |table| peers::all(from, to, (clinic, table), self.python.as_deref(), self.bench.folder.path());
-        for (wide, odd) in of(tables[0]).into_iter().zip(of(tables[1])) {
-            let Peer { name, command, tables: theirs } = wide;
-            let Some(command) = command else {
-                println!("{name:<40} absent");
-                continue;
-            };
-            let (is_done, cost) = self.watched(command)?;
-            self.print(
-                &if is_done { name.to_owned() } else { format!("{name} (it ended in an error)") },
-                cost,
-            );
-            // A program that copies a whole database has done so by now.
-            let is_whole = name == peers::WHOLE;
-            let is_odd_done = match odd.command {
-                Some(command) if !is_whole => self.watched(command)?.0,
-                _ => is_done,
-            };
-            let [wide, odd] = [
-                values::compare(&self.bench, tables[0], &theirs)?,
-                values::compare(&self.bench, tables[1], &odd.tables)?,
-            ];
-            let end = if is_odd_done { "" } else { " (it ended in an error)" };
-            println!("  values: wide {wide}; odd{end} {odd}");
-        }
-        Ok(())
+        peers::all(from, to, (clinic, table), self.python.as_deref(), self.bench.folder.path())
     }
 
     /// Runs another program, and what it costs.
-    fn watched(&self, mut command: Command) -> Result<(bool, Cost), Fault> {
+    fn watched(&self, mut command: Command) -> Result<(&'static str, Cost), Fault> {
         let (before, wires, began) = (self.servers(), Wires::now(&self.bench), Instant::now());
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let (is_done, own, peak_mib) = watched(child)?;
+        let (end, own, peak_mib) = watched(child)?;
         let seconds = began.elapsed().as_secs_f64();
         let after = self.servers();
         let cost = Cost {
@@ -279,7 +276,7 @@ impl Speed {
             peak_mib,
             wires: Wires::now(&self.bench).zip(wires).map(|(now, before)| now.since(before)),
         };
-        Ok((is_done, cost))
+        Ok((end, cost))
     }
 
     /// Processor time of both servers so far. PostgreSQL adds that of a session when the session has ended.
@@ -321,13 +318,20 @@ impl Speed {
     }
 }
 
-/// Waits for a program; whether it succeeded, its processor time and its peak of memory as last seen.
-fn watched(mut child: Child) -> Result<(bool, f64, f64), Fault> {
+/// Waits for a program, as long as anybody would; how it ended if it did not succeed, its processor time and its peak of
+/// memory as last seen.
+fn watched(mut child: Child) -> Result<(&'static str, f64, f64), Fault> {
     let (mut own, mut peak) = (0.0, 0.0);
+    let began = Instant::now();
     loop {
         (own, peak) = (processor(child.id()).max(own), peak_mib(child.id()).max(peak));
         if let Some(status) = child.try_wait()? {
-            return Ok((status.success(), own, peak));
+            return Ok((if status.success() { "" } else { " (it ended in an error)" }, own, peak));
+        }
+        if began.elapsed() > PEER_MAX {
+            child.kill()?;
+            child.wait()?;
+            return Ok((" (cut off)", own, peak));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
