@@ -23,7 +23,7 @@ use crate::people::{self, Arrival, Habit, Newcomer, Patient};
 use crate::treatment::Reason;
 use crate::world::{World, in_hours};
 
-/// After so many days without a visit somebody is taken off the list of active patients, once a year.
+/// After so many days without a visit somebody is no active patient any more when the office next looks.
 const FORGOTTEN_DAYS: i32 = 840;
 /// Days after which new patients want their first visit: few can come at once, and many want a day that suits them.
 pub(crate) const FIRST_VISIT_DAYS: &[i32] = &[1, 7, 14, 23, 33, 47, 74];

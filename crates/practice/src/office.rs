@@ -53,8 +53,6 @@ pub(crate) struct Office {
 /// Weekdays off of the dentists of a place that has several, in even and in odd weeks: never all on the same day, most on
 /// Fridays.
 const DENTISTS_OFF: [[u8; 2]; 4] = [[4, 0], [2, 4], [4, 1], [3, 4]];
-/// No day of the week.
-const NEVER: u8 = 7;
 /// The same for hygienists.
 const HYGIENISTS_OFF: [[u8; 2]; 4] = [[4, 2], [0, 4], [1, 3], [4, 0]];
 
@@ -276,7 +274,6 @@ impl Office {
 
 /// Weekdays off, as bits from Monday, in even and in odd weeks.
 fn days_off(number: u32, dentists: u32, hygienist: bool, specialist: bool) -> [u8; 2] {
-    let bit = |day: u8| if day == NEVER { 0 } else { 1 << day };
     if specialist {
         // Comes on every other Friday, when the first dentist is off.
         return [0b1111, 0b1_1111];
@@ -288,7 +285,7 @@ fn days_off(number: u32, dentists: u32, hygienist: bool, specialist: bool) -> [u
     let (pattern, number) =
         if hygienist { (HYGIENISTS_OFF, number - dentists) } else { (DENTISTS_OFF, number) };
     let position = usize::try_from(number).unwrap_or_default() % pattern.len();
-    pattern.get(position).map_or([0, 0], |days| days.map(bit))
+    pattern.get(position).map_or([0, 0], |days| days.map(|day| 1 << day))
 }
 
 /// Provider identifiers that there are to choose from, and the step from one provider of a group to the next: it has no
