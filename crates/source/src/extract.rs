@@ -18,7 +18,7 @@ use crate::decoder::{Decoder, Form};
 use crate::discover::{self, Discovered, Engine, FoundTable, key_cast};
 use crate::error::SourceError;
 use crate::hours::Hours;
-use crate::load::{LoadLimits, Watch};
+use crate::load::{LoadLimits, Overslept, Watch};
 use crate::meter::Meter;
 use crate::pace::{Pace, Pacer};
 use crate::raw::{self, RawRows};
@@ -81,6 +81,7 @@ pub struct Source {
     /// When the server's status was last looked at.
     pub(crate) looked_at: Option<Instant>,
     pub(crate) watch: Watch,
+    pub(crate) overslept: Overslept,
     /// The business hours with the clinic's clock, once it was asked for the time.
     pub(crate) hours: Option<Hours>,
     /// How often somebody ended a statement of ours.
@@ -146,6 +147,7 @@ impl Source {
             round_trip: Duration::ZERO,
             looked_at: None,
             watch: Watch::default(),
+            overslept: Overslept::default(),
             hours: None,
             kills: 0,
         })

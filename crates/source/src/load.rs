@@ -12,6 +12,9 @@ use crate::extract::Source;
 
 /// Time between two looks while the server is in such trouble that nothing is read.
 const LOOK_EVERY_CRITICAL: Duration = Duration::from_secs(1);
+/// Most that a pause may make up for of the ones before: the lateness of a timer. A computer that stood still for longer
+/// says nothing of how the server fares now.
+const OVERSLEPT_MAX: Duration = Duration::from_millis(3);
 /// Most doublings of the pauses.
 const STRAIN_MAX: u32 = 6;
 /// How many times as long as the quickest answer of the run an answer may take before it counts as late, however quick
@@ -193,7 +196,31 @@ impl Source {
     /// Leaves the server alone.
     pub(crate) async fn sleep(&mut self, pause: Duration) {
         self.meter.rested += pause;
-        tokio::time::sleep(pause).await;
+        let due = self.overslept.due(pause);
+        if !due.is_zero() {
+            let began = Instant::now();
+            tokio::time::sleep(due).await;
+            self.overslept.learn(due, began.elapsed());
+        }
+    }
+}
+
+/// How much longer than they should have been the pauses so far were. A timer is a millisecond or two late, which is as long
+/// as many a statement takes: at the kind pace the server would be left alone for twice as long as it worked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Overslept(Duration);
+
+impl Overslept {
+    /// How long to sleep now for a pause of that length.
+    fn due(&mut self, pause: Duration) -> Duration {
+        let due = pause.saturating_sub(self.0);
+        self.0 = self.0.saturating_sub(pause);
+        due
+    }
+
+    /// Takes into account how long a sleep took.
+    fn learn(&mut self, due: Duration, took: Duration) {
+        self.0 = (self.0 + took.saturating_sub(due)).min(OVERSLEPT_MAX);
     }
 }
 
@@ -210,6 +237,39 @@ mod tests {
         answer_critical: Duration::from_secs(2),
         critical_wait: Duration::ZERO,
     };
+
+    #[test]
+    fn a_late_timer_shortens_the_next_pauses() {
+        let ms = Duration::from_millis;
+        let mut overslept = Overslept::default();
+        assert_eq!(overslept.due(ms(2)), ms(2));
+        overslept.learn(ms(2), ms(4));
+        assert_eq!([overslept.due(ms(1)), overslept.due(ms(3)), overslept.due(ms(1))], [ms(0), ms(2), ms(1)]);
+        overslept.learn(ms(1), ms(1));
+        assert_eq!(overslept.due(ms(1)), ms(1), "a timer in time owes nothing");
+        // A computer that was asleep for a minute does not read for a minute without a pause.
+        overslept.learn(ms(1), ms(60_000));
+        assert_eq!(overslept.due(ms(10)), ms(7));
+        assert_eq!(overslept.due(ms(10)), ms(10));
+    }
+
+    #[test]
+    fn pauses_add_up_to_what_was_asked() {
+        let mut overslept = Overslept::default();
+        let late = Duration::from_micros(1_400);
+        let pauses: Vec<_> = (0..1_000).map(|n| Duration::from_micros(1_000 + n % 7 * 300)).collect();
+        let slept: Duration = pauses
+            .iter()
+            .map(|&pause| {
+                let due = overslept.due(pause);
+                let took = if due.is_zero() { due } else { due + late };
+                overslept.learn(due, took);
+                took
+            })
+            .sum();
+        let asked: Duration = pauses.iter().sum();
+        assert!(slept >= asked && slept <= asked + late, "{slept:?} of {asked:?}");
+    }
 
     fn calm() -> Look {
         Look {
