@@ -308,6 +308,27 @@ fn a_damaged_table_is_held_alone() {
     assert!(!verified(&verify, "t").equal && verified(&verify, "u").equal);
 }
 
+/// A statement that the server ends because it took too long is no end of the table's rows: the table is held as it was.
+#[test]
+fn a_table_that_cannot_be_read_in_time_is_held_alone() {
+    let mut pair = Pair::new("slow");
+    pair.clinic.admin(
+        "CREATE TABLE t (v VARCHAR(300)) ENGINE=InnoDB; INSERT INTO t SELECT REPEAT('x', 300) FROM seq_1_to_60000;
+         CREATE TABLE u (id INT NOT NULL PRIMARY KEY, v INT) ENGINE=InnoDB; INSERT INTO u VALUES (1, 1)",
+    );
+    pair.sync();
+    pair.clinic.admin("DELETE FROM t LIMIT 1; UPDATE u SET v = 2");
+    pair.options.limits.statement_ms = 20;
+    let run = pair.sync();
+    assert_eq!(table(&run, "t").held.as_ref().unwrap().rule, "source::time_limit");
+    assert_eq!(pair.cell("SELECT count(*)::text FROM raw.t").unwrap(), "60000");
+    assert_eq!(table(&run, "u").updated, 1);
+    pair.options.limits = bicuspid_guard::session::SessionLimits::default();
+    let run = pair.sync();
+    assert_eq!((table(&run, "t").deleted, &table(&run, "t").held), (1, &None));
+    assert!(verified(&pair.verify(), "t").equal);
+}
+
 /// Fingerprints of rows that are gone prove nothing: a table that was emptied on the target is filled again.
 #[test]
 fn a_table_that_was_emptied_on_the_target_is_filled_again() {
