@@ -1,72 +1,162 @@
 //! What a front desk feels on MyISAM while it is read at the kind pace: the tool's own figure, and a writer that
-//! updates single rows of the very table from outside.
+//! updates single rows of the very table from outside. A clinic's server has its disk for itself, or should: whether
+//! somebody waits for us or for a disk on which another server syncs its log is told apart by a plain write beside it.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bicuspid_sandbox::PostgresOptions;
-use bicuspid_sandbox::testing::{self, MariaDbServer, PostgresServer};
+use bicuspid_sandbox::testing::{self, MariaDbDatabase, MariaDbServer, PostgresServer};
 use bicuspid_source::Pace;
+use tempfile::TempDir;
 
 use crate::data;
 use crate::desk::Desk;
+use crate::disk::{self, Wait};
 use crate::host::{self, Taken};
 use crate::pairs::{self, Fault};
 
-pub(crate) fn measure(long: bool) -> Result<(), Fault> {
-    let mariadb = MariaDbServer::start(testing::test_options());
-    let postgres = PostgresServer::start(PostgresOptions { durable: true, settings: Vec::new() });
-    let (clinic, target) = (mariadb.database("locks"), postgres.database("locks"));
-    let folder = tempfile::tempdir()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?;
-    let (wide, narrow) = if long { (1_000_000, 5_000_000) } else { (200_000, 500_000) };
-    data::wide(&clinic, wide, "MyISAM");
-    data::narrow(&clinic, narrow, "MyISAM");
-    println!("locks, pace kind, MyISAM; milliseconds");
-    println!("{:<8} {:<28} {:>8} {:>8} {:>8} {:>9}", "table", "who says so", "p50", "p99", "max", "count");
-    for table in ["wide", "narrow"] {
-        let desk =
-            |work: &mut dyn FnMut() -> Result<(), Fault>| probe_while(&mariadb, clinic.name(), table, work);
-        let (quiet, taken) = desk(&mut || {
-            std::thread::sleep(Duration::from_secs(2));
-            Ok(())
-        })?;
-        print_probe(table, "a writer, nobody reading", quiet);
-        print_taken(table, taken);
-        let mut report = None;
-        let (probe, taken) = desk(&mut || {
-            let tables = [table];
-            let run = pairs::sync(&clinic.endpoint, &target.endpoint, &tables, Pace::Kind, folder.path());
-            report = Some(runtime.block_on(run)?);
-            Ok(())
-        })?;
-        let report = report.ok_or("no sync was run")?;
-        let own = &report.source.statement_ms;
-        println!(
-            "{table:<8} {:<28} {:>8.2} {:>8.2} {:>8.2} {:>9}",
-            "statements, the tool's figure", own.p50, own.p99, own.max, report.source.statements
-        );
-        print_probe(table, "a writer, while it reads", probe);
-        print_taken(table, taken);
-        println!("{table:<8} {:<28} {:>8.1} seconds", "whole sync", report.seconds);
-    }
-    Ok(())
+/// What the writer may wait for at the very most without being looked into, the bound of p99.
+const NOTICED: Duration = Duration::from_millis(15);
+/// A plain write to the page cache that takes this long did wait for somebody.
+const STOOD: Duration = Duration::from_millis(4);
+
+/// A clinic whose tables are read, and written to meanwhile.
+struct Clinic {
+    server: MariaDbServer,
+    database: MariaDbDatabase,
+    /// Where a plain write beside the server's files is timed.
+    beside: TempDir,
+    runtime: tokio::runtime::Runtime,
 }
 
-fn print_probe(table: &str, who: &str, mut waits: Vec<Duration>) {
-    waits.sort();
-    let at = |share: usize| {
-        let i = (waits.len() * share / 1000).min(waits.len().saturating_sub(1));
-        waits.get(i).map_or(0.0, |d| d.as_secs_f64() * 1000.0)
+/// What was felt while something went on.
+struct Felt {
+    /// Each statement of the writer.
+    writer: Vec<Wait>,
+    /// Each plain write to the disk of the clinic's files.
+    disk: Vec<Wait>,
+    taken: Option<Taken>,
+}
+
+pub(crate) fn measure(long: bool) -> Result<(), Fault> {
+    let server = MariaDbServer::start(testing::test_options());
+    let clinic = Clinic {
+        database: server.database("locks"),
+        server,
+        beside: tempfile::tempdir()?,
+        runtime: tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?,
     };
-    println!("{table:<8} {who:<28} {:>8.2} {:>8.2} {:>8.2} {:>9}", at(500), at(990), at(1000), waits.len());
+    let (wide, narrow) = if long { (1_000_000, 5_000_000) } else { (200_000, 500_000) };
+    data::wide(&clinic.database, wide, "MyISAM");
+    data::narrow(&clinic.database, narrow, "MyISAM");
+    println!("locks, pace kind, MyISAM; milliseconds");
+    let options = || PostgresOptions { durable: true, settings: Vec::new() };
+    match disk::in_memory() {
+        Some(memory) => {
+            println!(
+                "the clinic's files have the disk to themselves; those of PostgreSQL and of the staging are in memory"
+            );
+            let staging = tempfile::tempdir_in(&memory)?;
+            clinic.copies(&PostgresServer::start_under(&memory, options()), staging.path())?;
+        }
+        None => println!("there is no room in memory for PostgreSQL, so the clinic's disk is shared with it"),
+    }
+    println!("the clinic's files, those of PostgreSQL and of the staging are on one disk");
+    let staging = tempfile::tempdir()?;
+    clinic.copies(&PostgresServer::start(options()), staging.path())
+}
+
+impl Clinic {
+    /// First copies of both tables into that server.
+    fn copies(&self, postgres: &PostgresServer, staging: &Path) -> Result<(), Fault> {
+        let target = postgres.database("locks");
+        println!(
+            "{:<8} {:<38} {:>8} {:>8} {:>8} {:>9}",
+            "table", "who says so", "p50", "p99", "max", "count"
+        );
+        for table in ["wide", "narrow"] {
+            let quiet = self.feel(table, &mut || {
+                std::thread::sleep(Duration::from_secs(2));
+                Ok(())
+            })?;
+            line(table, "a writer, nobody reading", &quiet.writer);
+            let mut report = None;
+            let felt = self.feel(table, &mut || {
+                let tables = [table];
+                let run =
+                    pairs::sync(&self.database.endpoint, &target.endpoint, &tables, Pace::Kind, staging);
+                report = Some(self.runtime.block_on(run)?);
+                Ok(())
+            })?;
+            let report = report.ok_or("no sync was run")?;
+            let own = &report.source.statement_ms;
+            println!(
+                "{table:<8} {:<38} {:>8.2} {:>8.2} {:>8.2} {:>9}",
+                "statements, the tool's figure", own.p50, own.p99, own.max, report.source.statements
+            );
+            line(table, "a writer, while it reads", &felt.writer);
+            line(table, "a plain write to the clinic's disk", &felt.disk);
+            let long: Vec<&Wait> = felt.writer.iter().filter(|wait| wait.took > NOTICED).collect();
+            let stood: Vec<&Wait> = felt.disk.iter().filter(|wait| wait.took > STOOD).collect();
+            let explained = long.iter().filter(|wait| stood.iter().any(|disk| wait.overlaps(disk))).count();
+            println!(
+                "{table:<8} the writer waited for over {} ms {} times, {explained} of them while a plain write stood still",
+                NOTICED.as_millis(),
+                long.len()
+            );
+            print_taken(table, felt.taken);
+            println!("{table:<8} {:<38} {:>8.1} seconds", "whole sync", report.seconds);
+        }
+        Ok(())
+    }
+
+    /// Updates a row every 20 ms by a connection that is held open, and writes beside it, while something goes on.
+    fn feel(&self, table: &str, work: &mut dyn FnMut() -> Result<(), Fault>) -> Result<Felt, Fault> {
+        let stop = AtomicBool::new(false);
+        let column = if table == "wide" { "c6" } else { "FKey" };
+        let mut desk = Desk::open(&self.server, self.database.name())?;
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut waits = Vec::new();
+                let mut n = 0_u64;
+                while !stop.load(Ordering::Relaxed) {
+                    n = (n * 7919 + 13) % 100_000;
+                    let began = Instant::now();
+                    desk.run(&format!("UPDATE {table} SET {column} = {column} + 1 WHERE id = {}", n + 1))?;
+                    waits.push(Wait { began, took: began.elapsed() });
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Ok::<_, std::io::Error>(waits)
+            });
+            let disk = scope.spawn(|| disk::watch(self.beside.path(), &stop));
+            let host = scope.spawn(|| host::watch(&stop));
+            let done = work();
+            stop.store(true, Ordering::Relaxed);
+            let writer = writer.join().map_err(|_| "the writer failed")??;
+            let disk = disk.join().map_err(|_| "the plain writer failed")??;
+            let taken = host.join().map_err(|_| "the watcher failed")?;
+            done.map(|()| Felt { writer, disk, taken })
+        })
+    }
+}
+
+fn line(table: &str, who: &str, waits: &[Wait]) {
+    let mut took: Vec<Duration> = waits.iter().map(|wait| wait.took).collect();
+    took.sort();
+    let at = |share: usize| {
+        let i = (took.len() * share / 1000).min(took.len().saturating_sub(1));
+        took.get(i).map_or(0.0, |d| d.as_secs_f64() * 1000.0)
+    };
+    println!("{table:<8} {who:<38} {:>8.2} {:>8.2} {:>8.2} {:>9}", at(500), at(990), at(1000), took.len());
 }
 
 /// A line that says how far the figures above it can be the machine's and not anybody's on it.
 fn print_taken(table: &str, taken: Option<Taken>) {
     match taken {
         Some(taken) => println!(
-            "{table:<8} {:<28} {:>8} {:>8} {:>8} {:>9}",
+            "{table:<8} {:<38} {:>8} {:>8} {:>8} {:>9}",
             "taken by the machine's host",
             "",
             "",
@@ -75,36 +165,4 @@ fn print_taken(table: &str, taken: Option<Taken>) {
         ),
         None => println!("{table:<8} what the machine's host takes is not known here"),
     }
-}
-
-/// Updates a row every 20 ms by a connection that is held open, and keeps how long each took.
-fn probe_while(
-    server: &MariaDbServer,
-    database: &str,
-    table: &str,
-    work: &mut dyn FnMut() -> Result<(), Fault>,
-) -> Result<(Vec<Duration>, Option<Taken>), Fault> {
-    let stop = AtomicBool::new(false);
-    let column = if table == "wide" { "c6" } else { "FKey" };
-    let mut desk = Desk::open(server, database)?;
-    std::thread::scope(|scope| {
-        let prober = scope.spawn(|| {
-            let mut waits = Vec::new();
-            let mut n = 0_u64;
-            while !stop.load(Ordering::Relaxed) {
-                n = (n * 7919 + 13) % 100_000;
-                let began = Instant::now();
-                desk.run(&format!("UPDATE {table} SET {column} = {column} + 1 WHERE id = {}", n + 1))?;
-                waits.push(began.elapsed());
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            Ok::<_, std::io::Error>(waits)
-        });
-        let watcher = scope.spawn(|| host::watch(&stop));
-        let done = work();
-        stop.store(true, Ordering::Relaxed);
-        let waits = prober.join().map_err(|_| "the writer failed")??;
-        let taken = watcher.join().map_err(|_| "the watcher failed")?;
-        done.map(|()| (waits, taken))
-    })
 }

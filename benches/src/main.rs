@@ -3,11 +3,13 @@
 
 mod data;
 mod desk;
+mod disk;
 mod frontdesk;
 mod generate;
 mod host;
 mod link;
 mod locks;
+mod many;
 mod memory;
 mod pairs;
 mod peers;
@@ -53,7 +55,8 @@ fn run(arguments: &[String]) -> Result<(), Fault> {
             name => named.push(name),
         }
     }
-    let all = ["rates", "proof", "clinic", "frontdesk", "speed", "locks", "memory", "generate", "link"];
+    let all =
+        ["rates", "proof", "clinic", "frontdesk", "speed", "locks", "memory", "many", "generate", "link"];
     for name in if named.is_empty() { &all[..] } else { &named } {
         match *name {
             "rates" => rates::measure(long, &only)?,
@@ -63,6 +66,7 @@ fn run(arguments: &[String]) -> Result<(), Fault> {
             "speed" => speed::measure(long, python.clone())?,
             "locks" => locks::measure(long)?,
             "memory" => memory::measure(long)?,
+            "many" => many::measure(long)?,
             "generate" => generate::measure(long)?,
             "link" => link::measure(long)?,
             other => {

@@ -1,6 +1,7 @@
 //! Peak memory of a whole sync, by table size: each in a process of its own.
 
 use std::process::Command;
+use std::time::Instant;
 
 use bicuspid_model::{DatabaseName, Endpoint, Host, Password, Secret, Tls};
 use bicuspid_sandbox::PostgresOptions;
@@ -12,6 +13,10 @@ use crate::pairs::{self, Fault};
 
 /// First argument of the process that is measured.
 pub(crate) const CHILD: &str = "memory-of-one-sync";
+/// Every table there is.
+pub(crate) const ALL: &str = "*";
+/// No copy, but what one would do.
+pub(crate) const PLAN: &str = "?";
 
 pub(crate) fn measure(long: bool) -> Result<(), Fault> {
     let sizes: &[u64] = if long { &[2_000_000, 20_000_000] } else { &[200_000, 2_000_000] };
@@ -23,35 +28,56 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
         let (clinic, target) = (mariadb.database("memory"), postgres.database("memory"));
         data::narrow(&clinic, rows, "MyISAM");
         for run in ["first copy", "first pass", "later pass"] {
-            let output = Command::new(std::env::current_exe()?)
-                .arg(CHILD)
-                .arg(packed(&clinic.endpoint))
-                .arg(packed(&target.endpoint))
-                .arg("narrow")
-                .output()?;
-            let text = String::from_utf8_lossy(&output.stdout);
-            if !output.status.success() {
-                return Err(text.into_owned().into());
-            }
-            let mut numbers = text.split_whitespace();
-            let kib: u64 = numbers.next().unwrap_or_default().parse()?;
-            let seconds = numbers.next().unwrap_or_default();
-            println!("{rows:>12} {run:<12} {:>9.1} {seconds:>10}", f64::from(u32::try_from(kib)?) / 1024.0);
+            let Measured { peak_mib, seconds } = measured(&clinic.endpoint, &target.endpoint, "narrow")?;
+            println!("{rows:>12} {run:<12} {peak_mib:>9.1} {seconds:>10.1}");
         }
     }
     Ok(())
 }
 
-/// The measured process: one sync, then its own high-water mark.
-pub(crate) fn child(clinic: &str, target: &str, table: &str) -> Result<(), Fault> {
+/// What a process of its own took.
+pub(crate) struct Measured {
+    pub(crate) peak_mib: f64,
+    pub(crate) seconds: f64,
+}
+
+/// Does something in a process of its own: copies the table named, or [`ALL`], or says what a copy would do ([`PLAN`]).
+pub(crate) fn measured(clinic: &Endpoint, target: &Endpoint, what: &str) -> Result<Measured, Fault> {
+    let output = Command::new(std::env::current_exe()?)
+        .arg(CHILD)
+        .arg(packed(clinic))
+        .arg(packed(target))
+        .arg(what)
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        return Err(text.into_owned().into());
+    }
+    let mut numbers = text.split_whitespace();
+    let kib: u32 = numbers.next().unwrap_or_default().parse()?;
+    Ok(Measured { peak_mib: f64::from(kib) / 1024.0, seconds: numbers.next().unwrap_or_default().parse()? })
+}
+
+/// The measured process: one piece of work, then its own high-water mark.
+pub(crate) fn child(clinic: &str, target: &str, what: &str) -> Result<(), Fault> {
     let (clinic, target) = (unpacked(clinic)?, unpacked(target)?);
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?;
-    let report = runtime.block_on(pairs::sync(&clinic, &target, &[table], Pace::Full, folder.path()))?;
+    let began = Instant::now();
+    let seconds = match what {
+        PLAN => {
+            runtime.block_on(pairs::plan(&clinic, &target, folder.path()))?;
+            began.elapsed().as_secs_f64()
+        }
+        _ => {
+            let tables: &[&str] = if what == ALL { &[] } else { &[what] };
+            runtime.block_on(pairs::sync(&clinic, &target, tables, Pace::Full, folder.path()))?.seconds
+        }
+    };
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).ok_or("no VmHWM on this system")?;
     let kib = peak.trim().trim_end_matches("kB").trim();
-    println!("{kib} {:.1}", report.seconds);
+    println!("{kib} {seconds:.3}");
     Ok(())
 }
 

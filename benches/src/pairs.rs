@@ -153,6 +153,16 @@ pub(crate) async fn sync_over(
     Ok(report)
 }
 
+/// What a run over all tables would do; how many there are.
+pub(crate) async fn plan(clinic: &Endpoint, target: &Endpoint, staging: &Path) -> Result<usize, Fault> {
+    let settings = SyncSettings::new(Environment::Test, staging.to_owned(), "bench");
+    let look = Analytics::connect(target, &Schemas::alone()).await?;
+    let mut source = Source::connect(clinic, SourceOptions::default()).await?;
+    let report = bicuspid_sync::plan(&mut source, &look, &settings).await?;
+    source.close().await;
+    Ok(report.tables.len())
+}
+
 /// A proof of the whole copy, whatever it says: somebody may write meanwhile.
 pub(crate) async fn verify(
     clinic: &Endpoint,

@@ -19,7 +19,7 @@ mod mariadb_server;
 mod postgres_server;
 mod proxy;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -145,9 +145,14 @@ pub fn wait_until(limit: Duration, condition: impl FnMut() -> bool) -> bool {
 
 /// A folder for one server of this test program, which the server's account can reach.
 fn test_home(name: &str, account: Account) -> Result<Home, SandboxError> {
-    let token = secret::random()?;
     let usual = std::env::temp_dir();
     let root = if account.can_enter(&usual) { usual } else { PathBuf::from("/tmp") };
+    test_home_under(&root, name)
+}
+
+/// The same in a folder that the caller chose.
+fn test_home_under(root: &Path, name: &str) -> Result<Home, SandboxError> {
+    let token = secret::random()?;
     let short: String = token.chars().take(12).collect();
     Ok(Home::plan(root.join(format!("bicuspid-test-{short}-{name}")), &token, &PathBuf::from("/tmp")))
 }

@@ -6,14 +6,14 @@
 )]
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use bicuspid_model::{DatabaseName, Endpoint, Host, Password, Secret, Tls};
 
 #[cfg(feature = "certificates")]
 use super::certificates::{self, ServerCertificate};
-use super::{GONE_LIMIT, next_number, test_home, wait_until};
+use super::{GONE_LIMIT, next_number, test_home, test_home_under, wait_until};
 use crate::account::Account;
 use crate::error::{SandboxError, Server};
 use crate::home::Home;
@@ -53,6 +53,14 @@ impl PostgresServer {
         let account = Account::of_servers()?;
         let home = test_home("postgres", account)?;
         Self::start_in(home, options, account, |_| ())
+    }
+
+    /// Starts a server whose files are under `root`, such as a folder on another disk.
+    #[must_use]
+    pub fn start_under(root: &Path, options: PostgresOptions) -> Self {
+        Account::of_servers()
+            .and_then(|account| Self::start_in(test_home_under(root, "postgres")?, options, account, |_| ()))
+            .expect("a private PostgreSQL server in the folder named")
     }
 
     /// Starts a server that encrypts with this certificate; clients may still ask for plain text.

@@ -109,9 +109,9 @@ const WORDS: &str = "WITH done AS (
     SELECT v.\"ProvNum\" AS num FROM raw.provider v JOIN raw.definition d ON d.\"DefNum\" = v.\"Specialty\"
     WHERE NOT v.\"IsSecondary\" AND d.\"ItemName\" ~* 'general'
 ), dentist AS (
-    SELECT v.\"ProvNum\", least(1, count(DISTINCT s.\"SchedDate\") / 190.0) AS share FROM raw.provider v
-        JOIN raw.schedule s USING (\"ProvNum\")
-    WHERE NOT v.\"IsSecondary\" AND s.\"SchedType\" = 1 AND s.\"SchedDate\" >= :as_of - 365 AND s.\"SchedDate\" < :as_of GROUP BY 1
+    SELECT g.num, least(1, count(DISTINCT s.\"SchedDate\") / 190.0) AS share FROM general g
+        JOIN raw.schedule s ON s.\"ProvNum\" = g.num
+    WHERE s.\"SchedType\" = 1 AND s.\"SchedDate\" >= :as_of - 365 AND s.\"SchedDate\" < :as_of GROUP BY 1
 ), line AS (
     SELECT l.\"ProcNum\" AS procedure, l.\"ClaimNum\" AS claim, l.\"PatNum\" AS pat, l.\"PlanNum\" AS plan, l.\"InsSubNum\" AS subscription,
         l.\"ClaimPaymentNum\" AS payment, l.\"Status\" AS status, l.\"ProcDate\" AS day, l.\"DateCP\" AS paid_on,
