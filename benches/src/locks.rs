@@ -1,6 +1,6 @@
 //! What a front desk feels on MyISAM while it is read at the kind pace: the tool's own figure, and a writer that
 //! updates single rows of the very table from outside. A clinic's server has its disk for itself, or should: whether
-//! somebody waits for us or for a disk on which another server syncs its log is told apart by a plain write beside it.
+//! somebody waited for us, or for a disk on which another server writes, is told by what had to be fetched from it.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,34 +9,26 @@ use std::time::{Duration, Instant};
 use bicuspid_sandbox::PostgresOptions;
 use bicuspid_sandbox::testing::{self, MariaDbDatabase, MariaDbServer, PostgresServer};
 use bicuspid_source::Pace;
-use tempfile::TempDir;
 
 use crate::data;
 use crate::desk::Desk;
-use crate::disk::{self, Wait};
+use crate::disk;
 use crate::host::{self, Taken};
 use crate::pairs::{self, Fault};
-
-/// What the writer may wait for at the very most without being looked into, the bound of p99.
-const NOTICED: Duration = Duration::from_millis(15);
-/// A plain write to the page cache that takes this long did wait for somebody.
-const STOOD: Duration = Duration::from_millis(4);
 
 /// A clinic whose tables are read, and written to meanwhile.
 struct Clinic {
     server: MariaDbServer,
     database: MariaDbDatabase,
-    /// Where a plain write beside the server's files is timed.
-    beside: TempDir,
     runtime: tokio::runtime::Runtime,
 }
 
 /// What was felt while something went on.
 struct Felt {
     /// Each statement of the writer.
-    writer: Vec<Wait>,
-    /// Each plain write to the disk of the clinic's files.
-    disk: Vec<Wait>,
+    writer: Vec<Duration>,
+    /// KiB that the clinic's server had to fetch from a disk, where the system says so.
+    fetched: Option<u64>,
     taken: Option<Taken>,
 }
 
@@ -45,7 +37,6 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
     let clinic = Clinic {
         database: server.database("locks"),
         server,
-        beside: tempfile::tempdir()?,
         runtime: tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?,
     };
     let (wide, narrow) = if long { (1_000_000, 5_000_000) } else { (200_000, 500_000) };
@@ -97,26 +88,25 @@ impl Clinic {
                 "statements, the tool's figure", own.p50, own.p99, own.max, report.source.statements
             );
             line(table, "a writer, while it reads", &felt.writer);
-            line(table, "a plain write to the clinic's disk", &felt.disk);
-            let long: Vec<&Wait> = felt.writer.iter().filter(|wait| wait.took > NOTICED).collect();
-            let stood: Vec<&Wait> = felt.disk.iter().filter(|wait| wait.took > STOOD).collect();
-            let explained = long.iter().filter(|wait| stood.iter().any(|disk| wait.overlaps(disk))).count();
-            println!(
-                "{table:<8} the writer waited for over {} ms {} times, {explained} of them while a plain write stood still",
-                NOTICED.as_millis(),
-                long.len()
-            );
+            match felt.fetched {
+                Some(kib) => {
+                    println!("{table:<8} {:<38} {kib:>8} KiB", "fetched by its server from the disk");
+                }
+                None => println!("{table:<8} what its server fetches from the disk is not known here"),
+            }
             print_taken(table, felt.taken);
             println!("{table:<8} {:<38} {:>8.1} seconds", "whole sync", report.seconds);
         }
         Ok(())
     }
 
-    /// Updates a row every 20 ms by a connection that is held open, and writes beside it, while something goes on.
+    /// Updates a row every 20 ms by a connection that is held open while something goes on.
     fn feel(&self, table: &str, work: &mut dyn FnMut() -> Result<(), Fault>) -> Result<Felt, Fault> {
         let stop = AtomicBool::new(false);
         let column = if table == "wide" { "c6" } else { "FKey" };
         let mut desk = Desk::open(&self.server, self.database.name())?;
+        let fetched = || disk::fetched(self.server.pid());
+        let before = fetched();
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 let mut waits = Vec::new();
@@ -125,25 +115,24 @@ impl Clinic {
                     n = (n * 7919 + 13) % 100_000;
                     let began = Instant::now();
                     desk.run(&format!("UPDATE {table} SET {column} = {column} + 1 WHERE id = {}", n + 1))?;
-                    waits.push(Wait { began, took: began.elapsed() });
+                    waits.push(began.elapsed());
                     std::thread::sleep(Duration::from_millis(20));
                 }
                 Ok::<_, std::io::Error>(waits)
             });
-            let disk = scope.spawn(|| disk::watch(self.beside.path(), &stop));
             let host = scope.spawn(|| host::watch(&stop));
             let done = work();
             stop.store(true, Ordering::Relaxed);
             let writer = writer.join().map_err(|_| "the writer failed")??;
-            let disk = disk.join().map_err(|_| "the plain writer failed")??;
             let taken = host.join().map_err(|_| "the watcher failed")?;
-            done.map(|()| Felt { writer, disk, taken })
+            let fetched = fetched().zip(before).map(|(now, before)| now.saturating_sub(before) >> 10);
+            done.map(|()| Felt { writer, fetched, taken })
         })
     }
 }
 
-fn line(table: &str, who: &str, waits: &[Wait]) {
-    let mut took: Vec<Duration> = waits.iter().map(|wait| wait.took).collect();
+fn line(table: &str, who: &str, waits: &[Duration]) {
+    let mut took = waits.to_vec();
     took.sort();
     let at = |share: usize| {
         let i = (took.len() * share / 1000).min(took.len().saturating_sub(1));

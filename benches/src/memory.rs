@@ -64,15 +64,12 @@ pub(crate) fn child(clinic: &str, target: &str, what: &str) -> Result<(), Fault>
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().event_interval(1).enable_all().build()?;
     let began = Instant::now();
-    let seconds = match what {
-        PLAN => {
-            runtime.block_on(pairs::plan(&clinic, &target, folder.path()))?;
-            began.elapsed().as_secs_f64()
-        }
-        _ => {
-            let tables: &[&str] = if what == ALL { &[] } else { &[what] };
-            runtime.block_on(pairs::sync(&clinic, &target, tables, Pace::Full, folder.path()))?.seconds
-        }
+    let seconds = if what == PLAN {
+        runtime.block_on(pairs::plan(&clinic, &target, folder.path()))?;
+        began.elapsed().as_secs_f64()
+    } else {
+        let tables: &[&str] = if what == ALL { &[] } else { &[what] };
+        runtime.block_on(pairs::sync(&clinic, &target, tables, Pace::Full, folder.path()))?.seconds
     };
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).ok_or("no VmHWM on this system")?;
