@@ -60,6 +60,16 @@ pub enum KeyCast {
 }
 
 impl KeyCast {
+    /// The cast as a server of this version takes it.
+    #[must_use]
+    pub fn for_server(self, flavour: Flavour) -> Self {
+        match self {
+            Self::DateTime if !flavour.has_fractions() => Self::DateTimeSeconds,
+            Self::Time if !flavour.has_fractions() => Self::TimeSeconds,
+            cast => cast,
+        }
+    }
+
     /// The placeholder in its cast.
     fn placeholder(self) -> Result<String, BuildFault> {
         Ok(match self {
@@ -305,6 +315,7 @@ impl Catalog {
                     "DATA_LENGTH",
                     "TABLE_COLLATION",
                     "AUTO_INCREMENT",
+                    "CREATE_TIME",
                 ],
                 "TABLE_NAME",
             ),

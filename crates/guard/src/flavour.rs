@@ -80,6 +80,12 @@ impl Flavour {
         self.mariadb || !self.at_least(8, 0, 0)
     }
 
+    /// Whether times have fractions of a second: MySQL from 5.6.4, every MariaDB that is read.
+    #[must_use]
+    pub(crate) fn has_fractions(self) -> bool {
+        self.mariadb || self.at_least(5, 6, 4)
+    }
+
     /// Whether the catalog may answer with numbers of tables that are up to a day old: MySQL from 8.0.3.
     #[must_use]
     pub(crate) fn has_old_numbers(self) -> bool {

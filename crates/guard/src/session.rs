@@ -336,7 +336,7 @@ pub fn begin_snapshot(flavour: Flavour) -> SessionStatement {
     SessionStatement::new(sql, Vec::new())
 }
 
-/// Marks the point to which a snapshot returns after each table.
+/// Marks the point to which a snapshot returns after each statement.
 #[must_use]
 pub fn savepoint() -> SessionStatement {
     SessionStatement::new("SAVEPOINT bicuspid", Vec::new())

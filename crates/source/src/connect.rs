@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bicuspid_guard::session::{self, SessionLimits, SessionStatement};
@@ -72,7 +73,8 @@ impl SourceFacts {
 
 /// A connection whose session is read-only, bounded and known.
 pub(crate) struct Wire {
-    connection: MySqlConnection,
+    /// `None` once it was hung up.
+    connection: Option<MySqlConnection>,
     pub(crate) flavour: Flavour,
     pub(crate) database: DatabaseName,
     /// Hashes of the statements that are prepared on this connection.
@@ -105,7 +107,7 @@ impl Wire {
         // Until the version is known the flavour stands for nothing; the first statement asks for it.
         let unknown = Flavour { mariadb: false, major: 0, minor: 0, patch: 0 };
         let mut wire = Self {
-            connection,
+            connection: Some(connection),
             flavour: unknown,
             database: endpoint.database.clone(),
             prepared: HashSet::new(),
@@ -202,9 +204,9 @@ impl Wire {
         let query = sqlx::raw_sql(AssertSqlSafe(statement.sql().to_owned()));
         let lost = || SourceError::Lost { table: "the session".to_owned() };
         self.begin_answer()?;
-        let done = tokio::time::timeout(self.patience, query.execute(&mut self.connection))
-            .await
-            .map_err(|_| lost())?;
+        let connection = self.connection.as_mut().ok_or_else(lost)?;
+        let done =
+            tokio::time::timeout(self.patience, query.execute(connection)).await.map_err(|_| lost())?;
         let done = done.map_err(|e| of_driver(&e, "the session"));
         self.interrupted = done.as_ref().is_err_and(SourceError::ends_connection);
         done.map(|_| ())
@@ -221,15 +223,27 @@ impl Wire {
     }
 
     /// Sends a reading statement by the prepared protocol and hands each row over as it arrives.
-    ///
-    /// **Invariant:** this is the only way in which a statement with a table in it leaves the program, and it takes
-    /// nothing but what the guard sealed.
     pub(crate) async fn send(
         &mut self,
         statement: &ReadStatement,
         what: &str,
         mut each: impl FnMut(MySqlRow) -> Result<(), SourceError>,
     ) -> Result<(), SourceError> {
+        let each = |row| each(row).map(|()| ControlFlow::Continue(()));
+        self.send_until(statement, what, each).await.map(|_| ())
+    }
+
+    /// The same for as long as more rows are wanted; whether all of them came. If not, the connection was hung up: a
+    /// server that finds nobody at the other end gives its locks back, and needs not send the rest first.
+    ///
+    /// **Invariant:** this is the only way in which a statement with a table in it leaves the program, and it takes
+    /// nothing but what the guard sealed.
+    pub(crate) async fn send_until(
+        &mut self,
+        statement: &ReadStatement,
+        what: &str,
+        mut each: impl FnMut(MySqlRow) -> Result<ControlFlow<()>, SourceError>,
+    ) -> Result<bool, SourceError> {
         let mut hasher = DefaultHasher::new();
         statement.sql().hash(&mut hasher);
         self.prepared.insert(hasher.finish());
@@ -249,10 +263,12 @@ impl Wire {
                 Value::Time(v) => query.bind(time_text(*v)),
             };
         }
+        let lost = || SourceError::Lost { table: what.to_owned() };
         self.begin_answer()?;
+        let connection = self.connection.as_mut().ok_or_else(lost)?;
         let drain = async {
-            let mut rows = query.fetch(&mut self.connection);
-            let mut outcome = Ok(());
+            let mut rows = query.fetch(connection);
+            let mut outcome = Ok(true);
             while let Some(row) = rows.next().await {
                 let row = match row {
                     Ok(row) => row,
@@ -260,14 +276,22 @@ impl Wire {
                 };
                 // After a row that cannot be used the rest is still drained: the table's lock is held until it is.
                 if outcome.is_ok() {
-                    outcome = each(row);
+                    match each(row) {
+                        Ok(ControlFlow::Continue(())) => {}
+                        Ok(ControlFlow::Break(())) => return (Ok(false), true),
+                        Err(error) => outcome = Err(error),
+                    }
                 }
             }
             (outcome, false)
         };
-        let lost = || (Err(SourceError::Lost { table: what.to_owned() }), true);
         let (answer, is_of_server) =
-            tokio::time::timeout(self.patience, drain).await.unwrap_or_else(|_| lost());
+            tokio::time::timeout(self.patience, drain).await.unwrap_or_else(|_| (Err(lost()), true));
+        if matches!(answer, Ok(false)) {
+            // It stays marked as interrupted.
+            self.connection = None;
+            return answer;
+        }
         // What we could not make sense of came to its end.
         self.interrupted = is_of_server && answer.as_ref().is_err_and(SourceError::ends_connection);
         answer
@@ -303,7 +327,9 @@ impl Wire {
     /// Says goodbye.
     pub(crate) async fn close(self) {
         // The rows are in hand; a server that does not answer the goodbye is no trouble of ours.
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.connection.close()).await;
+        if let Some(connection) = self.connection {
+            let _ = tokio::time::timeout(Duration::from_secs(1), connection.close()).await;
+        }
     }
 }
 

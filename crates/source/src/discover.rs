@@ -58,12 +58,17 @@ pub struct FoundTable {
     pub columns: Vec<FoundColumn>,
     /// Positions of the primary key's columns, in key order; empty if there is none.
     pub primary_key: Vec<usize>,
+    /// Whether the primary key's index holds but the beginnings of some values. It then gives no order of whole values: a
+    /// server that is asked for one sorts the table.
+    pub primary_is_prefix: bool,
     /// The number that the next new row takes, if the table gives numbers out and the server tells.
     pub next_number: Option<u64>,
     /// Each other unique index without prefixes or NULLs, and the positions of its columns.
     pub unique_keys: Vec<(IndexName, Vec<usize>)>,
     /// Its edit stamp, if it has one that an index begins with.
     pub stamp: Option<Stamp>,
+    /// When it was made, as the server says it: another table that took its name was made at another time.
+    pub made_at: String,
 }
 
 impl FoundTable {
@@ -130,6 +135,13 @@ pub(crate) async fn columns(wire: &mut Wire, table: &TableName) -> Result<Vec<Fo
     Ok(of_table.map_while(|row| column(row).ok()).collect())
 }
 
+/// When a table was made ([`FoundTable::made_at`]); `None` if it is gone.
+pub(crate) async fn made_at(wire: &mut Wire, table: &TableName) -> Result<Option<String>, SourceError> {
+    let statement = builder::catalog_of(Catalog::Tables, &wire.database.clone(), table)?;
+    let rows = wire.texts(&statement, "the catalog").await?;
+    Ok(rows.iter().find(|row| text(row, 0) == table.as_str()).map(|row| text(row, 8)))
+}
+
 type CatalogRow = Vec<Option<String>>;
 
 fn by_table(rows: Vec<CatalogRow>) -> BTreeMap<String, Vec<CatalogRow>> {
@@ -179,17 +191,18 @@ fn table(
             indexes.entry(text(row, 1)).or_default().push(row);
         }
     }
-    let mut primary_key = Vec::new();
+    let (mut primary_key, mut primary_is_prefix) = (Vec::new(), false);
     let mut unique_keys = Vec::new();
     for (index, parts) in indexes {
         let is_primary = index == "PRIMARY";
         // An index over prefixes does not say that whole values are unique, but for the primary key's rows they are.
-        let usable = is_primary || parts.iter().all(|p| text(p, 5).is_empty() && text(p, 6) != "YES");
+        let is_prefix = parts.iter().any(|p| !text(p, 5).is_empty());
+        let usable = !is_prefix && parts.iter().all(|p| text(p, 6) != "YES");
         let Some(positions) = parts.iter().map(|p| position(&text(p, 4))).collect::<Option<Vec<_>>>() else {
             continue;
         };
         match (is_primary, usable) {
-            (true, _) => primary_key = positions,
+            (true, _) => (primary_key, primary_is_prefix) = (positions, is_prefix),
             (false, true) => unique_keys.extend(IndexName::new(index).ok().map(|name| (name, positions))),
             (false, false) => {}
         }
@@ -209,8 +222,10 @@ fn table(
         next_number: text(row, 7).parse().ok().filter(|next| i64::try_from(*next).is_ok()),
         columns,
         primary_key,
+        primary_is_prefix,
         unique_keys,
         stamp,
+        made_at: text(row, 8),
     })
 }
 

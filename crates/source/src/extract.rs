@@ -1,6 +1,7 @@
 //! Reading tables: one short statement after the other, each drained to memory at once.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ use crate::meter::Meter;
 use crate::pace::{Pace, Pacer};
 use crate::raw::{self, RawRows};
 use crate::renewal::{Renewal, judged};
-use crate::row::{DriverCells, decode_row, select_of};
+use crate::row::{DriverCells, decode_row, needs_server, select_of};
 use crate::walk::Walk;
 
 /// Age at which a snapshot is given up for a new one, so that the server can clean up old row versions.
@@ -120,6 +121,8 @@ struct Rows {
     /// See [`Piece::hashes`].
     hashes: Option<Vec<ServerSum>>,
     elapsed: Duration,
+    /// They were too large to take all that the statement asked for.
+    is_cut: bool,
 }
 
 impl Source {
@@ -229,16 +232,25 @@ impl Source {
     }
 
     /// Makes sure that the table still has the columns that it was found with: the bytes of rows that were read after
-    /// somebody altered it may mean something else, and yet make sense.
+    /// somebody altered it may mean something else, and yet make sense. One that was read in a snapshot must be the same
+    /// table: of another that took its name the snapshot shows the rows that it had before.
     pub async fn must_still_be(&mut self, found: &FoundTable) -> Result<(), SourceError> {
         let mut tries = 0;
         loop {
-            match discover::columns(&mut self.wire, &found.name).await {
-                Ok(columns) if columns == found.columns => return Ok(()),
-                Ok(_) => return Err(SourceError::Drifted { table: found.name.to_string() }),
+            match self.is_still(found).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(SourceError::Drifted { table: found.name.to_string() }),
                 Err(error) => self.recover(error, &mut tries).await?,
             }
         }
+    }
+
+    async fn is_still(&mut self, found: &FoundTable) -> Result<bool, SourceError> {
+        if discover::columns(&mut self.wire, &found.name).await? != found.columns {
+            return Ok(false);
+        }
+        Ok(found.engine != Engine::Snapshot
+            || discover::made_at(&mut self.wire, &found.name).await?.as_ref() == Some(&found.made_at))
     }
 
     /// Prepares to read a table of this engine, on a new connection if the old one has prepared many statements: InnoDB tables are read in a snapshot, others outside of any
@@ -282,14 +294,26 @@ impl Source {
         if self.wire.is_interrupted() {
             return self.renew().await;
         }
+        match self.give_back().await {
+            // The rows are in hand, and the locks went with the connection.
+            Err(SourceError::Lost { .. }) => self.renew().await,
+            left => left,
+        }
+    }
+
+    /// Gives metadata locks back that the snapshot's transaction holds, and keeps the snapshot. A table that somebody
+    /// rebuilds then is not in the snapshot any more, which the server says (1412).
+    async fn give_back(&mut self) -> Result<(), SourceError> {
         if self.snapshot.is_some() {
-            match self.wire.command(&session::rollback_to_savepoint()).await {
-                // The rows are in hand, and the locks went with the connection.
-                Err(SourceError::Lost { .. }) => return self.renew().await,
-                left => return left,
-            }
+            self.wire.command(&session::rollback_to_savepoint()).await?;
         }
         Ok(())
+    }
+
+    /// Ends the snapshot when nothing more will be read, so that the server keeps no old rows for it. One that cannot be
+    /// ended ends with the connection.
+    pub async fn end_reading(&mut self) {
+        let _ = self.end_snapshot().await;
     }
 
     pub(crate) async fn end_snapshot(&mut self) -> Result<(), SourceError> {
@@ -313,6 +337,7 @@ impl Source {
             hash: None,
             asking: None,
             index: found.index_of(walk.positions()),
+            large: large_cells(found, table).into(),
             conversions: vec![Conversions::default(); table.columns.len()],
             after: None,
             expected: 0,
@@ -330,33 +355,40 @@ impl Source {
 
     /// The rows of a statement that stands for itself, of which so many bytes and rows are likely, and the time it took. Where there is no snapshot to be lost it
     /// is sent again over a new connection if the old one ended before the last row had come.
+    ///
+    /// If the rows are too large no more are taken. Where the statement holds a lock meanwhile the connection is given up
+    /// for it; a snapshot would be lost with that, and the rest is received and forgotten.
     async fn rows(
         &mut self,
         statement: &ReadStatement,
         table: &Arc<Table>,
         form: Form,
-        likely: (usize, usize),
+        (likely, large): ((usize, usize), &Arc<[usize]>),
         conversions: &mut [Conversions],
     ) -> Result<Rows, SourceError> {
         let mut tries = 0;
         loop {
-            let mut decoder = Decoder::new(table, form, likely);
+            let mut decoder = Decoder::new(table, form, likely, large);
+            let (mut is_cut, is_locked) = (false, self.snapshot.is_none());
             let began = Instant::now();
             let read = self
                 .wire
-                .send(statement, table.name.as_str(), |row| {
-                    decoder.take(row);
-                    Ok(())
+                .send_until(statement, table.name.as_str(), |row| {
+                    is_cut = is_cut || !decoder.take(row);
+                    Ok(if is_cut && is_locked { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
                 })
                 .await;
             match read {
-                Ok(()) => {
+                Ok(is_whole) => {
                     let elapsed = began.elapsed();
                     let rows = decoder.end().await?;
+                    if !is_whole {
+                        self.renew().await?;
+                    }
                     for (counts, more) in conversions.iter_mut().zip(rows.conversions) {
                         counts.merge(more);
                     }
-                    return Ok(Rows { batch: rows.batch, hashes: rows.hashes, elapsed });
+                    return Ok(Rows { batch: rows.batch, hashes: rows.hashes, elapsed, is_cut });
                 }
                 Err(error) => {
                     self.note(&error);
@@ -387,6 +419,8 @@ pub struct Reader<'a> {
     pub(crate) asking: Option<Pacer>,
     /// The index of the walk's key.
     index: Option<IndexName>,
+    /// Places of the cells that may be larger than a statement may bring.
+    large: Arc<[usize]>,
     conversions: Vec<Conversions>,
     pub(crate) after: Option<KeyBound>,
     /// Rows that the range which is read should still have; 0 if that is not known.
@@ -397,6 +431,22 @@ impl std::fmt::Debug for Reader<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader").field("table", &self.table.name).finish_non_exhaustive()
     }
+}
+
+/// Places, among the cells of a row as it is asked for, of those whose type holds more than 64 KiB.
+fn large_cells(found: &FoundTable, table: &Table) -> Vec<usize> {
+    const LARGE: [&str; 5] = ["mediumtext", "longtext", "mediumblob", "longblob", "json"];
+    let mut at = 0;
+    let mut large = Vec::new();
+    for (column, found) in table.columns.iter().zip(&found.columns).filter(|(c, _)| !c.withheld) {
+        let type_text = found.type_text.to_ascii_lowercase();
+        let cells = if needs_server(column) { 2 } else { 1 };
+        if column.source == SourceType::Spatial || LARGE.iter().any(|large| type_text.starts_with(large)) {
+            large.extend(at..at + cells);
+        }
+        at += cells;
+    }
+    large
 }
 
 impl Reader<'_> {
@@ -452,14 +502,18 @@ impl Reader<'_> {
                 builder::chunk,
             )?;
             let likely = (self.pacer.room(limit), usize::try_from(limit).unwrap_or_default());
-            let read = self.source.rows(&statement, &self.table, form, likely, &mut self.conversions).await?;
+            let (table, likely) = (&self.table, (likely, &self.large));
+            let read = self.source.rows(&statement, table, form, likely, &mut self.conversions).await?;
             let rows = u64::try_from(read.batch.len()).unwrap_or(u64::MAX);
-            let looked_at = if end.is_some() { limit } else { rows };
+            // There may be more behind the last of them, up to the end of the window too: it was looked for before, and
+            // rows may have come into it.
+            let is_full = read.is_cut || rows >= limit;
+            let looked_at = if end.is_some() && !read.is_cut { limit } else { rows };
             self.learn(looked_at, read.batch.bytes().len(), read.elapsed);
             self.check_keys(positions)?;
             self.expected = self.expected.saturating_sub(rows);
-            let is_last = end.is_none() && rows < limit;
-            if let Some(end) = end {
+            let is_last = end.is_none() && !is_full;
+            if let Some(end) = end.filter(|_| !is_full) {
                 self.after = Some(end);
             } else if let Some(row) = read.batch.last() {
                 let key = match form {
@@ -489,9 +543,10 @@ impl Reader<'_> {
         let statement =
             self.statement(positions, limit, up_to, &select_of(&key, None), builder::chunk_end)?;
         let mut conversions = vec![Conversions::default(); places.len()];
+        let none: Arc<[usize]> = Arc::new([]);
         let Rows { batch, elapsed, .. } = self
             .source
-            .rows(&statement, &key, Form::Canonical { is_hashed: false }, (0, 0), &mut conversions)
+            .rows(&statement, &key, Form::Canonical { is_hashed: false }, ((0, 0), &none), &mut conversions)
             .await?;
         self.rest(elapsed).await?;
         if conversions.iter().any(|c| !c.is_empty()) {
@@ -579,6 +634,10 @@ impl Reader<'_> {
     /// Leaves the server alone for a while, and looks how it fares.
     pub(crate) async fn rest(&mut self, elapsed: Duration) -> Result<(), SourceError> {
         let worked = self.source.at_work(elapsed);
+        // Not even the right to alter the table is kept from anybody while nothing is read.
+        if let Err(error) = self.source.give_back().await {
+            self.source.recover(error, &mut 0).await?;
+        }
         let is_quiet = self.source.is_quiet().await?;
         if let Err(error) = self.source.look_around().await {
             // The rows are in hand.
@@ -604,7 +663,8 @@ impl Reader<'_> {
             .iter()
             .map(|&i| {
                 let column = self.table.columns.get(i)?;
-                Some(KeyPart { column: &column.name, cast: key_cast(&column.source)? })
+                let cast = key_cast(&column.source)?.for_server(self.source.facts.flavour);
+                Some(KeyPart { column: &column.name, cast })
             })
             .collect::<Option<_>>()
             .ok_or_else(|| self.key_fault())

@@ -22,7 +22,7 @@ pub(crate) fn select_of<'a>(table: &'a Table, hash: Option<&'a RowHash>) -> Vec<
     select
 }
 
-fn needs_server(column: &Column) -> bool {
+pub(crate) fn needs_server(column: &Column) -> bool {
     matches!(&column.source, SourceType::Text(charset) | SourceType::Choice(charset) if charset.needs_server())
 }
 

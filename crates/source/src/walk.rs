@@ -27,7 +27,7 @@ impl Walk {
                         .is_some_and(|c| !c.withheld && key_cast(&c.source).is_some() && decodable_key(c))
                 })
         };
-        if walkable(&&found.primary_key) {
+        if walkable(&&found.primary_key) && !found.primary_is_prefix {
             return Self::Keyset(found.primary_key.clone());
         }
         let nullable =

@@ -6,6 +6,7 @@
     reason = "helpers of tests, where a panic is a failed test"
 )]
 
+mod large;
 mod server;
 mod thin;
 mod tls;

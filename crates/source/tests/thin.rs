@@ -120,7 +120,7 @@ impl Dice {
     }
 }
 
-fn shape(found: &FoundTable) -> Table {
+pub(crate) fn shape(found: &FoundTable) -> Table {
     let columns = found.columns.iter().map(|c| {
         let source = c.source.clone().unwrap();
         let target = TargetType::of(&source);
@@ -129,7 +129,7 @@ fn shape(found: &FoundTable) -> Table {
     Table { name: found.name.clone(), columns: columns.collect(), primary_key: found.primary_key.clone() }
 }
 
-async fn open(database: &MariaDbDatabase, options: SourceOptions) -> (Source, FoundTable, Table) {
+pub(crate) async fn open(database: &MariaDbDatabase, options: SourceOptions) -> (Source, FoundTable, Table) {
     let mut source = Source::connect(&database.endpoint, options).await.unwrap();
     let found = source.discover().await.unwrap().tables.into_iter().next().unwrap();
     let table = shape(&found);

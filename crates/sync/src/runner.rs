@@ -319,6 +319,7 @@ impl Flow<'_> {
         held: &[PlannedHeld],
         numbers: NextNumbers,
     ) -> Result<(), SyncError> {
+        self.source.end_reading().await;
         for one in held {
             self.reports.push(held_report(&one.name, one.mode, one.state.as_ref(), one.held.clone()));
         }

@@ -54,8 +54,15 @@ impl Shaped {
     /// of a cell depends, so that hashes of two forms never agree.
     pub(crate) fn cell_key(&self, key: &FingerprintKey, facts: &SourceFacts) -> FingerprintKey {
         // Quoted, so that no two lists of parts make one text.
-        let form = format!("{:?}", (FORM, self.signature(), &facts.version));
+        let form = format!("{:?}", (FORM, self.signature(), self.forms(), &facts.version));
         FingerprintKey::new(key.hash(form.as_bytes()).to_be_bytes())
+    }
+
+    /// What the bytes of each column mean. Its type as the catalog writes it does not tell the character set, and a
+    /// column whose set was exchanged keeps its bytes and changes its letters.
+    pub(crate) fn forms(&self) -> String {
+        let forms: Vec<&SourceType> = self.table.columns.iter().map(|c| &c.source).collect();
+        format!("{forms:?}")
     }
 
     /// Whether a range of the walk means the same rows on both sides, and a row that changed stays in its range: then

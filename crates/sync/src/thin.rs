@@ -23,7 +23,8 @@ impl Thin {
             return Err("it has no key to walk by");
         }
         let hash = RowHash::of(&shaped.table.columns).ok_or("it has no column to hash")?;
-        let parts = [server_hash::ALGORITHM, hash.text(), &shaped.signature(), &facts.version];
+        let parts =
+            [server_hash::ALGORITHM, hash.text(), &shaped.signature(), &shaped.forms(), &facts.version];
         // Quoted, so that no two lists of parts make one text.
         let text = format!("{parts:?}");
         // No secret: it says which of two recipes was used, and proves nothing.

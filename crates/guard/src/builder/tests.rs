@@ -240,6 +240,34 @@ fn what_cannot_be_a_chunk_is_a_fault() {
 }
 
 #[test]
+fn old_servers_are_asked_for_no_fractions() {
+    let (database, table, a) = (database(), TableName::new("t").unwrap(), ColumnName::new("a").unwrap());
+    for (version, cast, text) in [
+        ("5.5.62", KeyCast::DateTime, "CAST(? AS DATETIME)"),
+        ("5.6.3", KeyCast::Time, "CAST(? AS TIME)"),
+        ("5.6.4", KeyCast::DateTime, "CAST(? AS DATETIME(6))"),
+        ("5.5.68-MariaDB", KeyCast::Time, "CAST(? AS TIME(6))"),
+        ("5.5.62", KeyCast::Date, "CAST(? AS DATE)"),
+    ] {
+        let key = [KeyPart { column: &a, cast: cast.for_server(Flavour::parse(version).unwrap()) }];
+        let bound = [Value::text("2024-02-29".to_owned())];
+        let made = chunk(&ChunkQuery {
+            database: &database,
+            table: &table,
+            select: &[Selected::Column(&a)],
+            key: &key,
+            index: None,
+            after: Some(&bound),
+            up_to: None,
+            limit: 9,
+            filter: None,
+        });
+        let sql = made.unwrap().sql().to_owned();
+        assert!(sql.contains(&format!("> {text}")), "{version}: {sql}");
+    }
+}
+
+#[test]
 fn fixed_statements_pass_the_guard() {
     let db = database();
     for version in ["5.5.62", "5.6.51", "8.4.0", "10.11.19-MariaDB", "11.8.6-MariaDB"] {

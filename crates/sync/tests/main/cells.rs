@@ -184,3 +184,39 @@ fn a_hash_of_another_form_is_as_good_as_none() {
         assert!(pair.verify().equal, "{engine}");
     }
 }
+
+/// How people mend letters that were stored in the wrong character set: no byte changes, and every letter does.
+#[test]
+fn letters_that_change_without_a_byte_are_found() {
+    for (engine, link) in [
+        ("MyISAM", LinkWish::Fat),
+        ("InnoDB", LinkWish::Fat),
+        ("MyISAM", LinkWish::Thin),
+        ("InnoDB", LinkWish::Thin),
+    ] {
+        let mut pair = Pair::new("letters");
+        pair.settings.link = link;
+        pair.clinic.admin(&format!(
+            "CREATE TABLE t (id INT NOT NULL PRIMARY KEY, v VARCHAR(50) CHARACTER SET latin1 NOT NULL) ENGINE={engine};
+             INSERT INTO t SELECT seq, CONVERT(UNHEX('C3A9') USING latin1) FROM seq_1_to_3000"
+        ));
+        let letters = || pair.cell("SELECT string_agg(DISTINCT \"v\", '|') FROM raw.t").unwrap();
+        for _ in 0..3 {
+            pair.sync();
+        }
+        assert_eq!(letters(), "\u{c3}\u{a9}", "{engine} {link:?}");
+        pair.clinic.admin(
+            "ALTER TABLE t MODIFY v VARBINARY(50) NOT NULL;
+             ALTER TABLE t MODIFY v VARCHAR(50) CHARACTER SET utf8mb4 NOT NULL",
+        );
+        let run = pair.sync();
+        assert_eq!(table(&run, "t").updated, 3_000, "{engine} {link:?}");
+        assert_eq!(letters(), "\u{e9}", "{engine} {link:?}");
+        assert!(pair.verify().equal, "{engine} {link:?}");
+        assert_eq!(outcome_of(&pair.sync()), TableOutcome::Unchanged, "{engine} {link:?}");
+    }
+}
+
+fn outcome_of(run: &SyncReport) -> TableOutcome {
+    table(run, "t").outcome
+}
