@@ -2,6 +2,12 @@
 
 use bicuspid_model::{Date, DateTime};
 
+/// The first day of which the public analytics project keeps rows.
+pub(crate) fn analysed_from() -> Date {
+    // 2023-01-01, counted from 2000-01-01.
+    Date::from_days(8_401)
+}
+
 /// The date of "none" in Open Dental's database.
 pub(crate) fn unset_date() -> Date {
     // 0001-01-01, counted from 2000-01-01.

@@ -4,6 +4,7 @@ use bicuspid_model::{Date, DateTime};
 use bicuspid_opendental::enums::FeeScheduleType;
 
 use crate::arena::{CodeKey, Counter, Key};
+use crate::calendar::analysed_from;
 use crate::codes::{CODES, Work};
 use crate::draw::Draw;
 use crate::emit::{Emitter, Rows};
@@ -182,7 +183,10 @@ impl Fees {
         };
         // A schedule is put away when the next year's amounts come.
         let put_away = Date::from_ymd(year + 1, 1, 1).map_or(made, |day| day.at_seconds(6 * 3600 + 600));
-        out.row(Rows::FeeSched, if past { put_away } else { stamp }, |r| {
+        // The analytics project leaves out schedules that were entered earlier, and not the amounts in them.
+        let day = if first_day < analysed_from() { made.date() } else { made.date().max(analysed_from()) };
+        let changed = if past { put_away } else { stamp }.max(day.at_seconds(9 * 3600));
+        out.row(Rows::FeeSched, changed, |r| {
             r.set("FeeSchedNum", key)
                 .set("Description", name)
                 .set("FeeSchedType", schedule.kind().stored())
@@ -190,7 +194,7 @@ impl Fees {
                 .set("IsHidden", past)
                 .set("IsGlobal", true)
                 .set("SecUserNumEntry", 1_i64)
-                .set("SecDateEntry", made.date());
+                .set("SecDateEntry", day);
         })?;
         for (num, code) in (1_i64..).zip(CODES).filter(|(_, c)| c.work != Work::Admin) {
             let amount = self.amount(schedule, CodeKey::from_num(num), first_day);

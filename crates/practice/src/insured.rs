@@ -1,10 +1,10 @@
 //! How families are covered, and when that changes.
 
-use bicuspid_model::Date;
+use bicuspid_model::{Date, DateTime};
 use bicuspid_opendental::enums::{PatientPosition, Relat};
 
 use crate::arena::{FamilyKey, Key, PatientKey, PlanKey, add_to};
-use crate::calendar::{age, unset_date};
+use crate::calendar::{age, open_from, unset_date};
 use crate::compact::{Day, RowNum};
 use crate::draw::Draw;
 use crate::emit::Rows;
@@ -89,6 +89,15 @@ impl World<'_> {
             return Ok(());
         }
         let (now, today) = (self.now, self.now.date());
+        let mut was_here = false;
+        for member in &members {
+            was_here |= self.patients.get(*member)?.last_visit.get() == Some(today);
+        }
+        if was_here {
+            // What was done today is for the plan that was in force.
+            self.later(1, &mut draw, Event::Insure(family));
+            return Ok(());
+        }
         let covered = !self.patients.get(head)?.coverage.is_empty();
         let account = self.families.get_mut(family)?;
         for subscription in account.subscriptions.iter_mut().filter(|s| s.ended.get().is_none()) {
@@ -235,6 +244,18 @@ impl World<'_> {
         Ok(())
     }
 
+    /// When the front desk last went through a cover that is in force, as it does each January.
+    fn reviewed(&self, number: i64) -> DateTime {
+        let end = self.settings.end_date;
+        let january = |year: i32| {
+            let first = Date::from_ymd(year, 1, 2).unwrap_or(end);
+            let day = i32::try_from(number % 27).unwrap_or_default();
+            open_from(first.plus_days(day)).at_seconds(9 * 3600 + i64::from(day) * 600)
+        };
+        let year = end.ymd().0;
+        [january(year), january(year - 1)].into_iter().find(|day| day.date() < end).unwrap_or(end.midnight())
+    }
+
     /// Writes the subscriptions of a family.
     pub(crate) fn emit_subscriptions(&mut self, family: FamilyKey) -> Result<(), PracticeError> {
         for subscription in std::mem::take(&mut self.families.get_mut(family)?.subscriptions) {
@@ -250,7 +271,11 @@ impl World<'_> {
                 ..
             } = subscription;
             let identifier = self.out.numbering().key(identifier.get());
-            self.out.row(Rows::InsSub, stamp.time(), |r| {
+            let stamp = match ended.get() {
+                Some(_) => stamp.time(),
+                None => self.reviewed(number.get()).max(stamp.time()),
+            };
+            self.out.row(Rows::InsSub, stamp, |r| {
                 r.set("InsSubNum", number)
                     .set("PlanNum", plan_row)
                     .set("Subscriber", subscriber)
@@ -270,7 +295,12 @@ impl World<'_> {
     pub(crate) fn emit_coverage(&mut self, key: PatientKey) -> Result<(), PracticeError> {
         let person = self.patients.get(key)?;
         for (ordinal, coverage) in (1_i64..).zip(&person.coverage) {
-            self.out.row(Rows::PatPlan, coverage.since.time(), |r| {
+            let reviewed = self.reviewed(coverage.subscription.get());
+            let stamp = match person.died {
+                Some(died) if died.time() < reviewed => coverage.since.time(),
+                _ => reviewed.max(coverage.since.time()),
+            };
+            self.out.row(Rows::PatPlan, stamp, |r| {
                 r.set("PatPlanNum", coverage.number)
                     .set("PatNum", key)
                     .set("Ordinal", ordinal)
@@ -283,12 +313,7 @@ impl World<'_> {
     }
 
     /// Writes the row of a plan, with what it pays.
-    fn emit_plan(
-        &mut self,
-        row: i64,
-        plan: PlanKey,
-        stamp: bicuspid_model::DateTime,
-    ) -> Result<(), PracticeError> {
+    fn emit_plan(&mut self, row: i64, plan: PlanKey, stamp: DateTime) -> Result<(), PracticeError> {
         self.payers.emit_plan(&mut self.out, row, plan, stamp)?;
         self.note_plan(row, plan, stamp)
     }

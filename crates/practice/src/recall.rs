@@ -120,13 +120,24 @@ pub(crate) fn emit_kinds(out: &mut Emitter<'_>, stamp: DateTime) -> Result<(), P
     Ok(())
 }
 
-/// Hands out the recalls of a patient: the check-up, and the X-rays that were taken last, if any were ever.
+/// X-rays for which somebody is called in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Xrays {
+    /// When bitewings were taken last.
+    pub(crate) bitewings: Option<Date>,
+    /// The same of a full set, which shows what bitewings show.
+    pub(crate) full: Option<Date>,
+    /// The as-of date: a full set goes on the list when its day has come, years after the last one.
+    pub(crate) today: Date,
+}
+
+/// Hands out the recalls of a patient: the check-up, and X-rays.
 pub(crate) fn emit(
     out: &mut Emitter<'_>,
     keys: &mut Counter,
     patient: PatientKey,
     recall: &Recall,
-    [bitewings, full]: [Option<Date>; 2],
+    xrays: Option<Xrays>,
     disabled: bool,
 ) -> Result<(), PracticeError> {
     let mut row = |kind: Kind, previous: Date, scheduled: Option<Date>| {
@@ -144,10 +155,13 @@ pub(crate) fn emit(
         })
     };
     row(recall.kind, recall.previous, recall.scheduled)?;
-    match (bitewings, full) {
-        (bitewings, Some(full)) if bitewings.is_none_or(|day| day < full) => row(Kind::FullXrays, full, None),
-        (Some(bitewings), _) => row(Kind::Bitewings, bitewings, None),
-        _ => Ok(()),
+    let Some(Xrays { bitewings, full, today }) = xrays else { return Ok(()) };
+    if let Some(last) = bitewings.max(full) {
+        row(Kind::Bitewings, last, None)?;
+    }
+    match full.filter(|full| Kind::FullXrays.due(*full, recall.months) <= today) {
+        Some(full) => row(Kind::FullXrays, full, None),
+        None => Ok(()),
     }
 }
 

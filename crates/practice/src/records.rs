@@ -18,7 +18,7 @@ use crate::mouth::Gums;
 use crate::names;
 use crate::people::{Habit, Purse};
 use crate::procedures::Procedure;
-use crate::recall::{self, Kind, Recall};
+use crate::recall::{self, Kind, Recall, Xrays};
 use crate::settings::Preset;
 use crate::treatment::{self, Item, Reason};
 use crate::world::{World, in_hours};
@@ -280,10 +280,13 @@ impl World<'_> {
         match &person.recall {
             Some(found) => {
                 let mouth = &person.mouth;
-                // Who comes only in pain is not called in for X-rays.
-                let called = person.habit != Habit::InPain;
-                let xrays =
-                    [mouth.last_bitewings, mouth.last_full_xrays].map(|day| day.get().filter(|_| called));
+                // Who comes only in pain is not called in for X-rays. The list of those who come no more is not tidied.
+                let called = person.habit != Habit::InPain || !person.is_active();
+                let xrays = called.then(|| Xrays {
+                    bitewings: mouth.last_bitewings.get(),
+                    full: mouth.last_full_xrays.get(),
+                    today: self.settings.end_date,
+                });
                 recall::emit(&mut self.out, &mut self.keys.recall, key, found, xrays, !person.is_active())
             }
             None => Ok(()),

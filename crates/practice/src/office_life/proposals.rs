@@ -3,13 +3,14 @@
 use bicuspid_model::DateTime;
 
 use crate::arena::{Key, PatientKey, ProcedureKey};
-use crate::calendar::unset_time;
+use crate::calendar::{analysed_from, unset_time};
 use crate::codes;
 use crate::coverage::Estimate;
 use crate::draw::Stream;
 use crate::emit::Rows;
 use crate::error::PracticeError;
 use crate::procedures::Procedure;
+use crate::settings::Preset;
 use crate::world::World;
 
 impl World<'_> {
@@ -22,6 +23,10 @@ impl World<'_> {
     ) -> Result<(), PracticeError> {
         let Some(first) = procedures.first() else { return Ok(()) };
         let (now, day) = (self.now, self.now.date());
+        // The analytics project leaves out plans that are older, and not the rows that hang on them.
+        if self.settings.preset == Preset::Dbt && day < analysed_from() {
+            return Ok(());
+        }
         let user = self.procedures.get(*first)?.user.get();
         let items: Vec<(ProcedureKey, Procedure)> = procedures
             .iter()

@@ -32,7 +32,23 @@ pub(super) struct Rule {
 #[derive(Default)]
 pub(super) struct Rules {
     pub(super) tables: BTreeMap<&'static str, Vec<Rule>>,
-    kept: BTreeMap<&'static str, (&'static str, Date)>,
+    kept: BTreeMap<&'static str, Kept>,
+}
+
+/// Which rows of a table are looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    /// The column of the date.
+    pub(super) column: &'static str,
+    from: Date,
+    /// Whether rows after the as-of date are left out.
+    to_today: bool,
+}
+
+impl Kept {
+    pub(super) fn takes(self, day: Option<Date>, today: Date) -> bool {
+        day.is_some_and(|day| day >= self.from && (!self.to_today || day <= today))
+    }
 }
 
 impl Rules {
@@ -47,8 +63,9 @@ impl Rules {
             }
             let (warning, text) = line.strip_prefix("? ").map_or((false, line), |rest| (true, rest));
             let words: Vec<&'static str> = text.split(' ').collect();
-            if let ["kept", column, "from", from, ..] = words.as_slice() {
-                read.kept.insert(table, (column, date(from).unwrap()));
+            if let ["kept", column, "from", from, to @ ..] = words.as_slice() {
+                let to_today = to == ["to", "today"];
+                read.kept.insert(table, Kept { column, from: date(from).unwrap(), to_today });
                 continue;
             }
             let asked = test(&words, text).unwrap_or_else(|| panic!("{table}: {line}"));
@@ -57,8 +74,8 @@ impl Rules {
         read
     }
 
-    /// Which rows of a table are looked at: the column of the date, and the first day.
-    pub(super) fn kept(&self, table: &str) -> Option<(&'static str, Date)> {
+    /// Which rows of a table are looked at, if not all.
+    pub(super) fn kept(&self, table: &str) -> Option<Kept> {
         self.kept.get(table).copied()
     }
 }
