@@ -458,6 +458,10 @@ async fn against_target(
         (Mode::Full, "it was emptied on the target".to_owned())
     } else if state.shape != signature {
         (Mode::Full, "its columns changed".to_owned())
+    } else if !added.is_empty() || !widened.is_empty() {
+        // The source is as it was: somebody dropped, renamed or narrowed a column on the target. The fingerprints tell
+        // what was published, not that values are gone from every row since.
+        (Mode::Full, "a column of it was dropped or narrowed on the target".to_owned())
     } else if !same_walk {
         (Mode::Full, "its keys changed".to_owned())
     } else {

@@ -17,6 +17,7 @@ mod drift;
 mod fault;
 mod flow;
 mod footprint;
+mod hands;
 mod kindness;
 mod living;
 mod mutate;
