@@ -261,7 +261,7 @@ impl Flow<'_> {
         check(planned, &extracted, self.settings)?;
         let hashes = extracted.hashes.as_ref();
         let proved = filled.prove(extracted.fingerprint(), hashes, &self.key).await?;
-        let applied = proved.publish(&record, &self.run.run_id).await?;
+        let applied = proved.publish(&record, &self.run.run_id, &source.facts().server).await?;
         (self.listener)(Event::Border(Border::LoadPublished));
         self.reports.push(report(planned, Mode::First, &extracted, &applied));
         Ok(Done::Published)

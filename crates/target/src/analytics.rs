@@ -228,7 +228,7 @@ impl Analytics {
         state::proof_settings(&self.link).await
     }
 
-    /// The server that the copy is made from, `None` before the first run was published.
+    /// The server that the copy is made from, `None` before anything of it was published.
     pub async fn source_server(&self) -> Result<Option<SourceServer>, TargetError> {
         state::source_server(&self.link).await
     }

@@ -525,7 +525,7 @@ pub(crate) async fn record_held(link: &Link, table: &TableName, held: &HeldState
     Ok(())
 }
 
-/// The server that the copy is made from, `None` before the first run.
+/// The server that the copy is made from, `None` before anything of it was published.
 pub(crate) async fn source_server(link: &Link) -> Result<Option<SourceServer>, TargetError> {
     if !has_state_table(link, "source_server").await? {
         return Ok(None);

@@ -23,7 +23,7 @@ const GROUP_ROWS: u64 = 100_000;
 
 /// The writer of one run. It holds the database's advisory lock until it is dropped.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts of one session")]
+#[expect(clippy::struct_excessive_bools, reason = "five independent facts of one session")]
 pub struct Writer {
     analytics: Analytics,
     identity: Identity,
@@ -38,6 +38,8 @@ pub struct Writer {
     stages: u32,
     /// The state has every table that this version keeps.
     prepared: bool,
+    /// The server that is read is known to the database, or will be with what is open.
+    knows_server: bool,
 }
 
 /// A table that was compared, in whole or in part, and found unchanged.
@@ -86,6 +88,7 @@ impl Writer {
             pending: (0, 0),
             stages: 0,
             prepared: false,
+            knows_server: false,
         }
     }
 
@@ -286,9 +289,7 @@ impl Writer {
         for one in publication.held {
             state::record_held(self.link(), one.table, &one.held).await?;
         }
-        if state::source_server(self.link()).await?.is_none() {
-            state::record_source_server(self.link(), &publication.server).await?;
-        }
+        self.remember(&publication.server).await?;
         state::record_next_numbers(self.link(), &publication.numbers).await?;
         let mut run = RunRecord { record: finish(&applied), ..run.clone() };
         if applied.iter().any(|one| one.held.is_some()) {
@@ -298,6 +299,14 @@ impl Writer {
         surroundings::judge(self.link()).await?;
         self.commit().await?;
         Ok(applied)
+    }
+
+    /// Remembers the server that is read, if none is remembered yet.
+    async fn remember(&self, server: &SourceServer) -> Result<(), TargetError> {
+        if !self.knows_server && state::source_server(self.link()).await?.is_none() {
+            state::record_source_server(self.link(), server).await?;
+        }
+        Ok(())
     }
 
     /// Gives the memory and disk of staging tables back.
@@ -390,13 +399,24 @@ impl ProvedLoad<'_> {
     }
 
     /// Records the table, and commits it, by itself or with others. `record` must have the fingerprint that was proved.
-    pub async fn publish(self, record: &TableRecord, run_id: &str) -> Result<Applied, TargetError> {
+    ///
+    /// The server that it was read from is remembered with it if none is yet: a run that stops after its first tables
+    /// must not be ended by one that reads another server.
+    pub async fn publish(
+        self,
+        record: &TableRecord,
+        run_id: &str,
+        server: &SourceServer,
+    ) -> Result<Applied, TargetError> {
         let FilledLoad { writer, table, .. } = self.load;
         expect(table, self.expected, record.fingerprint())?;
         state::record_table(writer.link(), &table.name, record, run_id, true).await?;
         let noted = Noted { table: &table.name, pass: &record.pass, edits: 0, edits_unstamped: 0 };
         passes::record(writer.link(), &[noted]).await?;
+        writer.remember(server).await?;
         writer.end_table(self.expected.rows).await?;
+        // Not before: a table that is taken back takes what was written with it along.
+        writer.knows_server = true;
         Ok(Applied {
             table: table.name.clone(),
             inserted: self.expected.rows,

@@ -3,6 +3,8 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bicuspid_model::{DatabaseName, Endpoint, Environment, FingerprintKey, Host, Password, Secret, Tls};
@@ -335,4 +337,51 @@ fn a_server_that_dies_leaves_the_old_state() {
         let verify = pair.verify();
         assert!(verify.equal, "{side}: {:?}", verify.tables);
     }
+}
+
+/// A first load that stops when some tables are visible says whose they are: the next run must not add another clinic's.
+#[test]
+fn a_first_load_that_stopped_midway_is_not_ended_by_another_server() {
+    let mut pair = Pair::new("midway");
+    // The first is large enough to be committed by itself.
+    pair.clinic.admin(
+        "CREATE TABLE a (id INT NOT NULL PRIMARY KEY) ENGINE=MyISAM; INSERT INTO a SELECT seq FROM seq_1_to_100000;
+         CREATE TABLE b (id INT NOT NULL PRIMARY KEY, v VARCHAR(200)) ENGINE=MyISAM; INSERT INTO b SELECT seq, REPEAT('x', 200) FROM seq_1_to_100000;",
+    );
+    let begun = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&begun);
+    pair.watch = Some(Box::new(move |event| {
+        if matches!(event, Event::Border(Border::LoadBegun)) {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    }));
+    pair.block_on(async {
+        let second = async {
+            while begun.load(Ordering::SeqCst) < 2 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = second => {}
+            run = pair.syncing() => panic!("the run ended: {run:?}"),
+        }
+    });
+    pair.watch = None;
+    assert_eq!(pair.cell("SELECT count(*)::text FROM raw.a").as_deref(), Some("100000"));
+    assert_eq!(pair.cell("SELECT to_regclass('raw.b')::text"), None);
+    let known = pair.block_on(async {
+        let look = Analytics::connect(&pair.target.endpoint, &Schemas::alone()).await.unwrap();
+        look.source_server().await.unwrap()
+    });
+    assert!(known.is_some());
+
+    let other = testing::servers().mariadb_database("stranger");
+    other.admin("CREATE TABLE a (id INT NOT NULL PRIMARY KEY) ENGINE=MyISAM; INSERT INTO a VALUES (-1)");
+    let right = std::mem::replace(&mut pair.clinic, other);
+    let trouble = pair.try_sync().unwrap_err().trouble();
+    assert_eq!(trouble.code, "identity::source_server", "{trouble:?}");
+    pair.clinic = right;
+    complete(&pair);
+    assert!(pair.verify().equal);
 }

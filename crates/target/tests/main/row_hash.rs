@@ -1,5 +1,6 @@
 //! The proof of a first load against a real server: it holds for rows of every type, and for nothing but those rows.
 
+use bicuspid_guard::SourceServer;
 use bicuspid_model::{
     Batch, Column, ColumnName, Environment, Fingerprint, FingerprintKey, SourceType, Table, TableName,
     TargetType,
@@ -66,7 +67,13 @@ impl Run {
                 converted: Vec::new(),
                 pass: PassRecord { whole: true, ..PassRecord::default() },
             };
-            proved.publish(&record, "r-1").await?;
+            let server = SourceServer {
+                uuid: None,
+                machine: "front".to_owned(),
+                data_folder: "/data".to_owned(),
+                database: "opendental".to_owned(),
+            };
+            proved.publish(&record, "r-1", &server).await?;
             Ok(proof)
         });
         if outcome.is_err() {
