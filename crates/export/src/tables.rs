@@ -116,6 +116,7 @@ mod tests {
             type_text: "bigint".to_owned(),
             not_null: true,
             viewed: false,
+            filled: false,
         }
     }
 

@@ -69,7 +69,7 @@ pub(crate) async fn take_over(
     };
     for there in columns.iter().filter(|c| c.not_null) {
         let ours = shaped.table.columns.iter().position(|c| c.name == there.name);
-        let may_be_null = ours.is_none_or(|i| {
+        let may_be_null = ours.map_or(!there.filled, |i| {
             !shaped.table.primary_key.contains(&i) && shaped.table.columns.get(i).is_some_and(|c| c.nullable)
         });
         if may_be_null {

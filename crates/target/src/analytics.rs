@@ -58,6 +58,8 @@ pub struct TargetColumn {
     pub type_text: String,
     /// Whether it is NOT NULL.
     pub not_null: bool,
+    /// Whether the server fills it where a row says nothing of it: it counts, is computed or has a default.
+    pub filled: bool,
     /// Whether a view hangs on it, which forbids to change its type.
     pub viewed: bool,
 }
@@ -485,7 +487,7 @@ async fn columns(link: &Link) -> Result<BTreeMap<String, Vec<TargetColumn>>, Tar
             "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull, \
              EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_rewrite'::regclass \
              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum), \
-             c.relname::text \
+             c.relname::text, a.atthasdef OR a.attidentity <> '' \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
              WHERE n.nspname = $1 ORDER BY c.relname, a.attnum",
@@ -506,6 +508,7 @@ async fn columns(link: &Link) -> Result<BTreeMap<String, Vec<TargetColumn>>, Tar
             type_text: row.try_get(1).map_err(|_| unreadable())?,
             not_null: row.try_get(2).map_err(|_| unreadable())?,
             viewed: row.try_get(3).map_err(|_| unreadable())?,
+            filled: row.try_get(5).map_err(|_| unreadable())?,
         });
     }
     Ok(tables)

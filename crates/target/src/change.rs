@@ -1,6 +1,7 @@
 //! The rows of a table that changed, on their way into `raw`: staged, merged range by range, and looked at afterwards.
 
 use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, KeyBound, Table, TableName};
+use tokio_postgres::error::SqlState;
 
 use crate::adoption::{self, Adoption};
 use crate::analytics::KeyRange;
@@ -152,13 +153,13 @@ impl Change<'_> {
     pub(crate) async fn apply(&self, link: &Link, key: &FingerprintKey) -> Result<Applied, TargetError> {
         let table = self.table;
         if let Some(sql) = self.adoption.as_ref().and_then(|a| adoption::before(link.schemas(), table, a)) {
-            statement(link, &sql, table).await?;
+            alter(link, &sql, table).await?;
         }
         for name in &self.widened {
             if let Some(column) = table.columns.iter().find(|c| c.name == *name) {
                 let (raw, target) = (link.schemas().table(table), column.target);
                 let sql = format!("ALTER TABLE {raw} ALTER COLUMN {} TYPE {target}", name.postgres());
-                statement(link, &sql, table).await?;
+                alter(link, &sql, table).await?;
             }
         }
         for name in &self.added {
@@ -169,7 +170,7 @@ impl Change<'_> {
                     name.postgres(),
                     column.target
                 );
-                statement(link, &sql, table).await?;
+                alter(link, &sql, table).await?;
             }
         }
         for name in &self.relaxed {
@@ -178,7 +179,7 @@ impl Change<'_> {
                 link.schemas().table(table),
                 name.postgres()
             );
-            statement(link, &sql, table).await?;
+            alter(link, &sql, table).await?;
         }
         let mut applied = Applied {
             table: table.name.clone(),
@@ -199,7 +200,7 @@ impl Change<'_> {
         }
         if let Some(adopted) = &self.adoption {
             if let Some(sql) = adoption::after(link.schemas(), table, adopted) {
-                statement(link, &sql, table).await?;
+                alter(link, &sql, table).await?;
             }
             adoption::record(link, table, adopted).await?;
         }
@@ -345,6 +346,25 @@ impl Change<'_> {
 /// Runs a statement about a table; the rows that it was about.
 pub(crate) async fn statement(link: &Link, sql: &str, table: &Table) -> Result<u64, TargetError> {
     link.client.execute(sql, &[]).await.map_err(|e| load_fault(&e, table.name.as_str()))
+}
+
+/// Alters a table. What the server does not let be done to it, because somebody made it another than it was, is trouble of
+/// this table: no other is to wait for it.
+async fn alter(link: &Link, sql: &str, table: &Table) -> Result<u64, TargetError> {
+    link.client.execute(sql, &[]).await.map_err(|e| match e.code().map(SqlState::code) {
+        // Syntax and access (a name that is taken, an identity column, another owner), not supported, and what hangs on it.
+        Some(code)
+            if code != SqlState::DUPLICATE_TABLE.code()
+                && ["42", "0A", "2B"].iter().any(|class| code.starts_with(class)) =>
+        {
+            TargetError::Held {
+                table: table.name.to_string(),
+                rule: "alter_refused",
+                detail: format!("PostgreSQL refuses to alter the table (SQLSTATE {code})"),
+            }
+        }
+        _ => load_fault(&e, table.name.as_str()),
+    })
 }
 
 /// Refuses rows that are not those that were read from the source.

@@ -256,6 +256,13 @@ impl TargetError {
                 detail.clone(),
                 format!("if the rows are meant to be gone, run again with --accept-shrink {table}"),
             ),
+            Self::Held { table, rule: "alter_refused", detail } => (
+                detail.clone(),
+                format!(
+                    "undo what was changed by hand on the table of `{table}` in the copy (its owner, its columns, what \
+                     hangs on them), or drop it there and let it be loaded anew"
+                ),
+            ),
             Self::Held { detail, .. } => {
                 (detail.clone(), "run again; if it stays, look at the table on the source".into())
             }

@@ -48,3 +48,55 @@ fn a_column_that_was_dropped_or_narrowed_on_the_target_is_filled_again() {
         }
     }
 }
+
+/// A column of the target's own that the server fills by itself stays as it is.
+#[test]
+fn a_column_that_the_target_fills_by_itself_is_left_alone() {
+    for keyed in [true, false] {
+        let pair = pair("filled");
+        let name = if keyed { "t" } else { "bag" };
+        pair.target.admin(&format!(
+            "ALTER TABLE raw.{name} ADD sk bigint GENERATED ALWAYS AS IDENTITY, ADD batch integer NOT NULL DEFAULT 7,
+             ADD twice bigint NOT NULL GENERATED ALWAYS AS (v * 2) STORED, ADD mine text NOT NULL DEFAULT ''; ALTER TABLE raw.{name} ALTER mine DROP DEFAULT"
+        ));
+        pair.clinic.admin(
+            "UPDATE t SET w = 'new' WHERE id = 3; INSERT INTO t VALUES (301, 1, 'x'); INSERT INTO bag VALUES (1, 1)",
+        );
+        let run = pair.sync();
+        assert!(!run.any_held(), "{name}: {:#?}", run.troubles);
+        assert!(pair.verify().equal);
+        let own = format!("SELECT count(*)::text FROM raw.{name} WHERE sk IS NULL OR batch <> 7 OR twice <> v * 2");
+        assert_eq!(pair.cell(&own).as_deref(), Some("0"));
+        let mine = format!("SELECT count(*)::text FROM raw.{name} WHERE mine IS NULL");
+        assert_eq!(pair.cell(&mine).as_deref(), Some("1"), "what nobody fills may be NULL");
+    }
+}
+
+/// What PostgreSQL does not let be done to a table holds the table, not the run.
+#[test]
+fn a_table_that_cannot_be_altered_is_held_alone() {
+    for (hand, rule) in [
+        // It would have to be filled again, and belongs to somebody else now.
+        ("ALTER TABLE raw.t DROP COLUMN w; ALTER TABLE raw.t OWNER TO postgres", "validate::alter_refused"),
+        // A key of another shape: its columns cannot lose their NOT NULL.
+        (
+            "ALTER TABLE raw.t ADD site integer NOT NULL DEFAULT 1; ALTER TABLE raw.t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (id, site); \
+             ALTER TABLE raw.t ALTER site DROP DEFAULT",
+            "validate::alter_refused",
+        ),
+        ("ALTER TABLE raw.t DROP COLUMN w; ALTER TABLE raw.t ADD w text GENERATED ALWAYS AS ('w') STORED", "validate::computed"),
+    ] {
+        let pair = pair("refused");
+        let role = &pair.target.endpoint.user;
+        pair.target.admin(&format!("{hand}; GRANT ALL ON raw.t TO \"{role}\""));
+        pair.clinic.admin("UPDATE t SET w = 'new' WHERE id = 3; UPDATE other SET v = v + 1");
+        let run = pair.sync();
+        let held = table(&run, "t").held.as_ref().unwrap();
+        assert_eq!(held.rule, rule, "{hand}");
+        assert!(rule != "validate::alter_refused" || held.remedy.contains("by hand"), "{}", held.remedy);
+        assert_eq!(table(&run, "other").updated, 1, "{hand}");
+        assert_eq!(pair.cell("SELECT v::text FROM raw.other").as_deref(), Some("1"));
+        let failed = "SELECT load_status FROM raw.etl_load_status WHERE table_name = 't'";
+        assert_eq!(pair.cell(failed).as_deref(), Some("failed"), "{hand}");
+    }
+}
