@@ -379,10 +379,14 @@ impl Flow<'_> {
             });
         }
         (self.listener)(Event::Border(Border::Published));
-        if let Some(role) = &self.settings.reader_role {
-            self.writer.grant_reader(role).await?;
+        // All is committed: what fails from here on must not make the run look as if it were not.
+        if let Some(role) = &self.settings.reader_role
+            && let Err(error) = self.writer.grant_reader(role).await
+        {
+            self.troubles.push(error.trouble());
         }
-        self.writer.drop_stages().await?;
+        // The session that they belong to ends with the run.
+        let _ = self.writer.drop_stages().await;
         Ok(())
     }
 }

@@ -99,6 +99,14 @@ pub enum TargetError {
     /// A lock on the load status or on schema `bicuspid` was not granted in time.
     #[error("the load status or the state of the copy is locked by another session of the target")]
     StateLocked,
+    /// The copy was published, and the role that is to read it was not let in.
+    #[error("the role {role} was not let read the copy")]
+    Reader {
+        /// Role.
+        role: String,
+        /// Why.
+        detail: String,
+    },
     /// The server reported an error that Bicuspid does not know.
     #[error("the target reported SQLSTATE {code} at: {action}")]
     Server {
@@ -181,6 +189,7 @@ impl TargetError {
             Self::Full => "target::full".into(),
             Self::TableLocked { .. } => "target::table_locked".into(),
             Self::StateLocked => "target::state_locked".into(),
+            Self::Reader { .. } => "target::reader_role".into(),
             Self::Server { .. } => "target::server".into(),
             Self::Refused(refusal) => refusal.code().into(),
             Self::Unfit { rule, .. } | Self::Undistributed { rule, .. } => format!("target::{rule}"),
@@ -203,7 +212,7 @@ impl TargetError {
             | Self::Undistributed { .. }
             | Self::DemoUnfit { .. } => Class::Refused,
             Self::Locked { .. } => Class::Locked,
-            Self::Held { .. } | Self::TableLocked { .. } => Class::Held,
+            Self::Held { .. } | Self::TableLocked { .. } | Self::Reader { .. } => Class::Held,
             _ => Class::Failed,
         }
     }
@@ -279,6 +288,10 @@ impl TargetError {
                 "a session of the target held a lock on it for longer than Bicuspid waits".into(),
                 "end long transactions on `raw.etl_load_status` and on schema `bicuspid`, and run again".into(),
             ),
+            Self::Reader { detail, .. } => (
+                detail.clone(),
+                "check reader_role in bicuspid.toml; `bicuspid grants` prints the role to create".into(),
+            ),
             Self::Server { code, .. } => {
                 (format!("SQLSTATE {code}"), "look the code up in the PostgreSQL manual, appendix A".into())
             }
@@ -307,6 +320,7 @@ impl TargetError {
             why,
             state: match self {
                 Self::Tls { .. } => "neither the password nor a statement was sent".into(),
+                Self::Reader { .. } => "the run was published; rights are as they were".into(),
                 _ => "what was not committed was rolled back; `raw` shows the last published state".into(),
             },
             hint,

@@ -1,5 +1,7 @@
 //! The one way to write an analytics database: what is proved becomes visible, in one transaction, or nothing does.
 
+use std::fmt::Write as _;
+
 use bicuspid_guard::{NextNumbers, SourceServer};
 use bicuspid_model::{ColumnName, Fingerprint, FingerprintKey, Table, TableName};
 
@@ -321,17 +323,43 @@ impl Writer {
         Ok(())
     }
 
-    /// Lets a role read what is in the copy now and what will be made there.
+    /// Lets a role read what is in the copy now and what will be made there. Relations of the schema that this account may
+    /// not give away are their owners' affair.
+    ///
+    /// # Errors
+    /// [`TargetError::Reader`], whatever the trouble is: what was published stays so, whoever may read it.
     pub async fn grant_reader(&mut self, role: &str) -> Result<(), TargetError> {
+        self.try_grant_reader(role).await.map_err(|error| match error {
+            reader @ TargetError::Reader { .. } => reader,
+            other => TargetError::Reader { role: role.to_owned(), detail: other.trouble().why },
+        })
+    }
+
+    async fn try_grant_reader(&mut self, name: &str) -> Result<(), TargetError> {
         self.settle().await?;
-        let role = ColumnName::new(role).map_err(|_| TargetError::Protocol { what: "reader_role" })?;
-        let role = role.postgres();
-        let raw = self.link().sql("{raw}");
-        let sql = format!(
-            "GRANT USAGE ON SCHEMA {raw} TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA {raw} TO {role}; \
+        let unfit = |detail: &str| TargetError::Reader { role: name.to_owned(), detail: detail.to_owned() };
+        let role = ColumnName::new(name).map_err(|_| unfit("no role can have such a name"))?.postgres().to_string();
+        let fault = |e: tokio_postgres::Error| of_driver(&e, "grant SELECT to the reader role");
+        let link = self.link();
+        let known = "SELECT 1 FROM pg_roles WHERE rolname = $1";
+        if link.client.query_opt(known, &[&name]).await.map_err(fault)?.is_none() {
+            return Err(unfit("the target has no such role"));
+        }
+        let ours = "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c \
+                    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 \
+                    AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+                    AND has_table_privilege(c.oid, 'SELECT WITH GRANT OPTION') ORDER BY 1";
+        let rows = link.client.query(ours, &[&link.schemas().raw_name()]).await.map_err(fault)?;
+        let names = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>().map_err(fault)?;
+        let raw = link.sql("{raw}");
+        let mut sql = format!(
+            "GRANT USAGE ON SCHEMA {raw} TO {role}; \
              ALTER DEFAULT PRIVILEGES IN SCHEMA {raw} GRANT SELECT ON TABLES TO {role}"
         );
-        self.link().run(&sql, "grant SELECT to the reader role").await
+        if !names.is_empty() {
+            let _ = write!(sql, "; GRANT SELECT ON {} TO {role}", names.join(", "));
+        }
+        link.run(&sql, "grant SELECT to the reader role").await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Somebody alters the target by hand: the copy becomes what the source is again, or is held by a rule that says why.
 
+use bicuspid_model::Class;
 use bicuspid_sync::{Mode, ProofWish, TableOutcome};
 
 use crate::pair::{Pair, table};
@@ -99,4 +100,35 @@ fn a_table_that_cannot_be_altered_is_held_alone() {
         let failed = "SELECT load_status FROM raw.etl_load_status WHERE table_name = 't'";
         assert_eq!(pair.cell(failed).as_deref(), Some("failed"), "{hand}");
     }
+}
+
+/// The reader's rights come after the run was published: whatever is wrong with them, the report tells what is there.
+#[test]
+fn a_reader_that_cannot_be_let_in_does_not_undo_the_run() {
+    let mut pair = pair("reader");
+    let role = format!("{}_reader", pair.target.endpoint.user);
+    pair.settings.reader_role = Some(format!("{role}x"));
+    pair.clinic.admin("UPDATE other SET v = v + 1");
+    let run = pair.sync();
+    let trouble = run.troubles.first().unwrap();
+    assert_eq!((trouble.code.as_str(), trouble.class), ("target::reader_role", Class::Held));
+    assert!(trouble.why.contains("no such role"), "{}", trouble.why);
+    assert_eq!((run.troubles.len(), run.tables.len(), table(&run, "other").updated), (1, 3, 1));
+
+    // Somebody else's tables in the schema are not ours to give away.
+    pair.target.admin(&format!(
+        "CREATE ROLE {role}; CREATE TABLE raw.theirs (id int); CREATE VIEW raw.their_view AS SELECT 1 AS id"
+    ));
+    pair.settings.reader_role = Some(role.clone());
+    pair.clinic.admin("UPDATE other SET v = v + 1; CREATE TABLE late (id INT PRIMARY KEY)");
+    let run = pair.sync();
+    assert!(run.troubles.is_empty(), "{:?}", run.troubles);
+    let may = |name: &str| pair.cell(&format!("SELECT has_table_privilege('{role}', 'raw.{name}', 'SELECT')::text"));
+    for name in ["t", "bag", "other", "late", "etl_load_status"] {
+        assert_eq!(may(name).as_deref(), Some("true"), "{name}");
+    }
+    for name in ["theirs", "their_view"] {
+        assert_eq!(may(name).as_deref(), Some("false"), "{name}");
+    }
+    pair.target.admin(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
