@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bicuspid_model::{ColumnName, Table, TargetType};
 
 use crate::ddl;
-use crate::error::{TargetError, of_driver};
+use crate::error::{TargetError, of_state};
 use crate::identity::has_state_table;
 use crate::link::Link;
 use crate::schemas::Schemas;
@@ -41,7 +41,7 @@ pub(crate) async fn record(link: &Link, table: &Table, adoption: &Adoption) -> R
         return Ok(());
     }
     let action = "write which types were kept";
-    link.run(&link.sql(ddl::KEPT_TYPE), action).await?;
+    link.run_on_state(&link.sql(ddl::KEPT_TYPE), action).await?;
     for (column, kept) in &adoption.kept {
         link.client
             .execute(
@@ -53,7 +53,7 @@ pub(crate) async fn record(link: &Link, table: &Table, adoption: &Adoption) -> R
                 &[&table.name.in_target().as_str(), &column.as_str(), &kept.to_string()],
             )
             .await
-            .map_err(|e| of_driver(&e, action))?;
+            .map_err(|e| of_state(&e, action))?;
     }
     Ok(())
 }
@@ -67,7 +67,7 @@ pub(crate) async fn kept_types(link: &Link) -> Result<BTreeMap<String, TargetTyp
         .client
         .query(link.sql("SELECT table_name || '.' || column_name, type FROM {state}.kept_type").as_str(), &[])
         .await
-        .map_err(|e| of_driver(&e, "read which types were kept"))?;
+        .map_err(|e| of_state(&e, "read which types were kept"))?;
     rows.iter()
         .map(|row| {
             let name: String = row.try_get(0).map_err(|_| unreadable())?;

@@ -13,7 +13,7 @@ use crate::adoption;
 use crate::citus;
 use crate::copy::CopyOut;
 use crate::ddl;
-use crate::error::{TargetError, of_driver};
+use crate::error::{TargetError, of_driver, of_state};
 use crate::identity::{self, Identity, STATE_VERSION, ServerFacts};
 use crate::link::Link;
 use crate::listing::{self, ListedTable};
@@ -162,7 +162,7 @@ impl Analytics {
         tool_version: &str,
     ) -> Result<Identity, TargetError> {
         let action = "enrol the database (CREATE on it is needed)";
-        let fault = |e: tokio_postgres::Error| of_driver(&e, action);
+        let fault = |e: tokio_postgres::Error| of_state(&e, action);
         let identity = self.facts.identity(environment, self.link.schemas().site());
         if let Some(found) = identity::enrolled(&self.link).await? {
             bicuspid_guard::identity::compare(&identity, &found)?;
@@ -170,9 +170,9 @@ impl Analytics {
         }
         self.link.run("BEGIN", action).await?;
         let written = async {
-            self.link.run(&self.link.sql(ddl::STATE_SCHEMA), action).await?;
+            self.link.run_on_state(&self.link.sql(ddl::STATE_SCHEMA), action).await?;
             citus::spread(&self.link).await?;
-            self.link.run(&self.link.sql(ddl::RAW_SCHEMA), action).await?;
+            self.link.run_on_state(&self.link.sql(ddl::RAW_SCHEMA), action).await?;
             citus::judge(&self.link).await?;
             // The marker of a copy that is alone names no site: older versions know no such column.
             let sql = self.link.sql(if identity.site.is_some() {

@@ -382,3 +382,12 @@ pub(crate) fn of_driver(error: &tokio_postgres::Error, action: &str) -> TargetEr
         c => TargetError::Server { code: c.to_owned(), action },
     }
 }
+
+/// The same of a statement about the state in schema `bicuspid` or the load status: a lock on them keeps the whole run
+/// back, not one table of it.
+pub(crate) fn of_state(error: &tokio_postgres::Error, action: &str) -> TargetError {
+    match of_driver(error, action) {
+        TargetError::TableLocked { .. } => TargetError::StateLocked,
+        other => other,
+    }
+}

@@ -5,7 +5,7 @@ use bicuspid_model::{DatabaseName, Environment, SiteName};
 
 pub use bicuspid_guard::Identity;
 
-use crate::error::{TargetError, of_driver};
+use crate::error::{TargetError, of_state};
 use crate::link::Link;
 
 /// The version of the state in schema `bicuspid`.
@@ -63,7 +63,7 @@ const FACTS: &str = "SELECT current_setting('server_version'), current_database(
      FROM pg_database d CROSS JOIN pg_roles r WHERE d.datname = current_database() AND r.rolname = session_user";
 
 pub(crate) async fn facts(link: &Link) -> Result<ServerFacts, TargetError> {
-    let fault = |e: tokio_postgres::Error| of_driver(&e, "read the server's identity");
+    let fault = |e: tokio_postgres::Error| of_state(&e, "read the server's identity");
     let facts = link.known(FACTS).await.map_err(fault)?;
     let row = link.client.query_one(&facts, &[]).await.map_err(fault)?;
     let unreadable = |_| TargetError::Protocol { what: "the server's identity" };
@@ -85,7 +85,7 @@ pub(crate) async fn facts(link: &Link) -> Result<ServerFacts, TargetError> {
 
 /// Whether one of the tables of schema `bicuspid` is there.
 pub(crate) async fn has_state_table(link: &Link, name: &str) -> Result<bool, TargetError> {
-    let fault = |e: tokio_postgres::Error| of_driver(&e, "look for the state in schema bicuspid");
+    let fault = |e: tokio_postgres::Error| of_state(&e, "look for the state in schema bicuspid");
     let is_there = link
         .known("SELECT to_regclass('{state}.' || quote_ident($1::text)) IS NOT NULL")
         .await
@@ -106,7 +106,7 @@ pub(crate) async fn has_state_column(link: &Link, table: &str, column: &str) -> 
         )
         .await
         .and_then(|row| row.try_get(0))
-        .map_err(|e| of_driver(&e, "look for the state in schema bicuspid"))
+        .map_err(|e| of_state(&e, "look for the state in schema bicuspid"))
 }
 
 /// The identity written in the database, `None` if there is none.
@@ -114,7 +114,7 @@ pub(crate) async fn enrolled(link: &Link) -> Result<Option<Identity>, TargetErro
     if !has_state_table(link, "identity").await? {
         return Ok(None);
     }
-    let fault = |e: tokio_postgres::Error| of_driver(&e, "read the identity");
+    let fault = |e: tokio_postgres::Error| of_state(&e, "read the identity");
     let marker = link
         .known(
             "SELECT environment, database_name, system_identifier, database_oid, state_version, \

@@ -14,7 +14,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::error::{TargetError, of_driver};
+use crate::error::{TargetError, of_driver, of_state};
 use crate::identity::has_state_column;
 use crate::schemas::Schemas;
 use crate::session::{QUIET, Session};
@@ -165,6 +165,11 @@ impl Link {
     /// Makes every later transaction of the session one that the server lets write nothing.
     pub(crate) async fn refuse_to_write(&self) -> Result<(), TargetError> {
         self.run("SET default_transaction_read_only = on", "make the session read-only").await
+    }
+
+    /// Runs fixed statements about the state in schema `bicuspid`.
+    pub(crate) async fn run_on_state(&self, sql: &str, action: &str) -> Result<(), TargetError> {
+        self.client.batch_execute(sql).await.map_err(|e| of_state(&e, action))
     }
 
     /// Runs fixed statements.

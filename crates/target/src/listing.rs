@@ -1,6 +1,6 @@
 //! What a target really has in `raw`, as its catalog describes it, for those who describe it to others.
 
-use crate::error::{TargetError, of_driver};
+use crate::error::{TargetError, of_state};
 use crate::identity::has_state_table;
 use crate::link::Link;
 
@@ -48,7 +48,7 @@ pub(crate) async fn tables(link: &Link) -> Result<Vec<ListedTable>, TargetError>
             &[&link.schemas().raw_name()],
         )
         .await
-        .map_err(|e| of_driver(&e, "list the tables of raw"))?;
+        .map_err(|e| of_state(&e, "list the tables of raw"))?;
     let unreadable = |_| TargetError::Protocol { what: "the list of tables" };
     let mut tables: Vec<(ListedTable, Vec<(i32, String)>)> = Vec::new();
     for row in &rows {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bicuspid_model::{DateTime, TableName};
 
 use crate::ddl;
-use crate::error::{TargetError, of_driver};
+use crate::error::{TargetError, of_state};
 use crate::identity::{has_state_column, has_state_table};
 use crate::link::Link;
 
@@ -60,11 +60,11 @@ fn unreadable() -> TargetError {
 /// Makes the table and the columns that copies begun by older versions lack.
 pub(crate) async fn prepare(link: &Link) -> Result<(), TargetError> {
     if !has_state_table(link, "table_pass").await? {
-        link.run(&link.sql(ddl::TABLE_PASS), "make a table of the state").await?;
+        link.run_on_state(&link.sql(ddl::TABLE_PASS), "make a table of the state").await?;
     }
     let keeps_marks = link.keeps_marks().await? && has_state_column(link, "table_pass", "by_hash").await?;
     if !keeps_marks {
-        link.run(&link.sql(ddl::MARKS), "add columns to schema bicuspid").await?;
+        link.run_on_state(&link.sql(ddl::MARKS), "add columns to schema bicuspid").await?;
     }
     Ok(())
 }
@@ -88,7 +88,7 @@ pub(crate) async fn read(link: &Link) -> Result<BTreeMap<String, PassState>, Tar
             &[],
         )
         .await
-        .map_err(|e| of_driver(&e, "read the passes over the tables"))?;
+        .map_err(|e| of_state(&e, "read the passes over the tables"))?;
     rows.iter()
         .map(|row| {
             let text = |i: usize| row.try_get::<_, Option<String>>(i).map_err(|_| unreadable());
@@ -140,7 +140,7 @@ pub(crate) async fn record(link: &Link, noted: &[Noted<'_>]) -> Result<(), Targe
     let by_hash: Vec<Option<bool>> = noted.iter().map(|n| n.pass.whole.then_some(n.pass.by_hash)).collect();
     let edits: Vec<i64> = noted.iter().map(|n| signed(n.edits)).collect::<Result<_, _>>()?;
     let unstamped: Vec<i64> = noted.iter().map(|n| signed(n.edits_unstamped)).collect::<Result<_, _>>()?;
-    let fault = |e: tokio_postgres::Error| of_driver(&e, "write the passes over the tables");
+    let fault = |e: tokio_postgres::Error| of_state(&e, "write the passes over the tables");
     let insert = link
         .known(
             "INSERT INTO {state}.table_pass AS p (table_name, proof_ms, stamp_column, stamp_seen, clock_here, \

@@ -9,7 +9,7 @@ use bicuspid_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::ddl;
-use crate::error::{TargetError, of_driver};
+use crate::error::{TargetError, of_state};
 use crate::identity::has_state_table;
 use crate::link::Link;
 use crate::passes::{self, Noted, PassRecord, PassState};
@@ -171,14 +171,6 @@ pub struct ProofSettings {
     pub type_policy: String,
 }
 
-/// A lock on the state keeps the whole run back, not one table of it.
-fn of_state(error: &tokio_postgres::Error, action: &str) -> TargetError {
-    match of_driver(error, action) {
-        TargetError::TableLocked { .. } => TargetError::StateLocked,
-        other => other,
-    }
-}
-
 fn unreadable() -> TargetError {
     TargetError::Protocol { what: "the state in schema bicuspid" }
 }
@@ -196,7 +188,7 @@ pub(crate) async fn proof_settings(link: &Link) -> Result<ProofSettings, TargetE
         .client
         .query_one(link.sql("SELECT algorithm, key, type_policy FROM {state}.proof_key").as_str(), &[])
         .await
-        .map_err(|e| of_driver(&e, "read the proof settings"))?;
+        .map_err(|e| of_state(&e, "read the proof settings"))?;
     let key: Vec<u8> = row.try_get(1).map_err(|_| unreadable())?;
     Ok(ProofSettings {
         algorithm: row.try_get(0).map_err(|_| unreadable())?,
@@ -218,7 +210,7 @@ pub(crate) async fn tables(link: &Link) -> Result<Vec<TableState>, TargetError> 
         link.sql("{state}.table_state")
     );
     let rows =
-        link.client.query(&sql, &[]).await.map_err(|e| of_driver(&e, "read the state of the tables"))?;
+        link.client.query(&sql, &[]).await.map_err(|e| of_state(&e, "read the state of the tables"))?;
     let mut passes = passes::read(link).await?;
     rows.iter()
         .map(|row| {
@@ -249,7 +241,7 @@ pub(crate) async fn chunks(link: &Link, table: &str) -> Result<Vec<ChunkState>, 
 }
 
 async fn numbered_chunks(link: &Link, table: &str) -> Result<BTreeMap<i32, ChunkState>, TargetError> {
-    let fault = |e: tokio_postgres::Error| of_driver(&e, "read the chunks of a table");
+    let fault = |e: tokio_postgres::Error| of_state(&e, "read the chunks of a table");
     let sql = format!("{} WHERE table_name = $1", chunks_sql(link).await?);
     let chunks = link.client.known(&sql).await.map_err(fault)?;
     let rows = link.client.query(&chunks, &[&table]).await.map_err(fault)?;
@@ -264,7 +256,7 @@ pub(crate) async fn lone_chunks(link: &Link) -> Result<BTreeMap<String, ChunkSta
         link.sql("{state}.chunk")
     );
     let rows =
-        link.client.query(&sql, &[]).await.map_err(|e| of_driver(&e, "read the chunks of small tables"))?;
+        link.client.query(&sql, &[]).await.map_err(|e| of_state(&e, "read the chunks of small tables"))?;
     rows.iter().map(|row| Ok((row.try_get(7).map_err(|_| unreadable())?, chunk(row)?))).collect()
 }
 
@@ -540,7 +532,7 @@ async fn source_server_in(link: &Link, schemas: &Schemas) -> Result<Option<Sourc
         .client
         .query_opt(sql.as_str(), &[])
         .await
-        .map_err(|e| of_driver(&e, "read which server the copy is made from"))?;
+        .map_err(|e| of_state(&e, "read which server the copy is made from"))?;
     row.map(|row| {
         Ok(SourceServer {
             uuid: row.try_get(0)?,
@@ -562,7 +554,7 @@ const OTHER_STATES: &str = "SELECT n.nspname::text FROM pg_namespace n JOIN pg_c
 pub(crate) async fn sources_of_other_sites(
     link: &Link,
 ) -> Result<Vec<(SiteName, SourceServer)>, TargetError> {
-    let fault = |e: tokio_postgres::Error| of_driver(&e, "read which servers the other sites are made from");
+    let fault = |e: tokio_postgres::Error| of_state(&e, "read which servers the other sites are made from");
     let found = link.client.query(OTHER_STATES, &[&link.schemas().state_name()]).await.map_err(fault)?;
     let mut others = Vec::new();
     for row in &found {
@@ -603,7 +595,7 @@ pub(crate) async fn next_numbers(link: &Link) -> Result<NextNumbers, TargetError
         .client
         .query(link.sql("SELECT table_name, auto_increment FROM {state}.source_maximum").as_str(), &[])
         .await
-        .map_err(|e| of_driver(&e, "read the numbers of the source"))?;
+        .map_err(|e| of_state(&e, "read the numbers of the source"))?;
     rows.iter()
         .map(|row| {
             let next: i64 = row.try_get(1).map_err(|_| unreadable())?;
@@ -672,7 +664,7 @@ pub(crate) async fn audit_heads(link: &Link) -> Result<Vec<AuditHead>, TargetErr
             &[],
         )
         .await
-        .map_err(|e| of_driver(&e, "read the records of the runs"))?;
+        .map_err(|e| of_state(&e, "read the records of the runs"))?;
     rows.iter()
         .map(|row| {
             let head: String = row.try_get(0).map_err(|_| unreadable())?;

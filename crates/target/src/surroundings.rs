@@ -7,7 +7,7 @@
 
 use crate::citus;
 use crate::demo::shown;
-use crate::error::{TargetError, of_driver};
+use crate::error::{TargetError, of_driver, of_state};
 use crate::link::Link;
 
 /// Findings that a refusal tells; more would hide the first.
@@ -49,7 +49,7 @@ pub(crate) async fn judge(link: &Link) -> Result<(), TargetError> {
         .client
         .query(link.sql(FINDINGS).as_str(), &[&link.schemas().state_name(), &link.schemas().raw_name()])
         .await
-        .map_err(|e| of_driver(&e, "look at what hangs on the tables of the copy"))?;
+        .map_err(|e| of_state(&e, "look at what hangs on the tables of the copy"))?;
     let unreadable = |_| TargetError::Protocol { what: "the catalogue of the target" };
     let mut rule = None;
     let mut told = Vec::new();

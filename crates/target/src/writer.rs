@@ -131,7 +131,9 @@ impl Writer {
     async fn commit(&mut self) -> Result<(), TargetError> {
         self.open = false;
         self.pending = (0, 0);
-        self.link().run("COMMIT", "commit").await
+        // To the COMMIT of a transaction that has failed the server answers ROLLBACK, and no error: a statement before
+        // it, in the same message, is refused then, and nothing is taken for committed that is not.
+        self.link().run("SELECT 1; COMMIT", "commit").await
     }
 
     /// Ends a first load. Small ones are committed some at a time, because each commit waits for the disk.

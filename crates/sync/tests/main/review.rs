@@ -243,6 +243,14 @@ fn a_lock_on_the_state_stops_the_run_and_one_on_a_table_holds_the_table() {
         assert_eq!((trouble.code.as_str(), trouble.class), ("target::state_locked", Class::Failed));
         assert_eq!(pair.cell("SELECT v::text FROM raw.u").unwrap(), "1", "nothing was published");
     }
+    // A table that is new would be held alone if the lock were one on it.
+    pair.clinic.admin("CREATE TABLE fresh (id INT NOT NULL PRIMARY KEY); INSERT INTO fresh VALUES (1)");
+    for lock in ["bicuspid.table_pass IN SHARE MODE", "bicuspid.identity IN ACCESS EXCLUSIVE MODE"] {
+        let _held = Blocker::new(&pair, &format!("LOCK TABLE {lock}"));
+        let trouble = pair.try_sync().unwrap_err().trouble();
+        assert_eq!((trouble.code.as_str(), trouble.class), ("target::state_locked", Class::Failed), "{lock}");
+        assert_eq!(pair.cell("SELECT to_regclass('raw.fresh')::text"), None, "{lock}");
+    }
     {
         let _held = Blocker::new(&pair, "LOCK TABLE raw.t IN ACCESS EXCLUSIVE MODE");
         let run = pair.sync();

@@ -4,9 +4,14 @@ use std::collections::BTreeMap;
 
 use bicuspid_guard::SourceServer;
 use bicuspid_guard::identity::Identity;
-use bicuspid_model::{Environment, FingerprintKey};
+use bicuspid_model::{
+    Column, ColumnName, Environment, Fingerprint, FingerprintKey, SourceType, Table, TableName, TargetType,
+};
 use bicuspid_sandbox::testing::{self, PostgresDatabase};
-use bicuspid_target::{Analytics, AuditHead, Publication, RunRecord, Schemas, TargetError, Writer};
+use bicuspid_target::{
+    Analytics, AuditHead, ChunkState, Marks, PassRecord, Publication, RunRecord, Schemas, TableRecord, TargetError,
+    Writer,
+};
 
 struct Run {
     database: PostgresDatabase,
@@ -29,7 +34,7 @@ fn proved() -> Run {
     Run { database, runtime, writer }
 }
 
-fn clinic() -> SourceServer {
+pub(crate) fn clinic() -> SourceServer {
     SourceServer {
         uuid: None,
         machine: "front".to_owned(),
@@ -173,4 +178,43 @@ fn a_second_identity_has_no_room() {
         look.enrol(Environment::Clinic, FingerprintKey::new([2; 16]), "dbt", "0").await.unwrap_err()
     });
     assert_eq!((error.code().as_str(), error.trouble().class.exit_code()), ("identity::environment", 3));
+}
+
+/// A commit to which the server would answer ROLLBACK, and no error, must not pass for one.
+#[test]
+fn a_transaction_that_failed_is_not_taken_for_committed() {
+    let mut run = proved();
+    let table = Table {
+        name: TableName::new("small").unwrap(),
+        columns: vec![Column {
+            name: ColumnName::new("id").unwrap(),
+            source: SourceType::Double,
+            target: TargetType::Int4,
+            nullable: false,
+            withheld: false,
+        }],
+        primary_key: vec![0],
+    };
+    let (runtime, writer, key) = (&run.runtime, &mut run.writer, FingerprintKey::new([1; 16]));
+    runtime.block_on(async {
+        let load = writer.first_load(&table).await.unwrap();
+        let filled = writer.filled(load, &table).await.unwrap();
+        let proved = filled.prove(Fingerprint::default(), None, &key).await.unwrap();
+        let fingerprint = Fingerprint::default();
+        let record = TableRecord {
+            source_name: table.name.clone(),
+            shape: String::new(),
+            walk: Vec::new(),
+            chunks: vec![ChunkState { upper: None, fingerprint, marks: Marks::default() }],
+            converted: Vec::new(),
+            pass: PassRecord { whole: true, ..PassRecord::default() },
+        };
+        proved.publish(&record, "r-1", &clinic()).await.unwrap();
+    });
+    // It is small, and waits for others to be committed with it; what comes next fails in the same transaction.
+    run.database.admin(&format!("REVOKE ALL ON bicuspid.run FROM \"{}\"", run.database.endpoint.user));
+    assert_eq!(run.publish().unwrap_err().code(), "target::denied");
+    let settled = run.runtime.block_on(run.writer.settle());
+    assert_eq!(run.database.query("SELECT to_regclass('raw.small')::text")[0][0], None);
+    assert!(matches!(settled, Err(TargetError::Server { .. })), "{settled:?}");
 }

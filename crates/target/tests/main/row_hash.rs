@@ -1,6 +1,5 @@
 //! The proof of a first load against a real server: it holds for rows of every type, and for nothing but those rows.
 
-use bicuspid_guard::SourceServer;
 use bicuspid_model::{
     Batch, Column, ColumnName, Environment, Fingerprint, FingerprintKey, SourceType, Table, TableName,
     TargetType,
@@ -10,6 +9,8 @@ use bicuspid_target::{
     Analytics, ChunkState, Intake as _, Marks, PassRecord, Proof, RowHashes, Schemas, TableRecord,
     TargetError, Writer,
 };
+
+use crate::between::clinic;
 
 const KEY: FingerprintKey = FingerprintKey::new([3; 16]);
 
@@ -67,13 +68,7 @@ impl Run {
                 converted: Vec::new(),
                 pass: PassRecord { whole: true, ..PassRecord::default() },
             };
-            let server = SourceServer {
-                uuid: None,
-                machine: "front".to_owned(),
-                data_folder: "/data".to_owned(),
-                database: "opendental".to_owned(),
-            };
-            proved.publish(&record, "r-1", &server).await?;
+            proved.publish(&record, "r-1", &clinic()).await?;
             Ok(proof)
         });
         if outcome.is_err() {
