@@ -330,6 +330,13 @@ impl Flow<'_> {
             .iter()
             .filter_map(|r| Some((TableName::new(r.name.clone()).ok()?, r.held.clone()?)))
             .collect();
+        let before: BTreeMap<String, u64> = prepared
+            .iter()
+            .filter_map(|p| {
+                let rows = p.planned.state.as_ref()?.fingerprint.rows;
+                Some((p.planned.shaped.table.name.to_string(), rows))
+            })
+            .collect();
         let publication = Publication {
             changes: prepared
                 .into_iter()
@@ -363,7 +370,7 @@ impl Flow<'_> {
         let applied = self
             .writer
             .publish(publication, &self.key, &run, |applied| {
-                fill_in(reports, applied);
+                fill_in(reports, applied, &before);
                 serde_json::json!({ "tables": &*reports, "source": meter })
             })
             .await?;
@@ -395,14 +402,17 @@ fn nothing(table: &TableName) -> Applied {
     Applied { table: table.clone(), inserted: 0, updated: 0, deleted: 0, unstamped: 0, held: None }
 }
 
-/// Puts what became of the changed tables into their reports.
-fn fill_in(reports: &mut [TableReport], applied: &[Applied]) {
+/// Puts what became of the changed tables into their reports. One that was held after all has the rows that it had
+/// `before`, and its old values.
+fn fill_in(reports: &mut [TableReport], applied: &[Applied], before: &BTreeMap<String, u64>) {
     for one in applied {
         if let Some(report) = reports.iter_mut().find(|r| r.name == one.table.as_str()) {
             (report.inserted, report.updated, report.deleted) = (one.inserted, one.updated, one.deleted);
             if let Some(held) = &one.held {
                 report.outcome = TableOutcome::Held;
                 report.held = Some(held.clone());
+                report.rows_target = before.get(one.table.as_str()).copied().unwrap_or_default();
+                report.converted.clear();
             } else if one.inserted + one.updated + one.deleted == 0 {
                 report.outcome = TableOutcome::Unchanged;
             }

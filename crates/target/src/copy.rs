@@ -96,7 +96,9 @@ pub(crate) fn load_fault(error: &tokio_postgres::Error, table: &str) -> TargetEr
         Some("23514" | "23P01" | "23503") => {
             held("constraint", "a row breaks a constraint that was added on the target")
         }
-        Some("428C9") => held("computed", "a column of the source is one that the target computes or counts by itself"),
+        Some("428C9") => {
+            held("computed", "a column of the source is one that the target computes or counts by itself")
+        }
         Some("42P07") => held("name_taken", "an index or something else in the schema has that name already"),
         Some("54000" | "54001" | "54011") => {
             held("postgres_limit", "a row or a key of it is larger than PostgreSQL can hold")

@@ -340,7 +340,8 @@ impl Writer {
     async fn try_grant_reader(&mut self, name: &str) -> Result<(), TargetError> {
         self.settle().await?;
         let unfit = |detail: &str| TargetError::Reader { role: name.to_owned(), detail: detail.to_owned() };
-        let role = ColumnName::new(name).map_err(|_| unfit("no role can have such a name"))?.postgres().to_string();
+        let role =
+            ColumnName::new(name).map_err(|_| unfit("no role can have such a name"))?.postgres().to_string();
         let fault = |e: tokio_postgres::Error| of_driver(&e, "grant SELECT to the reader role");
         let link = self.link();
         let known = "SELECT 1 FROM pg_roles WHERE rolname = $1";
@@ -352,7 +353,8 @@ impl Writer {
                     AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
                     AND has_table_privilege(c.oid, 'SELECT WITH GRANT OPTION') ORDER BY 1";
         let rows = link.client.query(ours, &[&link.schemas().raw_name()]).await.map_err(fault)?;
-        let names = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>().map_err(fault)?;
+        let names =
+            rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>().map_err(fault)?;
         let raw = link.sql("{raw}");
         let mut sql = format!(
             "GRANT USAGE ON SCHEMA {raw} TO {role}; \

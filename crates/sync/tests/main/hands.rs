@@ -66,7 +66,8 @@ fn a_column_that_the_target_fills_by_itself_is_left_alone() {
         let run = pair.sync();
         assert!(!run.any_held(), "{name}: {:#?}", run.troubles);
         assert!(pair.verify().equal);
-        let own = format!("SELECT count(*)::text FROM raw.{name} WHERE sk IS NULL OR batch <> 7 OR twice <> v * 2");
+        let own =
+            format!("SELECT count(*)::text FROM raw.{name} WHERE sk IS NULL OR batch <> 7 OR twice <> v * 2");
         assert_eq!(pair.cell(&own).as_deref(), Some("0"));
         let mine = format!("SELECT count(*)::text FROM raw.{name} WHERE mine IS NULL");
         assert_eq!(pair.cell(&mine).as_deref(), Some("1"), "what nobody fills may be NULL");
@@ -85,7 +86,10 @@ fn a_table_that_cannot_be_altered_is_held_alone() {
              ALTER TABLE raw.t ALTER site DROP DEFAULT",
             "validate::alter_refused",
         ),
-        ("ALTER TABLE raw.t DROP COLUMN w; ALTER TABLE raw.t ADD w text GENERATED ALWAYS AS ('w') STORED", "validate::computed"),
+        (
+            "ALTER TABLE raw.t DROP COLUMN w; ALTER TABLE raw.t ADD w text GENERATED ALWAYS AS ('w') STORED",
+            "validate::computed",
+        ),
     ] {
         let pair = pair("refused");
         let role = &pair.target.endpoint.user;
@@ -123,7 +127,9 @@ fn a_reader_that_cannot_be_let_in_does_not_undo_the_run() {
     pair.clinic.admin("UPDATE other SET v = v + 1; CREATE TABLE late (id INT PRIMARY KEY)");
     let run = pair.sync();
     assert!(run.troubles.is_empty(), "{:?}", run.troubles);
-    let may = |name: &str| pair.cell(&format!("SELECT has_table_privilege('{role}', 'raw.{name}', 'SELECT')::text"));
+    let may = |name: &str| {
+        pair.cell(&format!("SELECT has_table_privilege('{role}', 'raw.{name}', 'SELECT')::text"))
+    };
     for name in ["t", "bag", "other", "late", "etl_load_status"] {
         assert_eq!(may(name).as_deref(), Some("true"), "{name}");
     }
@@ -131,4 +137,31 @@ fn a_reader_that_cannot_be_let_in_does_not_undo_the_run() {
         assert_eq!(may(name).as_deref(), Some("false"), "{name}");
     }
     pair.target.admin(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+/// A table that is held as it is published keeps its old rows, and the report says how many these are.
+#[test]
+fn a_table_that_is_held_at_the_end_is_told_with_the_rows_that_it_has() {
+    let pair = pair("told");
+    pair.clinic.admin("ALTER TABLE t ADD d DATE NOT NULL DEFAULT '2024-01-01'");
+    assert!(!pair.sync().any_held());
+    pair.target.admin("ALTER TABLE raw.t ADD CONSTRAINT few CHECK (id < 400)");
+    pair.clinic.admin(
+        "SET sql_mode = ''; INSERT INTO t SELECT seq, seq, 'late', '0000-00-00' FROM seq_1001_to_1040; UPDATE other SET v = v + 1",
+    );
+    let run = pair.sync();
+    let held = table(&run, "t");
+    assert_eq!(held.held.as_ref().unwrap().rule, "validate::constraint");
+    assert_eq!((held.rows_target, held.inserted), (300, 0));
+    assert!(held.converted.is_empty(), "{:?}", held.converted);
+    let recorded = format!(
+        "SELECT t ->> 'rows_target' FROM bicuspid.run, jsonb_array_elements(record -> 'tables') AS t \
+         WHERE run_id = '{}' AND t ->> 'name' = 't'",
+        run.run_id
+    );
+    assert_eq!(pair.cell(&recorded).as_deref(), Some("300"));
+    assert_eq!(table(&run, "other").updated, 1);
+    pair.target.admin("ALTER TABLE raw.t DROP CONSTRAINT few");
+    let run = pair.sync();
+    assert_eq!((table(&run, "t").rows_target, table(&run, "t").converted.len()), (340, 1));
 }

@@ -9,8 +9,8 @@ use bicuspid_model::{
 };
 use bicuspid_sandbox::testing::{self, PostgresDatabase};
 use bicuspid_target::{
-    Analytics, AuditHead, ChunkState, Marks, PassRecord, Publication, RunRecord, Schemas, TableRecord, TargetError,
-    Writer,
+    Analytics, AuditHead, ChunkState, Marks, PassRecord, Publication, RunRecord, Schemas, TableRecord,
+    TargetError, Writer,
 };
 
 struct Run {
