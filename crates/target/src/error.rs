@@ -261,20 +261,7 @@ impl TargetError {
                 ),
                 "wait until it is done; `bicuspid status` shows its progress".into(),
             ),
-            Self::Held { table, rule: "shrink", detail } => (
-                detail.clone(),
-                format!("if the rows are meant to be gone, run again with --accept-shrink {table}"),
-            ),
-            Self::Held { table, rule: "alter_refused", detail } => (
-                detail.clone(),
-                format!(
-                    "undo what was changed by hand on the table of `{table}` in the copy (its owner, its columns, what \
-                     hangs on them), or drop it there and let it be loaded anew"
-                ),
-            ),
-            Self::Held { detail, .. } => {
-                (detail.clone(), "run again; if it stays, look at the table on the source".into())
-            }
+            Self::Held { table, rule, detail } => (detail.clone(), held_hint(rule, table)),
             Self::Lost => (
                 "the server closed the connection or the network failed or fell silent".into(),
                 "run again; a run begins where the data says it must".into(),
@@ -325,6 +312,18 @@ impl TargetError {
             },
             hint,
         }
+    }
+}
+
+/// What to do about a table that a rule holds.
+fn held_hint(rule: &str, table: &str) -> String {
+    match rule {
+        "shrink" => format!("if the rows are meant to be gone, run again with --accept-shrink {table}"),
+        "alter_refused" | "computed" => format!(
+            "undo what was changed by hand on the table of `{table}` in the copy (its owner, its columns, what hangs on \
+             them), or drop it there and let it be loaded anew"
+        ),
+        _ => "run again; if it stays, look at the table on the source".into(),
     }
 }
 
