@@ -66,6 +66,20 @@ fn a_target_without_the_right_to_create() {
 }
 
 #[test]
+fn a_reader_role_that_does_not_exist_costs_no_report() {
+    let (bench, source, target) = Bench::fresh();
+    source.admin(TABLE);
+    bench.write("bicuspid.toml", "reader_role = \"misspelt\"\n");
+    let json = bench.json(&["sync", "--env", "test"]);
+    assert_eq!((&json["exit_code"], &json["errors"][0]["code"]), (&1.into(), &"target::reader_role".into()));
+    assert_eq!(
+        (&json["tables"][0]["name"], &json["tables"][0]["rows_target"]),
+        (&"patient".into(), &2.into())
+    );
+    assert_eq!(target.query("SELECT count(*)::text FROM raw.patient")[0][0].as_deref(), Some("2"));
+}
+
+#[test]
 fn a_state_folder_that_cannot_be_used() {
     let (bench, source, target) = Bench::fresh();
     source.admin(TABLE);

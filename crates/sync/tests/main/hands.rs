@@ -74,6 +74,24 @@ fn a_column_that_the_target_fills_by_itself_is_left_alone() {
     }
 }
 
+/// The same of a table that another tool made, which counts its rows.
+#[test]
+fn a_table_that_counts_its_rows_is_taken_over() {
+    let mut pair = Pair::new("counted");
+    pair.clinic.admin(TABLES);
+    pair.target.admin(&format!(
+        "CREATE SCHEMA IF NOT EXISTS raw; ALTER SCHEMA raw OWNER TO \"{0}\";
+         CREATE TABLE raw.t (sk bigint GENERATED ALWAYS AS IDENTITY, id integer, v bigint, w text, mine text NOT NULL);
+         ALTER TABLE raw.t OWNER TO \"{0}\"; INSERT INTO raw.t (id, v, w, mine) VALUES (1, 1, 'old', ''), (-1, 1, 'gone', '')",
+        pair.target.endpoint.user
+    ));
+    pair.settings.adopt = true;
+    let run = pair.sync();
+    assert!(!run.any_held(), "{:#?}", run.tables);
+    assert_eq!((table(&run, "t").inserted, table(&run, "t").updated, table(&run, "t").deleted), (299, 1, 1));
+    assert!(pair.verify().equal);
+}
+
 /// What PostgreSQL does not let be done to a table holds the table, not the run.
 #[test]
 fn a_table_that_cannot_be_altered_is_held_alone() {
