@@ -36,6 +36,9 @@ pub(super) enum Verdict {
     Unreachable,
 }
 
+/// The name of the check of an environment that is not set up.
+const LEFT_OUT: &str = "settings";
+
 /// What a source says of itself and of its tables' numbers.
 struct Origin {
     server: SourceServer,
@@ -94,9 +97,9 @@ pub(crate) async fn run(args: &CheckArgs, app: &App) -> Ended {
         checks: Vec::new(),
         report: Report::new(),
     };
-    for environment in args.env.environments() {
-        found.environment = *environment;
-        let settings = match Settings::load(*environment, &app.globals, &app.process) {
+    for (environment, loaded) in ends::environments(args.env, app, "nothing was looked at")? {
+        found.environment = environment;
+        let settings = match loaded {
             Ok(settings) => settings,
             Err(error) => {
                 found.report.add(error.trouble());
@@ -147,8 +150,9 @@ async fn of_site(settings: Settings, printer: Printer) -> Ended {
 }
 
 /// What all of it comes to, in a sentence for somebody who reads no other. `troubles` are all that were met, also where
-/// there was nothing to look at.
+/// there was nothing to look at. What is not set up was not looked at either: it says nothing about safety.
 fn conclusion(checks: &[Check], troubles: usize) -> Option<String> {
+    let checks: Vec<&Check> = checks.iter().filter(|check| check.name != LEFT_OUT).collect();
     let count = |verdict: Verdict| checks.iter().filter(|check| check.verdict == verdict).count();
     let few = |count: usize, one: &str| counted(u64::try_from(count).unwrap_or(u64::MAX), one);
     let (refused, warned) = (count(Verdict::Refused), count(Verdict::Warn));
@@ -480,7 +484,7 @@ impl Found {
     fn left_out(&mut self) {
         let side = if self.environment == Environment::Demo { Side::Demo } else { Side::Target };
         let remedy = format!("`bicuspid init --env {}` writes a template", self.environment);
-        self.push("settings", side, Verdict::Warn, "not set up here; left out".to_owned(), &remedy);
+        self.push(LEFT_OUT, side, Verdict::Warn, "not set up here; left out".to_owned(), &remedy);
     }
 
     /// Notes a thing that was looked at, and prints it.
@@ -564,6 +568,23 @@ mod tests {
         assert_eq!(told(&[Ok, Unreachable], 1).as_deref(), Some("NOT READY"));
         assert_eq!(told(&[Ok], 1).as_deref(), Some("NOT READY"), "an end that could not even be named");
         assert_eq!(told(&[Unreachable, Refused, Warn], 2).as_deref(), Some("NOT SAFE"));
+    }
+
+    #[test]
+    fn an_environment_that_is_left_out_is_no_warning_about_safety() {
+        let check = |env, name, verdict| Check {
+            env,
+            name,
+            side: "target",
+            verdict,
+            detail: String::new(),
+            remedy: String::new(),
+        };
+        let left_out = check("test", LEFT_OUT, Verdict::Warn);
+        let looked_at = check("clinic", "tls", Verdict::Ok);
+        let text = conclusion(&[left_out, looked_at], 0);
+        assert_eq!(text.as_deref(), Some("SAFE: 1 check passed. This check changed nothing."));
+        assert_eq!(conclusion(&[check("test", LEFT_OUT, Verdict::Warn)], 1), None, "nothing was looked at");
     }
 
     #[test]

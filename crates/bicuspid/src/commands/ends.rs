@@ -3,15 +3,47 @@
 use std::time::Duration;
 
 use bicuspid_guard::session::SessionLimits;
-use bicuspid_model::{Endpoint, Side, Table, Trouble};
+use bicuspid_model::{Class, Endpoint, Environment, Side, Table, Trouble};
 use bicuspid_opendental::{TypePolicy, facts, model_table};
 use bicuspid_source::{Pace, Source, SourceOptions};
 use bicuspid_sync::SyncSettings;
 use bicuspid_target::DemoEndpoint;
 
-use crate::cli::{Haste, VERSION};
+use crate::App;
+use crate::cli::{Haste, OneOrAll, VERSION};
 use crate::report::Stop;
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
+
+/// Environments and their settings, or what is wrong with those.
+type Loaded = Vec<(Environment, Result<Settings, SettingsError>)>;
+
+/// The settings of each environment that is asked for. Where all are asked for and none is set up here, an answer that
+/// all is well would be about nothing: that stops, and `state` says what was not done.
+pub(crate) fn environments(asked: OneOrAll, app: &App, state: &str) -> Result<Loaded, Stop> {
+    let load =
+        |environment: &Environment| (*environment, Settings::load(*environment, &app.globals, &app.process));
+    let loaded: Loaded = asked.environments().iter().map(load).collect();
+    let is_nothing =
+        |settings: &Result<Settings, SettingsError>| settings.as_ref().is_ok_and(Settings::is_empty);
+    if asked == OneOrAll::All && loaded.iter().all(|(_, settings)| is_nothing(settings)) {
+        return Err(nothing_set_up(state));
+    }
+    Ok(loaded)
+}
+
+/// No environment is set up where all were asked for.
+pub(crate) fn nothing_set_up(state: &str) -> Stop {
+    Stop::from(Trouble {
+        code: "settings::nothing".to_owned(),
+        side: Side::Local,
+        class: Class::Usage,
+        what: "no environment is set up here".to_owned(),
+        why: "there is neither an environment file in this folder nor a variable that names a server"
+            .to_owned(),
+        state: state.to_owned(),
+        hint: "`bicuspid init` writes templates".to_owned(),
+    })
+}
 
 /// How the source is to be read under these settings.
 pub(crate) fn source_options(settings: &Settings, haste: Haste) -> SourceOptions {
@@ -104,11 +136,9 @@ pub(crate) fn in_environment(mut trouble: Trouble, settings: &Settings) -> Troub
         }
     }
     let prefixed: &[(&str, &str)] = match environment {
-        bicuspid_model::Environment::Clinic => &[],
-        bicuspid_model::Environment::Test => {
-            &[("SOURCE_DB_", "TEST_SOURCE_DB_"), ("TARGET_DB_", "TEST_TARGET_DB_")]
-        }
-        bicuspid_model::Environment::Demo => {
+        Environment::Clinic => &[],
+        Environment::Test => &[("SOURCE_DB_", "TEST_SOURCE_DB_"), ("TARGET_DB_", "TEST_TARGET_DB_")],
+        Environment::Demo => {
             if trouble.side == Side::Target {
                 trouble.side = Side::Demo;
             }

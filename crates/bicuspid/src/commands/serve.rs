@@ -12,6 +12,7 @@ use bicuspid_model::trouble::reason_of_io;
 use bicuspid_model::{Class, Side, Trouble};
 
 use self::feed::Watch;
+use super::ends;
 use crate::App;
 use crate::cli::{OneOrAll, VERSION};
 use crate::interrupt::interrupted;
@@ -69,7 +70,7 @@ pub(crate) async fn run(args: &ServeArgs, app: &App) -> Ended {
         watched.push(settings);
     }
     if watched.is_empty() {
-        return Err(Stop::from(nothing_to_show()));
+        return Err(ends::nothing_set_up("no page was served"));
     }
     let token = args.token_file.as_deref().map(token).transpose()?;
     let tls = match (&args.tls_cert, &args.tls_key) {
@@ -114,17 +115,4 @@ fn token(path: &std::path::Path) -> Result<Token, Stop> {
     std::io::Read::read_to_string(&mut std::io::Read::take(file, TOKEN_BYTES_MAX), &mut text)
         .map_err(|e| unreadable(&e))?;
     Ok(Token::new(&text)?)
-}
-
-fn nothing_to_show() -> Trouble {
-    Trouble {
-        code: "settings::nothing".to_owned(),
-        side: Side::Local,
-        class: Class::Usage,
-        what: "no environment is set up here".to_owned(),
-        why: "there is neither an environment file in this folder nor a variable that names a server"
-            .to_owned(),
-        state: "no page was served".to_owned(),
-        hint: "`bicuspid init` writes templates".to_owned(),
-    }
 }

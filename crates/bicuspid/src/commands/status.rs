@@ -107,8 +107,8 @@ pub(crate) async fn run(args: &StatusArgs, app: &App) -> Ended {
     let mut shown = Vec::new();
     let mut report = Report::new();
     let mut metrics = args.metrics.as_deref().map(Metrics::new);
-    for environment in args.env.environments() {
-        let settings = match Settings::load(*environment, &app.globals, &app.process) {
+    for (environment, loaded) in ends::environments(args.env, app, "no copy was looked at")? {
+        let settings = match loaded {
             Ok(settings) => settings,
             Err(error) => {
                 report.add(error.trouble());

@@ -26,6 +26,22 @@ fn wrong_usage() {
     snapshot(&bench, "usage_json", &["sync", "--env", "hunter2", "--json"]);
 }
 
+/// An answer that all is well would be about nothing.
+#[test]
+fn nothing_that_is_set_up_is_not_safe() {
+    let bench = Bench::new();
+    snapshot(&bench, "check_all_of_nothing", &["check", "--env", "all"]);
+    for command in ["check", "status"] {
+        let json = bench.json(&[command, "--env", "all"]);
+        assert_eq!(
+            (&json["exit_code"], &json["errors"][0]["code"]),
+            (&2.into(), &"settings::nothing".into()),
+            "{command}: {json}"
+        );
+        assert_eq!(json["errors"].as_array().unwrap().len(), 1, "{command}");
+    }
+}
+
 #[test]
 fn a_folder_without_a_sandbox_does_not_come_to_life() {
     let bench = Bench::new();
