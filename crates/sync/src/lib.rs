@@ -31,5 +31,5 @@ pub use report::{
     VerifyReport,
 };
 pub use runner::{RunInfo, plan, sync};
-pub use settings::{ProofWish, SyncSettings};
+pub use settings::{ProofWish, SyncSettings, TableChoice};
 pub use verify::verify;

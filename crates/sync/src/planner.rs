@@ -207,6 +207,13 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Tables that are to be in the copy and were never published there; also those that a rule holds.
+    pub(crate) fn never_loaded(&self) -> Vec<TableName> {
+        let planned = self.tables.iter().filter(|p| p.state.is_none()).map(|p| &p.shaped.found.name);
+        let held = self.held.iter().filter(|h| h.state.is_none()).map(|h| &h.name);
+        planned.chain(held).cloned().collect()
+    }
+
     /// The business hours in which the run begins.
     pub(crate) fn quiet(&self) -> Option<Quiet> {
         let (_, at) = self.hours.as_ref()?;

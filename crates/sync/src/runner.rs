@@ -20,7 +20,7 @@ use crate::planner::{Plan, Planned, PlannedHeld};
 use crate::pump::Pump;
 use crate::report::{Mode, PlanReport, SourceReport, SyncReport, TableOutcome, TableReport};
 use crate::schedule;
-use crate::settings::{SyncSettings, names};
+use crate::settings::{SyncSettings, TableChoice, names};
 use crate::staging::{self, Staging};
 use crate::tombstones::{self, Deleted};
 
@@ -63,7 +63,7 @@ pub async fn plan(
 /// Dropping the future closes both connections; PostgreSQL rolls back what was not committed.
 pub async fn sync(
     mut source: Source,
-    writer: Writer,
+    mut writer: Writer,
     settings: &SyncSettings,
     run: &RunInfo,
     listener: Listener<'_>,
@@ -81,6 +81,7 @@ pub async fn sync(
         listener(Event::Hours(hours.clone()));
     }
     listener(Event::Border(Border::Planned));
+    writer.expect_tables(&plan.never_loaded(), settings.choice == TableChoice::ThisRun).await?;
     let late = plan.tables.iter().filter(|planned| planned.later.is_some());
     let put_off = late.map(|planned| planned.shaped.found.name.to_string()).collect();
     let mut tables: Vec<Planned> = plan.tables;

@@ -22,6 +22,15 @@ pub enum ProofWish {
     None,
 }
 
+/// Who chose the tables of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableChoice {
+    /// The settings: no other table is to be in the copy.
+    Settings,
+    /// A person, for this run alone: others that were never loaded are still awaited.
+    ThisRun,
+}
+
 /// Settings of `plan`, `sync` and `verify`.
 #[derive(Debug, Clone)]
 pub struct SyncSettings {
@@ -29,6 +38,8 @@ pub struct SyncSettings {
     pub environment: Environment,
     /// Only these tables (names compare without case); `None` for all.
     pub tables: Option<BTreeSet<String>>,
+    /// Who chose those tables.
+    pub choice: TableChoice,
     /// Not these tables.
     pub tables_excluded: BTreeSet<String>,
     /// Columns that are not copied, as `table.column`.
@@ -86,6 +97,7 @@ impl SyncSettings {
         Self {
             environment,
             tables: None,
+            choice: TableChoice::Settings,
             tables_excluded: BTreeSet::new(),
             columns_excluded: BTreeSet::new(),
             column_types: BTreeMap::new(),

@@ -264,6 +264,12 @@ impl Analytics {
         state::tables(&self.link).await
     }
 
+    /// Names on the target of tables that runs set out to load and that were never published: more than none, and a first
+    /// load is not finished.
+    pub async fn expected(&self) -> Result<BTreeSet<String>, TargetError> {
+        state::expected(&self.link).await
+    }
+
     /// What `raw` really has of the tables that we keep.
     pub async fn listing(&self) -> Result<Vec<ListedTable>, TargetError> {
         listing::tables(&self.link).await

@@ -117,6 +117,12 @@ CREATE TABLE IF NOT EXISTS {state}.source_maximum (
     auto_increment bigint NOT NULL
 )";
 
+/// Tables whose first load was begun, by which `status` says how far it is; apart for the same reason.
+pub(crate) const EXPECTED_TABLE: &str = "
+CREATE TABLE IF NOT EXISTS {state}.expected_table (
+    table_name text PRIMARY KEY
+)";
+
 /// What dbt projects over Open Dental read and write beside the data: the load status that we keep, and the
 /// transform status that their hooks fill.
 pub(crate) const RAW_SCHEMA: &str = "

@@ -259,7 +259,8 @@ impl TargetError {
                     || "a run of Bicuspid was at work on it until just now".into(),
                     |who| format!("a run of Bicuspid is at work on it: {who}"),
                 ),
-                "wait until it is done; `bicuspid status` shows its progress".into(),
+                "wait until it is done; `bicuspid status` on the machine where it runs shows its progress"
+                    .into(),
             ),
             Self::Held { table, rule, detail } => (detail.clone(), held_hint(rule, table)),
             Self::Lost => (

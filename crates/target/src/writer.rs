@@ -1,5 +1,6 @@
 //! The one way to write an analytics database: what is proved becomes visible, in one transaction, or nothing does.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use bicuspid_guard::{NextNumbers, SourceServer};
@@ -126,6 +127,27 @@ impl Writer {
             self.prepared = true;
         }
         Ok(())
+    }
+
+    /// Remembers, before any row is read, which tables are to be loaded for the first time, so that a first load that does
+    /// not come to its end shows as what it is. `is_selection` tells that there may be others beside them. Nothing is
+    /// written if it is known already: a run in which nothing changed leaves no trace here.
+    pub async fn expect_tables(
+        &mut self,
+        tables: &[TableName],
+        is_selection: bool,
+    ) -> Result<(), TargetError> {
+        let known = state::expected(self.link()).await?;
+        let mut names: BTreeSet<String> = tables.iter().map(|table| table.in_target().to_string()).collect();
+        if is_selection {
+            names.extend(known.iter().cloned());
+        }
+        if names == known {
+            return Ok(());
+        }
+        self.begin().await?;
+        state::record_expected(self.link(), &names).await?;
+        self.commit().await
     }
 
     async fn commit(&mut self) -> Result<(), TargetError> {

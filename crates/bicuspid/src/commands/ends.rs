@@ -6,7 +6,7 @@ use bicuspid_guard::session::SessionLimits;
 use bicuspid_model::{Class, Endpoint, Environment, Side, Table, Trouble};
 use bicuspid_opendental::{TypePolicy, facts, model_table};
 use bicuspid_source::{Pace, Source, SourceOptions};
-use bicuspid_sync::SyncSettings;
+use bicuspid_sync::{SyncSettings, TableChoice};
 use bicuspid_target::DemoEndpoint;
 
 use crate::App;
@@ -89,6 +89,7 @@ pub(crate) fn sync_settings(settings: &Settings, tables: Option<&[String]>, hast
     let mut told = SyncSettings::new(settings.environment, staging, VERSION);
     told.tables =
         tables.map(|names| names.iter().cloned().collect()).or_else(|| config.tables_included.clone());
+    told.choice = if tables.is_some() { TableChoice::ThisRun } else { TableChoice::Settings };
     told.tables_excluded.clone_from(&config.tables_excluded);
     told.columns_excluded.clone_from(&config.columns_excluded);
     told.secrets_included.clone_from(&config.secrets_included);

@@ -3,9 +3,11 @@
 mod metrics;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use bicuspid_dashboard::view::{Copy, HeldView, TableStanding, TableView};
+use bicuspid_dashboard::live::{self, LiveRun};
+use bicuspid_dashboard::view::{Copy, HeldView, Place, TableStanding, TableView};
 use bicuspid_model::Environment;
 use bicuspid_target::{Analytics, Demo, HeldState, ServerFacts, TableState};
 use serde::Serialize;
@@ -25,6 +27,12 @@ use crate::{banner, clock};
 
 /// How a proof is called in which the source's own hashes stood for some rows.
 const BY_HASH: &str = "server_hash";
+
+/// Missing tables that are named at most.
+const NAMED_MAX: usize = 3;
+
+/// How long a run may say nothing before that is told.
+const SILENCE_TOLD: Duration = Duration::minutes(1);
 
 /// How long a table counts as fresh after it was proved, where the settings do not say it.
 const FRESH_FOR: Duration = Duration::hours(23);
@@ -100,11 +108,38 @@ impl Shown {
     }
 }
 
+/// What was found of an environment.
+#[derive(Debug, Default)]
+struct Looked {
+    tables: Vec<Shown>,
+    /// Tables that are to be in the copy and were never published.
+    missing: BTreeSet<String>,
+}
+
+impl Looked {
+    /// How far the first load is, if it is not finished.
+    fn first_load(&self, environment: Environment) -> Option<FirstLoad> {
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let (loaded, missing) = (count(self.tables.len()), count(self.missing.len()));
+        (missing > 0).then(|| FirstLoad { env: environment.name(), tables: loaded + missing, loaded })
+    }
+}
+
+/// A first load that is not finished, in the names of the interface contract.
+#[derive(Debug, Serialize)]
+struct FirstLoad {
+    env: &'static str,
+    /// Tables that are to be in the copy.
+    tables: u64,
+    /// Those that are there.
+    loaded: u64,
+}
+
 pub(crate) async fn run(args: &StatusArgs, app: &App) -> Ended {
     if args.site.is_given() {
         return of_sites(args, app).await;
     }
-    let mut shown = Vec::new();
+    let (mut shown, mut first_loads, mut at_work) = (Vec::new(), Vec::new(), Vec::new());
     let mut report = Report::new();
     let mut metrics = args.metrics.as_deref().map(Metrics::new);
     for (environment, loaded) in ends::environments(args.env, app, "no copy was looked at")? {
@@ -126,16 +161,16 @@ pub(crate) async fn run(args: &StatusArgs, app: &App) -> Ended {
             metrics.add(&settings, &looked);
         }
         match looked {
-            Ok(tables) => {
-                if tables.is_none() {
+            Ok(looked) => {
+                if looked.is_none() {
                     Printer::note(match environment {
                         Environment::Demo => "  nothing was generated into the database yet",
                         _ => "  the database is not enrolled: nothing was copied into it yet",
                     });
                 }
-                let tables = tables.unwrap_or_default();
-                show(app.printer, environment.name(), &tables);
-                shown.extend(tables);
+                let looked = looked.unwrap_or_default();
+                first_loads.extend(show(app.printer, &settings, &looked));
+                shown.extend(looked.tables);
             }
             Err(Stop(stopped)) => {
                 for trouble in stopped.troubles() {
@@ -143,8 +178,9 @@ pub(crate) async fn run(args: &StatusArgs, app: &App) -> Ended {
                 }
             }
         }
+        at_work.extend(show_running(app.printer, &settings));
     }
-    let report = report.with("tables", shown);
+    let report = report.with("tables", shown).with("first_load", first_loads).with("running", at_work);
     Ok(match metrics {
         Some(metrics) => metrics.write(report),
         None => report,
@@ -164,9 +200,19 @@ async fn of_sites(args: &StatusArgs, app: &App) -> Ended {
             if let Some(metrics) = &mut *metrics.borrow_mut() {
                 metrics.add(&settings, &looked);
             }
-            let tables = looked?.unwrap_or_default();
-            show(app.printer, &settings.place(), &tables);
-            Ok(Report::new().with("tables", tables))
+            match looked {
+                Ok(looked) => {
+                    let looked = looked.unwrap_or_default();
+                    let first_load = Vec::from_iter(show(app.printer, &settings, &looked));
+                    let at_work = show_running(app.printer, &settings);
+                    let report = Report::new().with("tables", looked.tables);
+                    Ok(report.with("first_load", first_load).with("running", at_work))
+                }
+                Err(Stop(stopped)) => {
+                    let at_work = show_running(app.printer, &settings);
+                    Err(Stop(Box::new(stopped.with("running", at_work))))
+                }
+            }
         }
     };
     let ended = sites::in_turn(members, of_site).await;
@@ -183,9 +229,9 @@ pub(super) async fn copy(settings: &Settings) -> Copy {
     copy_of(settings, &looked.map_err(|stop| ends::stop_in_environment(stop, settings)))
 }
 
-fn copy_of(settings: &Settings, looked: &Result<Option<Vec<Shown>>, Stop>) -> Copy {
+fn copy_of(settings: &Settings, looked: &Result<Option<Looked>, Stop>) -> Copy {
     let tables = match looked {
-        Ok(tables) => Ok(tables.iter().flatten().map(Shown::view).collect()),
+        Ok(looked) => Ok(looked.iter().flat_map(|looked| &looked.tables).map(Shown::view).collect()),
         Err(Stop(stopped)) => {
             Err(stopped.troubles().first().cloned().unwrap_or_else(|| fault("a stop without a reason")))
         }
@@ -199,17 +245,14 @@ fn copy_of(settings: &Settings, looked: &Result<Option<Vec<Shown>>, Stop>) -> Co
 }
 
 /// The tables of an environment, `None` before there are any; `seen` is told which server answered.
-async fn tables(settings: &Settings, seen: impl FnOnce(&ServerFacts)) -> Result<Option<Vec<Shown>>, Stop> {
+async fn tables(settings: &Settings, seen: impl FnOnce(&ServerFacts)) -> Result<Option<Looked>, Stop> {
     match settings.environment {
         Environment::Demo => demo_tables(settings, seen).await,
         Environment::Clinic | Environment::Test => copied_tables(settings, seen).await,
     }
 }
 
-async fn copied_tables(
-    settings: &Settings,
-    seen: impl FnOnce(&ServerFacts),
-) -> Result<Option<Vec<Shown>>, Stop> {
+async fn copied_tables(settings: &Settings, seen: impl FnOnce(&ServerFacts)) -> Result<Option<Looked>, Stop> {
     let at = settings.target()?;
     let look = Analytics::connect_to_read(&at, &settings.schemas()).await?;
     seen(look.facts());
@@ -220,15 +263,18 @@ async fn copied_tables(
     }
     let now = clock::now();
     let fresh_for = settings.config.proof_hours.map_or(FRESH_FOR, |hours| Duration::hours(hours.into()));
+    // First: a table that is published in between counts as there, not as missing too.
+    let mut missing = look.expected().await?;
     let tables = look.tables().await?.into_iter();
-    Ok(Some(tables.map(|table| shown(settings.environment, table, now, fresh_for)).collect()))
+    let tables: Vec<Shown> = tables.map(|table| shown(settings.environment, table, now, fresh_for)).collect();
+    for table in &tables {
+        missing.remove(&table.name);
+    }
+    Ok(Some(Looked { tables, missing }))
 }
 
 /// The demo's tables: what the last generation wrote, counted now.
-async fn demo_tables(
-    settings: &Settings,
-    seen: impl FnOnce(&ServerFacts),
-) -> Result<Option<Vec<Shown>>, Stop> {
+async fn demo_tables(settings: &Settings, seen: impl FnOnce(&ServerFacts)) -> Result<Option<Looked>, Stop> {
     let at = settings.target()?;
     let demo = Demo::connect_to_read(&ends::demo_endpoint(&at)).await?;
     seen(demo.facts());
@@ -254,7 +300,8 @@ async fn demo_tables(
         state: State::Fresh,
         held: None,
     };
-    Ok(Some(state.tables.into_iter().map(shown).collect()))
+    let tables = state.tables.into_iter().map(shown).collect();
+    Ok(Some(Looked { tables, missing: BTreeSet::new() }))
 }
 
 fn shown(environment: Environment, table: TableState, now: OffsetDateTime, fresh_for: Duration) -> Shown {
@@ -288,7 +335,9 @@ fn trust(edits: u64, unstamped: u64) -> Option<f64> {
     (edits > 0).then(|| 1.0 - number(unstamped) / number(edits))
 }
 
-fn show(printer: Printer, place: &str, tables: &[Shown]) {
+/// Prints the tables; how far the first load is, if it is not finished.
+fn show(printer: Printer, settings: &Settings, looked: &Looked) -> Option<FirstLoad> {
+    let (place, tables) = (settings.place(), &looked.tables);
     let columns = [
         ("table", Align::Left),
         ("rows", Align::Right),
@@ -340,6 +389,56 @@ fn show(printer: Printer, place: &str, tables: &[Shown]) {
     let rows = tables.iter().map(|row| row.rows).sum();
     let count = u64::try_from(tables.len()).unwrap_or(u64::MAX);
     printer.data(&format!("{place}: {} with {}", counted(count, "table"), counted(rows, "row")));
+    let first_load = looked.first_load(settings.environment)?;
+    // A few names are worth a look: a rule may hold those tables each time.
+    let named = if looked.missing.len() <= NAMED_MAX {
+        let names: Vec<&str> = looked.missing.iter().map(String::as_str).collect();
+        format!(" (missing: {})", plain(&names.join(", ")))
+    } else {
+        String::new()
+    };
+    printer.data(&format!(
+        "{place}: first load unfinished: {} of {} are there{named}; the next sync goes on",
+        grouped(first_load.loaded),
+        counted(first_load.tables, "table")
+    ));
+    Some(first_load)
+}
+
+/// Prints the runs that are at work on this machine in an environment, and gives them back.
+fn show_running(printer: Printer, settings: &Settings) -> Vec<LiveRun> {
+    let site = settings.site.as_ref().map(ToString::to_string);
+    let folder = settings.state_dir.path().to_owned();
+    let place = Place { environment: settings.environment, site: site.clone(), folder };
+    let now = clock::now();
+    let mut at_work = live::runs(&[place], now);
+    // Environments may keep their state in one folder.
+    at_work.retain(|run| run.environment == settings.environment.name() && run.site == site);
+    for run in &at_work {
+        printer.data(&format!("{}: {}", settings.place(), running_text(run, now)));
+    }
+    at_work
+}
+
+/// How far a run is, in a line. One that was killed cannot say so: a silence is told.
+fn running_text(run: &LiveRun, now: OffsetDateTime) -> String {
+    let heard = OffsetDateTime::parse(&run.updated_at, &Rfc3339);
+    let silent = match heard {
+        Ok(heard) if now - heard > SILENCE_TOLD => {
+            format!("; last heard of {} UTC", plain(&minute(&run.updated_at)))
+        }
+        _ => String::new(),
+    };
+    let doing = if run.table.is_empty() { &run.step } else { &run.table };
+    format!(
+        "a {} is at work since {} UTC: {} of {}, {}, now {}{silent}",
+        plain(&run.command),
+        plain(&minute(&run.started_at)),
+        grouped(run.tables_done),
+        counted(run.tables, "table"),
+        counted(run.rows, "row"),
+        plain(doing)
+    )
 }
 
 /// `2026-03-02 21:14` of an RFC 3339 time.
@@ -368,6 +467,37 @@ mod tests {
             converted: Vec::new(),
             held,
         }
+    }
+
+    #[test]
+    fn a_run_at_work_is_told_in_a_line() {
+        let mut run = LiveRun {
+            run_id: "r".into(),
+            command: "sync".into(),
+            environment: "clinic".into(),
+            site: None,
+            started_at: "2026-03-02T21:14:09Z".into(),
+            updated_at: "2026-03-02T21:15:00Z".into(),
+            tables: 436,
+            tables_done: 12,
+            rows: 1234,
+            rows_estimate: 5000,
+            bytes: 99,
+            table: "procedurelog".into(),
+            step: "reading".into(),
+        };
+        let now = datetime!(2026-03-02 21:15:30 UTC);
+        assert_eq!(
+            running_text(&run, now),
+            "a sync is at work since 2026-03-02 21:14 UTC: 12 of 436 tables, 1,234 rows, now procedurelog"
+        );
+        (run.tables, run.tables_done, run.rows, run.table) = (0, 0, 0, String::new());
+        run.step = "planning".into();
+        assert_eq!(
+            running_text(&run, now + Duration::minutes(2)),
+            "a sync is at work since 2026-03-02 21:14 UTC: 0 of 0 tables, 0 rows, now planning; \
+             last heard of 2026-03-02 21:15 UTC"
+        );
     }
 
     #[test]

@@ -71,6 +71,43 @@ fn a_second_run_waits_for_nobody() {
 }
 
 #[test]
+fn a_first_load_that_did_not_end_is_told_and_so_is_a_run_at_work() {
+    let (bench, source, target) = Bench::fresh();
+    source.admin(MANY);
+    source.admin(
+        "CREATE TABLE appointment (AptNum BIGINT PRIMARY KEY) ENGINE=MyISAM; INSERT INTO appointment VALUES (1)",
+    );
+    let status = || bench.json(&["status", "--env", "test"]);
+    assert_eq!(status()["first_load"], serde_json::json!([]), "nothing was begun");
+    let child = reading(&bench);
+    // What is small is there before what is large.
+    while target
+        .query("SELECT 1 FROM pg_tables WHERE schemaname = 'raw' AND tablename = 'appointment'")
+        .is_empty()
+    {}
+    signal(&child, "STOP");
+    let expected = serde_json::json!([{ "env": "test", "tables": 2, "loaded": 1 }]);
+    let told = status();
+    assert_eq!(told["first_load"], expected, "{told}");
+    let running = &told["running"][0];
+    assert_eq!((running["command"].as_str(), running["environment"].as_str()), (Some("sync"), Some("test")));
+    let text = bench.run(&["status", "--env", "test"]).stdout;
+    assert!(text.contains("test: a sync is at work since "), "{text}");
+    let unfinished =
+        "test: first load unfinished: 1 of 2 tables are there (missing: patient); the next sync goes on";
+    assert!(text.contains(unfinished), "{text}");
+    signal(&child, "KILL");
+    assert_eq!(bench.ended(child).code, -1);
+    assert_eq!(status()["first_load"], expected, "it is remembered in the database");
+    let sync = ["sync", "--env", "test"];
+    let limit = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while bench.json(&sync)["exit_code"] != 0 {
+        assert!(std::time::Instant::now() < limit, "the lock was never given back");
+    }
+    assert_eq!(status()["first_load"], serde_json::json!([]));
+}
+
+#[test]
 fn a_killed_run_leaves_an_intent_without_a_result() {
     let (bench, source, target) = Bench::fresh();
     source.admin(MANY);

@@ -42,6 +42,33 @@ fn a_copy_is_made_kept_and_proved() {
 }
 
 #[test]
+fn tables_that_were_never_loaded_are_remembered_until_they_are_there() {
+    let (bench, source, target) = Bench::fresh();
+    source.admin(PATIENTS);
+    let first_load = || bench.json(&["status", "--env", "test"])["first_load"].clone();
+    let written = || target.query("SELECT table_name, xmin::text FROM bicuspid.expected_table ORDER BY 1");
+    let some = ["sync", "--env", "test", "--tables", "appointment"];
+    assert_eq!(bench.run(&some).code, 0);
+    assert_eq!(first_load(), serde_json::json!([]), "what was asked for is there");
+    target.admin("INSERT INTO bicuspid.expected_table VALUES ('patient'), ('dropped')");
+    let (before, expected) = (written(), serde_json::json!([{ "env": "test", "tables": 3, "loaded": 1 }]));
+    assert_eq!((before.len(), first_load()), (3, expected.clone()));
+    assert_eq!(bench.run(&some).code, 0);
+    assert_eq!((written(), first_load()), (before, expected), "a run for some tables says nothing of others");
+    source.admin("CREATE TABLE PATIENT (a INT PRIMARY KEY) ENGINE=MyISAM");
+    let held = bench.json(&["sync", "--env", "test"]);
+    assert_eq!(held["errors"][0]["code"], "plan::name_taken", "{held}");
+    let one_of_two = serde_json::json!([{ "env": "test", "tables": 2, "loaded": 1 }]);
+    assert_eq!(first_load(), one_of_two, "a table that a rule holds is not there");
+    source.admin("DROP TABLE PATIENT");
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    let after = written();
+    assert_eq!(first_load(), serde_json::json!([]));
+    assert_eq!(bench.run(&["sync", "--env", "test"]).code, 0);
+    assert_eq!(written(), after, "nothing is awaited, and nothing is written");
+}
+
+#[test]
 fn a_thin_link_is_told_of() {
     let (bench, source, _) = Bench::fresh();
     source.admin(PATIENTS);

@@ -125,6 +125,12 @@ fn each_site_has_schemas_records_and_an_exit_code_of_its_own() {
     let status = sites.bench.json(&["status", "--env", "test", "--site", "north"]);
     assert_eq!(status["sites"].as_array().unwrap().len(), 1);
     assert_eq!(site(&status, "north")["tables"][1]["rows"], 500);
+    assert_eq!(site(&status, "north")["first_load"], serde_json::json!([]));
+    sites.target.admin("INSERT INTO bicuspid_north.expected_table VALUES ('claim')");
+    let status = sites.bench.json(&["status", "--env", "test", "--site", "all"]);
+    let unfinished = serde_json::json!([{ "env": "test", "tables": 3, "loaded": 2 }]);
+    assert_eq!(site(&status, "north")["first_load"], unfinished);
+    assert_eq!(site(&status, "south")["first_load"], serde_json::json!([]));
     let planned = sites.bench.json(&["plan", "--env", "test", "--site", "all"]);
     assert_eq!(site(&planned, "south")["tables"].as_array().unwrap().len(), 2);
     let checked = sites.bench.json(&["check", "--env", "test", "--site", "all"]);

@@ -7,7 +7,7 @@ use bicuspid_ledger::{RunRecord, RunStore};
 use bicuspid_model::trouble::reason_of_io;
 use bicuspid_model::{Class, Side, Trouble};
 
-use super::{Shown, copy_of};
+use super::{Looked, copy_of};
 use crate::cli::VERSION;
 use crate::clock;
 use crate::journal::RUNS;
@@ -28,7 +28,7 @@ impl Metrics {
     }
 
     /// Takes in what was found of an environment; one that could not be asked is told as such.
-    pub(super) fn add(&mut self, settings: &Settings, looked: &Result<Option<Vec<Shown>>, Stop>) {
+    pub(super) fn add(&mut self, settings: &Settings, looked: &Result<Option<Looked>, Stop>) {
         self.copies.push(copy_of(settings, looked));
         self.folders.push(settings.state_dir.path().to_owned());
         self.places.push((settings.environment.name(), settings.site.as_ref().map(ToString::to_string)));
