@@ -10,6 +10,7 @@ mod process;
 mod reference;
 mod state_dir;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use bicuspid_guard::accounts::Placement;
@@ -340,10 +341,13 @@ fn judge_names(
 
 /// Says that variables of the clinic are there and have no say over the demo.
 fn note_foreign_variables(process: &ProcessEnvironment, notes: &mut Vec<String>) {
+    // Some are spelled alike in both environments, and are told once.
+    let mut told = BTreeSet::new();
     let foreign: Vec<String> = [Environment::Clinic, Environment::Test]
         .into_iter()
         .flat_map(names::of_environment)
         .filter(|name| name != names::STATE_DIR && process.get(name).is_some())
+        .filter(|name| told.insert(name.clone()))
         .collect();
     if !foreign.is_empty() {
         notes.push(format!("ignored, for they have no say over the demo: {}", foreign.join(", ")));

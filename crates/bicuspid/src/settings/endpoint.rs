@@ -195,6 +195,13 @@ impl Variables<'_> {
             }
             return Ok(DatabaseName::new(DEMO_DATABASE).ok());
         }
+        // Real rows must not land among synthetic ones: neither the guard nor a person could tell them apart there.
+        if end == End::Target
+            && let Some(said) = said
+            && said.value.trim().eq_ignore_ascii_case(DEMO_DATABASE)
+        {
+            return Err(SettingsError::SyntheticOnly { name: said.name.clone() });
+        }
         said.map(|said| {
             DatabaseName::new(said.value.as_str())
                 .map_err(|_| SettingsError::DatabaseName { name: said.name.clone() })

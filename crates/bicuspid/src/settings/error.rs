@@ -49,6 +49,8 @@ pub(crate) enum SettingsError {
     DatabaseName { name: String },
     #[error("{name} must be opendental_demo, and nothing else")]
     DemoDatabase { name: String },
+    #[error("{name} names the demo's database")]
+    SyntheticOnly { name: String },
     #[error("{name} would send passwords and patient data in plain text")]
     PlainText { name: String },
     #[error("`{key}` in {}, line {line}, is not right", path.display())]
@@ -95,7 +97,7 @@ impl SettingsError {
             Self::Conflict { .. } => "settings::conflict",
             Self::OtherEnvironment { .. } => "settings::environment",
             Self::UnknownValue { .. } | Self::DatabaseName { .. } | Self::Config { .. } => "settings::value",
-            Self::DemoDatabase { .. } => "settings::demo_database",
+            Self::DemoDatabase { .. } | Self::SyntheticOnly { .. } => "settings::demo_database",
             Self::PlainText { .. } => "settings::plain_text",
             Self::Filter { refusal, .. } => refusal.code(),
             Self::Toml { .. } => "settings::toml",
@@ -112,6 +114,7 @@ impl SettingsError {
             | Self::Conflict { .. }
             | Self::OtherEnvironment { .. }
             | Self::DemoDatabase { .. }
+            | Self::SyntheticOnly { .. }
             | Self::PlainText { .. }
             | Self::Filter { .. } => Class::Refused,
             Self::StateDir { .. } | Self::Unwritable { .. } => Class::Local,
@@ -197,6 +200,10 @@ impl SettingsError {
             Self::DemoDatabase { .. } => (
                 "the demo database's name is fixed, so that synthetic rows cannot land among real ones".to_owned(),
                 "remove the line".to_owned(),
+            ),
+            Self::SyntheticOnly { .. } => (
+                "this database is for synthetic data only, so that real rows cannot land among generated ones".to_owned(),
+                "name the analytics database".to_owned(),
             ),
             Self::PlainText { .. } => (
                 "it says `off`, and the server is not on this machine".to_owned(),

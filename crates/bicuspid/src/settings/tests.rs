@@ -264,6 +264,26 @@ fn the_demo_has_no_source_and_one_database() {
             .iter()
             .any(|note| note.contains("no say over the demo") && note.contains("SOURCE_DB_HOST"))
     );
+    let settings = load(demo, &[("ETL_ENVIRONMENT", "clinic")]).unwrap();
+    let told = "ignored, for they have no say over the demo: ETL_ENVIRONMENT".to_owned();
+    assert!(settings.notes.contains(&told), "{:?}", settings.notes);
+}
+
+#[test]
+fn real_rows_do_not_go_to_the_demos_database() {
+    for name in ["opendental_demo", "OpenDental_Demo"] {
+        let text = CLINIC.replace("opendental_analytics", name);
+        let trouble = clinic(&text).unwrap_err().trouble();
+        assert_eq!((trouble.code.as_str(), trouble.class.exit_code()), ("settings::demo_database", 3));
+        assert_eq!(trouble.what, "TARGET_DB_NAME names the demo's database");
+        assert!(trouble.why.contains("synthetic data only"), "{}", trouble.why);
+        assert_eq!(trouble.hint, "name the analytics database");
+        let prefixed = format!("TEST_{}", text.trim_end().replace('\n', "\nTEST_"));
+        assert_eq!(told(load(Environment::Test, &prefixed, &[])), ("settings::demo_database".into(), 3));
+    }
+    assert!(clinic(&CLINIC.replace("opendental_analytics", "opendental_demo2")).is_ok());
+    // A source may have any name: it is only read.
+    assert!(clinic(&CLINIC.replace("NAME=opendental\n", "NAME=opendental_demo\n")).is_ok());
 }
 
 #[cfg(unix)]

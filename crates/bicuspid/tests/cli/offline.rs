@@ -82,6 +82,14 @@ fn accounts_are_printed_without_a_server() {
     let json = bench.json(&["grants", "--env", "clinic"]);
     assert_eq!(json["source"].as_array().unwrap().len(), 3);
     assert_eq!(json["target"][0]["database"], "postgres");
+    let demo = NOWHERE.replace("opendental_analytics", "opendental_demo");
+    bench.private(".env_clinic", &demo);
+    let json = bench.json(&["grants", "--env", "clinic"]);
+    assert_eq!(
+        (&json["exit_code"], &json["errors"][0]["code"]),
+        (&3.into(), &"settings::demo_database".into()),
+        "no account is prepared that could fill the demo's database with real rows"
+    );
 }
 
 #[test]
