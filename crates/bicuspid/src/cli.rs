@@ -324,8 +324,7 @@ pub(crate) enum Parsed {
 pub(crate) fn parse(args: &[OsString]) -> Parsed {
     let json = args.iter().any(|arg| arg == "--json");
     let texts = args.iter().skip(1).filter_map(|arg| arg.to_str());
-    let command = texts.clone().find(|arg| !arg.starts_with('-')).unwrap_or_default();
-    let command = if is_command(command) { command.to_owned() } else { String::new() };
+    let command = meant(texts.clone());
     let wrong = |trouble| Parsed::Wrong { trouble: Box::new(trouble), command: command.clone(), json };
     for text in texts {
         let flag = text.split('=').next().unwrap_or_default();
@@ -334,6 +333,9 @@ pub(crate) fn parse(args: &[OsString]) -> Parsed {
         }
     }
     match Cli::try_parse_from(args) {
+        Ok(cli) if cli.globals.env_file.is_some() && cli.command.env() == Some(OneOrAll::All.name()) => {
+            wrong(one_file_for_all())
+        }
         Ok(cli) => Parsed::Command(Box::new(cli)),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Parsed::Text(error.render().to_string()),
@@ -342,8 +344,40 @@ pub(crate) fn parse(args: &[OsString]) -> Parsed {
     }
 }
 
-fn is_command(name: &str) -> bool {
-    <Cli as clap::CommandFactory>::command().get_subcommands().any(|command| command.get_name() == name)
+/// The command that is meant with the ones below it, such as `sandbox up`, as far as it can be told.
+fn meant<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let mut at = <Cli as clap::CommandFactory>::command();
+    let mut path: Vec<&str> = Vec::new();
+    let mut may_be_value = false;
+    for text in texts {
+        if text.starts_with('-') {
+            may_be_value = true;
+            continue;
+        }
+        match at.find_subcommand(text).cloned() {
+            Some(below) => {
+                path.push(text);
+                at = below;
+                may_be_value = false;
+            }
+            // The value of a flag says nothing; anything else in the place of a command is none.
+            None if may_be_value => may_be_value = false,
+            None => break,
+        }
+    }
+    path.join(" ")
+}
+
+fn one_file_for_all() -> Trouble {
+    Trouble {
+        code: "usage::conflict".to_owned(),
+        side: Side::Local,
+        class: Class::Usage,
+        what: "--env-file does not go with --env all".to_owned(),
+        why: "one file belongs to one environment".to_owned(),
+        state: String::new(),
+        hint: "name that environment with --env, or leave out --env-file".to_owned(),
+    }
 }
 
 fn password_on_the_command_line(flag: &str) -> Trouble {
@@ -374,7 +408,9 @@ fn usage(error: &clap::Error, command: &str) -> Trouble {
         if command.is_empty() { "bicuspid --help".to_owned() } else { format!("bicuspid {command} --help") };
     let (code, what, why) = match error.kind() {
         ErrorKind::UnknownArgument if flag.starts_with('-') => {
-            ("usage::unknown_flag", format!("{flag} is not a flag of this command"), String::new())
+            let is_number = flag.chars().nth(1).is_some_and(|c| c.is_ascii_digit() || c == '.');
+            let why = if is_number { "a value that begins with - was taken for a flag" } else { "" };
+            ("usage::unknown_flag", format!("{flag} is not a flag of this command"), why.to_owned())
         }
         ErrorKind::UnknownArgument => {
             ("usage::unexpected", "there is an argument too many".to_owned(), String::new())
@@ -392,12 +428,24 @@ fn usage(error: &clap::Error, command: &str) -> Trouble {
             let choices = context(ContextKind::ValidValue).map(|values| format!("it is one of: {values}"));
             // `--shard <I/N>` tells the form, `--patients <PATIENTS>` tells nothing.
             let form = argument.split_once('<').and_then(|(_, rest)| rest.split('>').next());
-            let form = form.filter(|form| form.contains(['/', '-'])).map(|form| format!("it is {form}"));
-            let why = choices.or(form).unwrap_or_default();
+            let form = form.filter(|form| form.contains(['/', '-', ':'])).map(|form| format!("it is {form}"));
+            let why = choices.or(form).or_else(|| parsers_word(error)).unwrap_or_default();
             ("usage::value", format!("the value of {flag} is not right"), why)
         }
         ErrorKind::ArgumentConflict => {
-            ("usage::conflict", format!("{flag} does not go with another flag"), String::new())
+            // All of them are told; of each its own name is enough.
+            let name = |text: &String| text.split([' ', '=']).next().unwrap_or_default().to_owned();
+            let others: Vec<String> = match error.get(ContextKind::PriorArg) {
+                Some(ContextValue::String(text)) => vec![name(text)],
+                Some(ContextValue::Strings(texts)) => texts.iter().map(name).collect(),
+                _ => Vec::new(),
+            };
+            let what = match others.join(", ") {
+                _ if others.contains(&flag) => format!("{flag} was given more than once"),
+                others if others.is_empty() => format!("{flag} does not go with another flag"),
+                others => format!("{flag} does not go with {others}"),
+            };
+            ("usage::conflict", what, String::new())
         }
         _ => ("usage::arguments", "the command line could not be read".to_owned(), String::new()),
     };
@@ -415,6 +463,24 @@ fn usage(error: &clap::Error, command: &str) -> Trouble {
         state: String::new(),
         hint,
     }
+}
+
+/// What the parser of a value says of its form. Our own parsers do not repeat the value; clap's parsers of numbers do, so
+/// that only the bounds are taken from them.
+fn parsers_word(error: &clap::Error) -> Option<String> {
+    let said = std::error::Error::source(error)?.to_string();
+    if let Some((_, bounds)) = said.split_once(" is not in ") {
+        return Some(format!("it is a whole number from {}", bounds.replace("..=", " to ")));
+    }
+    let is_number =
+        ["invalid digit", "cannot parse integer", "number too"].iter().any(|of| said.starts_with(of));
+    Some(if is_number {
+        "it is a whole number".to_owned()
+    } else if said.starts_with("number would be zero") {
+        "it is a whole number from 1 on".to_owned()
+    } else {
+        said
+    })
 }
 
 #[cfg(test)]
@@ -437,7 +503,53 @@ mod tests {
             ("the value of --shard is not right", "it is I/N")
         );
         assert_eq!(trouble(&["generate", "--end-date", "2026-02-30"]).why, "it is YYYY-MM-DD");
-        assert_eq!(trouble(&["generate", "--patients", "x"]).why, "");
+        for (args, why) in [
+            (&["generate", "--patients", "x"][..], "it is a whole number"),
+            (&["generate", "--patients", "99999999999"], "it is a whole number from 0 to 4294967295"),
+            (&["generate", "--threads", "0"], "it is a whole number from 1 on"),
+            (&["generate", "--db-port", "70000"], "it is a whole number from 1 to 65535"),
+            (
+                &["sync", "--env", "test", "--site", "a", "--parallel", "99"],
+                "it is a whole number from 1 to 64",
+            ),
+            (&["watch", "--env", "test", "--every", "5x"], "write it as 90s, 15m, 6h or 1d"),
+            (&["watch", "--env", "test", "--every", "0s"], "a second is the least"),
+            (&["serve", "--env", "all", "--listen", "x"], "it is ADDRESS:PORT"),
+            (&["dbt", "sources", "--name", "a b"], "it is made of letters, digits and _"),
+        ] {
+            let trouble = trouble(args);
+            assert_eq!((trouble.code.as_str(), trouble.why.as_str()), ("usage::value", why), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn help_is_that_of_the_command_that_was_meant() {
+        for (args, help) in [
+            (&["sandbox", "up"][..], "bicuspid sandbox up --help"),
+            (&["--config", "x.toml", "sandbox", "up", "--json"], "bicuspid sandbox up --help"),
+            (&["dbt", "sources", "--env", "nowhere"], "bicuspid dbt sources --help"),
+            (&["dbt", "sorces"], "bicuspid dbt --help"),
+            (&["sync", "--env", "clinic", "--site", "status", "--x"], "bicuspid sync --help"),
+            (&["snyc", "sync"], "bicuspid --help"),
+        ] {
+            let hint = trouble(args).hint;
+            assert!(hint.contains(&format!("`{help}`")), "{args:?}: {hint}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_named() {
+        let conflict = trouble(&["generate", "--patients", "5", "--clean", "--messy"]);
+        assert_eq!(conflict.what, "--clean does not go with --messy");
+        let twice = trouble(&["sync", "--env", "test", "--pace", "kind", "--pace", "full"]);
+        assert_eq!(twice.what, "--pace was given more than once");
+        let negative = trouble(&["generate", "--patients", "-5"]);
+        assert_eq!(negative.why, "a value that begins with - was taken for a flag");
+        for command in ["check", "status", "serve"] {
+            let trouble = trouble(&[command, "--env", "all", "--env-file", "x"]);
+            assert_eq!((trouble.code.as_str(), trouble.class.exit_code()), ("usage::conflict", 2));
+            assert_eq!(trouble.why, "one file belongs to one environment", "{command}");
+        }
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl PracticeError {
                 Side::Local,
                 Class::Usage,
                 "the simulation follows each patient by itself".to_owned(),
-                "choose another number of patients, or more locations",
+                "set --patients to another number, or --locations to a higher one",
             ),
             Self::Sparse { .. } => (
                 "practice::sparse",
@@ -89,7 +89,7 @@ impl PracticeError {
                 Side::Local,
                 Class::Usage,
                 "recalls, claims and balances need time, and memory has an end".to_owned(),
-                "choose other dates for start and end",
+                "choose other days with --start-date and --end-date",
             ),
             Self::Sink { source, .. } => (
                 "practice::sink",

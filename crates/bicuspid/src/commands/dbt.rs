@@ -78,7 +78,7 @@ fn source_name(text: &str) -> Result<String, String> {
     if !text.is_empty() && text.len() <= 60 && text.chars().all(is_word) {
         Ok(text.to_owned())
     } else {
-        Err("letters, digits and _".to_owned())
+        Err("it is made of letters, digits and _".to_owned())
     }
 }
 
