@@ -29,7 +29,7 @@ pub(crate) fn obtain_unattended(
     confirm: Option<&str>,
 ) -> Result<(), Stop> {
     let request = Request { terminal: false, ..request(settings, actions, database, confirm) };
-    judged(decide(&request))
+    judged(decide(&request), &request)
 }
 
 /// Obtains consent for writing the demo database, for which `--yes` may answer.
@@ -63,14 +63,15 @@ async fn answered(request: &Request<'_>) -> Result<(), Stop> {
         },
         decided => decided,
     };
-    judged(answered)
+    judged(answered, request)
 }
 
-fn judged(decision: Consent) -> Result<(), Stop> {
+fn judged(decision: Consent, request: &Request<'_>) -> Result<(), Stop> {
     match decision {
         Consent::NotNeeded | Consent::Given => Ok(()),
+        Consent::Refused(Refusal::Consent(reason)) => Err(reason.trouble_of(request).into()),
         Consent::Refused(refusal) => Err(refusal.into()),
-        Consent::Ask(_) => Err(NoConsent::Unattended.trouble().into()),
+        Consent::Ask(_) => Err(NoConsent::Unattended.trouble_of(request).into()),
     }
 }
 

@@ -107,6 +107,14 @@ pub struct Request<'a> {
     pub database: &'a str,
 }
 
+impl Request<'_> {
+    /// The actions about which a person must be asked.
+    fn asked(&self) -> Vec<Action> {
+        let asks = |action: &Action| action.asks(self.environment, self.stage);
+        self.actions.iter().copied().filter(asks).collect()
+    }
+}
+
 /// The decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Consent {
@@ -192,6 +200,22 @@ impl NoConsent {
     }
 }
 
+impl NoConsent {
+    /// The same with what would have happened, where nobody could be told by a question.
+    #[must_use]
+    pub fn trouble_of(self, request: &Request<'_>) -> Trouble {
+        let mut trouble = self.trouble();
+        let effects: Vec<&str> = request.asked().into_iter().map(Action::effect).collect();
+        if self == Self::Unattended && !effects.is_empty() {
+            trouble.why = format!(
+                "this will {}: that needs a person's consent, and there is no terminal to ask on",
+                effects.join(", and ")
+            );
+        }
+        trouble
+    }
+}
+
 /// Decides.
 #[must_use]
 pub fn decide(request: &Request<'_>) -> Consent {
@@ -199,12 +223,7 @@ pub fn decide(request: &Request<'_>) -> Consent {
     if request.confirm.is_some_and(|name| name != request.database) {
         return Consent::Refused(Refusal::Consent(NoConsent::OtherDatabase));
     }
-    let asked: Vec<Action> = request
-        .actions
-        .iter()
-        .copied()
-        .filter(|action| action.asks(request.environment, request.stage))
-        .collect();
+    let asked = request.asked();
     if asked.is_empty() {
         return Consent::NotNeeded;
     }
@@ -350,6 +369,24 @@ mod tests {
         let request =
             Request { environment: Environment::Test, confirm: Some("opendental_analytics_2"), ..CLINIC };
         assert_eq!(decide(&request), refused(NoConsent::OtherDatabase));
+    }
+
+    #[test]
+    fn who_cannot_be_asked_is_told_what_would_have_happened() {
+        let request = Request { actions: &[Action::Sync, Action::FullReload], ..CLINIC };
+        assert_eq!(
+            NoConsent::Unattended.trouble_of(&request).why,
+            "this will bring the copy up to date, and read every table anew and write all differences: that needs a \
+             person's consent, and there is no terminal to ask on"
+        );
+        let test = Request { environment: Environment::Test, ..request };
+        assert_eq!(
+            NoConsent::Unattended.trouble_of(&test).why,
+            "this will read every table anew and write all differences: that needs a person's consent, and there is no \
+             terminal to ask on",
+            "an ordinary run asks nobody there"
+        );
+        assert_eq!(NoConsent::Declined.trouble_of(&request), NoConsent::Declined.trouble());
     }
 
     #[test]
