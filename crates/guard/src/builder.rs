@@ -449,5 +449,11 @@ pub fn status() -> Result<ReadStatement, Refusal> {
     ReadStatement::seal(sql.to_owned(), Vec::new(), None)
 }
 
+/// How many sessions the server holds at most: one row, one text. It needs no privilege.
+pub fn sessions_max() -> Result<ReadStatement, Refusal> {
+    let sql = format!("{SELECT}CAST(@@max_connections AS CHAR) AS max_connections");
+    ReadStatement::seal(sql, Vec::new(), None)
+}
+
 #[cfg(test)]
 mod tests;

@@ -62,7 +62,7 @@ pub use decode::Conversions;
 pub use discover::{Discovered, Engine, FoundColumn, FoundTable, Skipped, Stamp};
 pub use error::SourceError;
 pub use extract::{Piece, RawPiece, Reader, Source, SourceOptions};
-pub use load::{LoadLimits, Looks};
+pub use load::{Headroom, LoadLimits, Looks};
 pub use meter::Meter;
 pub use pace::{Pace, TRICKLE_SLOWDOWN};
 pub use raw::{DecodedRows, FORM, RawRows};

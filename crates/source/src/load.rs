@@ -88,6 +88,15 @@ impl Look {
     }
 }
 
+/// How many sessions the server holds, and how many it can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Headroom {
+    /// Sessions that are open now, this one among them.
+    pub used: u64,
+    /// Most that can be.
+    pub most: u64,
+}
+
 /// How the server fares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Load {
@@ -191,6 +200,18 @@ impl Source {
             }
             self.sleep(left.min(LOOK_EVERY_CRITICAL)).await;
         }
+    }
+
+    /// How many sessions the server holds, and how many it can; `None` if it does not say. Whoever comes when there is no
+    /// room is turned away, also a person at the front desk.
+    pub async fn headroom(&mut self) -> Result<Option<Headroom>, SourceError> {
+        let number = |text: Option<&str>| text.and_then(|text| text.parse().ok());
+        let rows = self.wire.texts(&builder::status()?, "the status").await?;
+        let row = rows.iter().find(|row| row.first().and_then(Option::as_deref) == Some("Threads_connected"));
+        let used = number(row.and_then(|row| row.get(1)?.as_deref()));
+        let rows = self.wire.texts(&builder::sessions_max()?, "the limit of sessions").await?;
+        let most = number(rows.first().and_then(|row| row.first()?.as_deref()));
+        Ok(used.zip(most).map(|(used, most)| Headroom { used, most }))
     }
 
     /// Leaves the server alone.

@@ -14,7 +14,7 @@ use crate::citus;
 use crate::copy::CopyOut;
 use crate::ddl;
 use crate::error::{TargetError, of_driver, of_state};
-use crate::identity::{self, Identity, STATE_VERSION, ServerFacts};
+use crate::identity::{self, Headroom, Identity, STATE_VERSION, ServerFacts};
 use crate::link::Link;
 use crate::listing::{self, ListedTable};
 use crate::row_hash::lookup3;
@@ -140,6 +140,11 @@ impl Analytics {
             surroundings::judge(&self.link).await?;
         }
         Ok(())
+    }
+
+    /// How many sessions the server and the account have, and how many they can have.
+    pub async fn headroom(&self) -> Result<Headroom, TargetError> {
+        identity::headroom(&self.link).await
     }
 
     /// Publications of the database, by name: each may send rows to other servers.

@@ -38,6 +38,56 @@ pub struct ServerFacts {
     pub tls: bool,
 }
 
+/// How many sessions the server and the account have, and how many they can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Headroom {
+    /// Sessions of the server that are open now, this one among them.
+    pub used: u64,
+    /// Most that there can be, without those that are kept for administrators.
+    pub most: u64,
+    /// Sessions of the account.
+    pub used_by_account: u64,
+    /// Most that the account can have; `None` if nothing limits it alone.
+    pub most_of_account: Option<u64>,
+}
+
+impl Headroom {
+    /// Sessions that the account could still open.
+    #[must_use]
+    pub fn free(&self) -> u64 {
+        let of_server = self.most.saturating_sub(self.used);
+        let of_account = self.most_of_account.map(|most| most.saturating_sub(self.used_by_account));
+        of_account.map_or(of_server, |free| free.min(of_server))
+    }
+}
+
+/// What belongs to nobody, or to no database, is no session of a client; the kind itself shows to its owner alone.
+const HEADROOM: &str = "SELECT \
+     (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid IS NOT NULL AND datid IS NOT NULL), \
+     pg_catalog.current_setting('max_connections')::bigint \
+     - pg_catalog.current_setting('superuser_reserved_connections')::bigint \
+     - coalesce(pg_catalog.current_setting('reserved_connections', true)::bigint, 0), \
+     (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usename = current_user), \
+     (SELECT rolconnlimit::bigint FROM pg_catalog.pg_roles WHERE rolname = current_user)";
+
+/// How many sessions there are, and how many there can be.
+pub(crate) async fn headroom(link: &Link) -> Result<Headroom, TargetError> {
+    let fault = |e: tokio_postgres::Error| of_driver(&e, "count the sessions of the server");
+    let row = link.client.query_one(HEADROOM, &[]).await.map_err(fault)?;
+    let number = |i: usize| -> Result<u64, TargetError> {
+        // A server whose reserve is larger than its all has no room for us.
+        Ok(u64::try_from(row.try_get::<_, i64>(i).map_err(fault)?).unwrap_or(0))
+    };
+    let of_account: i64 = row.try_get(3).map_err(fault)?;
+    Ok(Headroom {
+        used: number(0)?,
+        most: number(1)?,
+        used_by_account: number(2)?,
+        // -1 stands for no limit.
+        most_of_account: u64::try_from(of_account).ok(),
+    })
+}
+
 impl ServerFacts {
     /// The identity that the database has if it is enrolled as `environment`, for one of several sites or for all it holds.
     #[must_use]

@@ -34,7 +34,7 @@ pub use demo::{
 };
 pub use error::TargetError;
 pub use first_load::{FirstLoad, Intake};
-pub use identity::{Identity, ServerFacts};
+pub use identity::{Headroom, Identity, ServerFacts};
 pub use listing::{ListedColumn, ListedTable};
 pub use passes::{PassRecord, PassState, StampMark};
 pub use row_hash::RowHashes;

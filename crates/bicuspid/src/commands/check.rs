@@ -39,6 +39,11 @@ pub(super) enum Verdict {
 /// The name of the check of an environment that is not set up.
 const LEFT_OUT: &str = "settings";
 
+/// Fewest free sessions of a source at which nothing is said.
+const SOURCE_FREE_MIN: u64 = 10;
+/// The same of a target, where no front desk is at work.
+const TARGET_FREE_MIN: u64 = 5;
+
 /// What a source says of itself and of its tables' numbers.
 struct Origin {
     server: SourceServer,
@@ -203,6 +208,38 @@ const fn read_only(session: Option<bool>, account_is_safe: bool) -> (Verdict, &'
     }
 }
 
+/// What is told of the sessions of a source. A clinic's front desk needs some that are free.
+fn source_headroom(headroom: Option<bicuspid_source::Headroom>) -> (Verdict, String, &'static str) {
+    let Some(bicuspid_source::Headroom { used, most }) = headroom else {
+        return (Verdict::Warn, "the server does not say how many sessions it can have".to_owned(), "");
+    };
+    let detail = format!("{used} of {most} sessions are in use");
+    if most.saturating_sub(used) < SOURCE_FREE_MIN {
+        (
+            Verdict::Warn,
+            detail,
+            "copy while fewer people are at work, or let the administrator raise max_connections",
+        )
+    } else {
+        (Verdict::Ok, detail, "")
+    }
+}
+
+/// What is told of the sessions of a target.
+fn target_headroom(headroom: bicuspid_target::Headroom) -> (Verdict, String, &'static str) {
+    let mut detail = format!("{} of {} sessions are in use", headroom.used, headroom.most);
+    if let Some(most) = headroom.most_of_account {
+        detail = format!("{detail}, and {} of {most} sessions of the account", headroom.used_by_account);
+    }
+    if headroom.free() < TARGET_FREE_MIN {
+        let remedy = "end sessions that nobody needs, or let the administrator raise max_connections or the account's \
+                      CONNECTION LIMIT";
+        (Verdict::Warn, detail, remedy)
+    } else {
+        (Verdict::Ok, detail, "")
+    }
+}
+
 struct Found {
     printer: Printer,
     several: bool,
@@ -267,15 +304,29 @@ impl Found {
         let discovered = async {
             let mut source = Source::connect(at, options).await?;
             let discovered = source.discover().await?;
+            let headroom = source.headroom().await;
             let link = match depth {
                 Depth::Link => Some(bicuspid_sync::measure_link(&mut source).await),
                 Depth::Catalog => None,
             };
             source.close().await;
-            Ok::<_, SourceError>((discovered, link))
+            Ok::<_, SourceError>((discovered, headroom, link))
         };
         match discovered.await {
-            Ok((discovered, link)) => {
+            Ok((discovered, headroom, link)) => {
+                match headroom {
+                    Ok(headroom) => {
+                        let (verdict, detail, remedy) = source_headroom(headroom);
+                        self.tell("headroom", Side::Source, verdict, detail, remedy);
+                    }
+                    Err(error) => {
+                        self.refuse(
+                            "headroom",
+                            Side::Source,
+                            ends::in_environment(error.trouble(), settings),
+                        );
+                    }
+                }
                 match link {
                     None => {}
                     Some(Ok(link)) => self.tell("link", Side::Source, Verdict::Ok, link.text(), ""),
@@ -320,7 +371,20 @@ impl Found {
         let is_ours = matches!(standing, Ok(Standing::Known | Standing::NewHere));
         // A database that was never enrolled holds no tables of ours yet; whether it can hold them as asked shows already.
         let is_looked_at = is_ours || (standing.is_ok() && look.schemas().is_distributed());
+        let is_fit = standing.is_ok();
         self.database(settings, at, look.facts(), standing);
+        if is_fit {
+            match look.headroom().await {
+                Ok(headroom) => {
+                    let (verdict, detail, remedy) = target_headroom(headroom);
+                    self.tell("headroom", Side::Target, verdict, detail, remedy);
+                }
+                Err(error) => {
+                    let trouble = ends::in_environment(error.trouble(), settings);
+                    self.refuse("headroom", Side::Target, trouble);
+                }
+            }
+        }
         if is_ours {
             self.origin(settings, &look, server).await;
         }
@@ -585,6 +649,23 @@ mod tests {
         let text = conclusion(&[left_out, looked_at], 0);
         assert_eq!(text.as_deref(), Some("SAFE: 1 check passed. This check changed nothing."));
         assert_eq!(conclusion(&[check("test", LEFT_OUT, Verdict::Warn)], 1), None, "nothing was looked at");
+    }
+
+    #[test]
+    fn little_room_for_sessions_is_a_warning() {
+        let of_source = |used| source_headroom(Some(bicuspid_source::Headroom { used, most: 151 }));
+        assert_eq!(of_source(141), (Verdict::Ok, "141 of 151 sessions are in use".to_owned(), ""));
+        assert_eq!((of_source(142).0, of_source(200).0), (Verdict::Warn, Verdict::Warn));
+        assert_eq!(source_headroom(None).0, Verdict::Warn);
+        let of_target = |used, most_of_account| {
+            let headroom = bicuspid_target::Headroom { used, most: 97, used_by_account: 1, most_of_account };
+            target_headroom(headroom)
+        };
+        assert_eq!(of_target(92, None), (Verdict::Ok, "92 of 97 sessions are in use".to_owned(), ""));
+        assert_eq!(of_target(93, None).0, Verdict::Warn);
+        let limited = of_target(3, Some(5));
+        assert_eq!(limited.1, "3 of 97 sessions are in use, and 1 of 5 sessions of the account");
+        assert_eq!((limited.0, of_target(3, Some(6)).0), (Verdict::Warn, Verdict::Ok));
     }
 
     #[test]

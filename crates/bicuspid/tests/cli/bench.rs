@@ -228,6 +228,7 @@ impl Bench {
             (r"\d{8}T\d{6}Z-[0-9a-f]{12}", "[run]"),
             (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "[time]"),
             (r"\b\d+\.\d s\b", "[seconds]"),
+            (r"\b\d+ of \d+ sessions", "[sessions]"),
             (r"about \d+\.\d MB a second", "about [rate]"),
             (r"process \d+ of the server", "process [pid] of the server"),
             (r"\b\d+(\.\d+)? ms\b", "[ms]"),

@@ -282,6 +282,7 @@ fn fixed_statements_pass_the_guard() {
         assert_eq!(statement.params(), [Value::text("opendental")]);
     }
     assert!(version().is_ok() && show_grants().is_ok() && status().is_ok() && cipher().is_ok());
+    assert!(sessions_max().is_ok());
     assert_eq!(
         whole(&db, &table("t"), &[Selected::Column(&column("a"))], None).unwrap().sql(),
         "SELECT /* bicuspid */ `a` FROM `opendental`.`t`"

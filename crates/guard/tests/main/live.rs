@@ -205,6 +205,9 @@ fn session_statements_hold_on_a_real_server() {
     assert_eq!(facts[0].len(), builder::session_fact_names(flavour).len());
     let status = server().query(builder::status().unwrap().sql());
     assert!(status.iter().any(|row| row[0].as_deref() == Some(b"Threads_running")));
+    let most = server().query(builder::sessions_max().unwrap().sql());
+    let most = std::str::from_utf8(most[0][0].as_deref().unwrap()).unwrap();
+    assert!(most.parse::<u32>().unwrap() > 0, "{most}");
 }
 
 #[test]
