@@ -5,7 +5,7 @@ use bicuspid_model::{DatabaseName, Environment, SiteName};
 
 pub use bicuspid_guard::Identity;
 
-use crate::error::{TargetError, of_state};
+use crate::error::{TargetError, of_driver, of_state};
 use crate::link::Link;
 
 /// The version of the state in schema `bicuspid`.

@@ -646,7 +646,7 @@ pub(crate) async fn expected(link: &Link) -> Result<BTreeSet<String>, TargetErro
         .client
         .query(sql.as_str(), &[])
         .await
-        .map_err(|e| of_driver(&e, "read which tables are to be loaded"))?;
+        .map_err(|e| of_state(&e, "read which tables are to be loaded"))?;
     rows.iter().map(|row| row.try_get(0).map_err(|_| unreadable())).collect()
 }
 
