@@ -14,6 +14,7 @@ use crate::citus;
 use crate::copy::CopyOut;
 use crate::ddl;
 use crate::error::{TargetError, of_driver, of_state};
+use crate::expected;
 use crate::identity::{self, Headroom, Identity, STATE_VERSION, ServerFacts};
 use crate::link::Link;
 use crate::listing::{self, ListedTable};
@@ -272,7 +273,7 @@ impl Analytics {
     /// Names on the target of tables that runs set out to load and that were never published: more than none, and a first
     /// load is not finished.
     pub async fn expected(&self) -> Result<BTreeSet<String>, TargetError> {
-        state::expected(&self.link).await
+        expected::read(&self.link).await
     }
 
     /// What `raw` really has of the tables that we keep.

@@ -10,6 +10,7 @@ mod copy;
 mod ddl;
 mod demo;
 mod error;
+mod expected;
 mod first_load;
 mod identity;
 mod link;

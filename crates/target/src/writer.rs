@@ -11,6 +11,7 @@ use crate::change::{Applied, Change, Staged, Staging, expect, statement};
 use crate::copy::{CopyIn, load_fault};
 use crate::ddl;
 use crate::error::{TargetError, of_driver};
+use crate::expected;
 use crate::first_load::{FirstLoad, agrees, read_back};
 use crate::identity::{self, Identity};
 use crate::link::Link;
@@ -137,7 +138,7 @@ impl Writer {
         tables: &[TableName],
         is_selection: bool,
     ) -> Result<(), TargetError> {
-        let known = state::expected(self.link()).await?;
+        let known = expected::read(self.link()).await?;
         let mut names: BTreeSet<String> = tables.iter().map(|table| table.in_target().to_string()).collect();
         if is_selection {
             names.extend(known.iter().cloned());
@@ -146,7 +147,7 @@ impl Writer {
             return Ok(());
         }
         self.begin().await?;
-        state::record_expected(self.link(), &names).await?;
+        expected::record(self.link(), &names).await?;
         self.commit().await
     }
 
