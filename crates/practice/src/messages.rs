@@ -10,7 +10,6 @@ use crate::definitions::Definition;
 use crate::draw::{Draw, Stream};
 use crate::emit::Rows;
 use crate::error::PracticeError;
-use crate::settings::Preset;
 use crate::world::World;
 
 /// A message to, from or about a patient.
@@ -47,11 +46,6 @@ impl World<'_> {
         self.carry(&talk, key)?;
         let Talk { patient, about, mode, direction, user, note } = talk;
         let source = if user == 0 { CommItemSource::ApptReminder } else { CommItemSource::User };
-        // The analytics project asks for an account that is there. The program's own messages are sent from the front desk's.
-        let user = match self.office.desk.first() {
-            Some(desk) if user == 0 && self.settings.preset == Preset::Dbt => *desk,
-            _ => user,
-        };
         self.out.row(Rows::CommLog, now, |r| {
             r.set("CommlogNum", key)
                 .set("PatNum", patient)
