@@ -15,6 +15,7 @@ use bicuspid_source::Pace;
 
 use crate::data;
 use crate::desk::Desk;
+use crate::disk;
 use crate::host::{self, Taken};
 use crate::pairs::{self, Fault};
 
@@ -57,14 +58,20 @@ struct Felt {
 
 pub(crate) fn measure(long: bool) -> Result<(), Fault> {
     let mariadb = MariaDbServer::start(testing::test_options());
-    let postgres = PostgresServer::start(PostgresOptions { durable: true, settings: Vec::new() });
+    let options = PostgresOptions { durable: true, settings: Vec::new() };
+    // As at a clinic, whose server's disk is its own.
+    let memory = disk::in_memory();
+    let (postgres, folder) = match &memory {
+        Some(memory) => (PostgresServer::start_under(memory, options), tempfile::tempdir_in(memory)?),
+        None => (PostgresServer::start(options), tempfile::tempdir()?),
+    };
     let (wide, narrow, least) = if long { (1_000_000, 5_000_000, 20) } else { (200_000, 1_000_000, 10) };
     let bench = Bench {
         clinic: mariadb.database("desk"),
         target: postgres.database("desk"),
         mariadb,
         postgres,
-        folder: tempfile::tempdir()?,
+        folder,
         runtime: tokio::runtime::Builder::new_multi_thread()
             .event_interval(1)
             .on_thread_start(|| {
@@ -80,6 +87,10 @@ pub(crate) fn measure(long: bool) -> Result<(), Fault> {
     println!(
         "whatever copies, and PostgreSQL: {}",
         if is_yielding { "lowest priority" } else { "the same priority as the desk and its server" }
+    );
+    println!(
+        "files of PostgreSQL and of the staging: {}",
+        if memory.is_some() { "in memory" } else { "on the disk of the clinic's files" }
     );
     data::wide(&bench.clinic, wide, "MyISAM");
     data::narrow(&bench.clinic, narrow, "MyISAM");
