@@ -465,22 +465,26 @@ fn usage(error: &clap::Error, command: &str) -> Trouble {
     }
 }
 
-/// What the parser of a value says of its form. Our own parsers do not repeat the value; clap's parsers of numbers do, so
-/// that only the bounds are taken from them.
+/// What the parser of a value says of its form. Clap's parsers of numbers repeat the value, so that only the bounds are
+/// taken from them; of any other that does nothing is told.
 fn parsers_word(error: &clap::Error) -> Option<String> {
+    let value = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => value.as_str(),
+        _ => "",
+    };
     let said = std::error::Error::source(error)?.to_string();
     if let Some((_, bounds)) = said.split_once(" is not in ") {
         return Some(format!("it is a whole number from {}", bounds.replace("..=", " to ")));
     }
     let is_number =
         ["invalid digit", "cannot parse integer", "number too"].iter().any(|of| said.starts_with(of));
-    Some(if is_number {
-        "it is a whole number".to_owned()
+    if is_number {
+        Some("it is a whole number".to_owned())
     } else if said.starts_with("number would be zero") {
-        "it is a whole number from 1 on".to_owned()
+        Some("it is a whole number from 1 on".to_owned())
     } else {
-        said
-    })
+        (value.is_empty() || !said.contains(value)).then_some(said)
+    }
 }
 
 #[cfg(test)]

@@ -198,9 +198,7 @@ impl NoConsent {
             hint: hint.to_owned(),
         }
     }
-}
 
-impl NoConsent {
     /// The same with what would have happened, where nobody could be told by a question.
     #[must_use]
     pub fn trouble_of(self, request: &Request<'_>) -> Trouble {

@@ -24,7 +24,7 @@ use crate::meter::Meter;
 use crate::pace::{Pace, Pacer};
 use crate::raw::{self, RawRows};
 use crate::renewal::{Renewal, judged};
-use crate::row::{DriverCells, decode_row, needs_server, select_of};
+use crate::row::{DriverCells, decode_row, large_cells, select_of};
 use crate::walk::Walk;
 
 /// Age at which a snapshot is given up for a new one, so that the server can clean up old row versions.
@@ -346,8 +346,7 @@ impl Source {
 
     /// Ends the session.
     pub async fn close(mut self) -> Meter {
-        // The data is in hand; a snapshot that cannot be ended ends with the connection.
-        let _ = self.end_snapshot().await;
+        self.end_reading().await;
         let meter = self.meter.clone();
         self.wire.close().await;
         meter
@@ -431,22 +430,6 @@ impl std::fmt::Debug for Reader<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader").field("table", &self.table.name).finish_non_exhaustive()
     }
-}
-
-/// Places, among the cells of a row as it is asked for, of those whose type holds more than 64 KiB.
-fn large_cells(found: &FoundTable, table: &Table) -> Vec<usize> {
-    const LARGE: [&str; 5] = ["mediumtext", "longtext", "mediumblob", "longblob", "json"];
-    let mut at = 0;
-    let mut large = Vec::new();
-    for (column, found) in table.columns.iter().zip(&found.columns).filter(|(c, _)| !c.withheld) {
-        let type_text = found.type_text.to_ascii_lowercase();
-        let cells = if needs_server(column) { 2 } else { 1 };
-        if column.source == SourceType::Spatial || LARGE.iter().any(|large| type_text.starts_with(large)) {
-            large.extend(at..at + cells);
-        }
-        at += cells;
-    }
-    large
 }
 
 impl Reader<'_> {
@@ -543,10 +526,15 @@ impl Reader<'_> {
         let statement =
             self.statement(positions, limit, up_to, &select_of(&key, None), builder::chunk_end)?;
         let mut conversions = vec![Conversions::default(); places.len()];
-        let none: Arc<[usize]> = Arc::new([]);
         let Rows { batch, elapsed, .. } = self
             .source
-            .rows(&statement, &key, Form::Canonical { is_hashed: false }, ((0, 0), &none), &mut conversions)
+            .rows(
+                &statement,
+                &key,
+                Form::Canonical { is_hashed: false },
+                ((0, 0), &Arc::default()),
+                &mut conversions,
+            )
             .await?;
         self.rest(elapsed).await?;
         if conversions.iter().any(|c| !c.is_empty()) {

@@ -6,6 +6,7 @@ use sqlx::mysql::MySqlRow;
 
 use crate::connect::cell;
 use crate::decode::{self, Conversions};
+use crate::discover::FoundTable;
 use crate::error::SourceError;
 
 /// What is asked of each row: the columns that are copied, and beside a text that the server turns into UTF-8 its stored
@@ -22,7 +23,23 @@ pub(crate) fn select_of<'a>(table: &'a Table, hash: Option<&'a RowHash>) -> Vec<
     select
 }
 
-pub(crate) fn needs_server(column: &Column) -> bool {
+/// Places, among the cells of a row as it is asked for, of those whose type holds more than 64 KiB.
+pub(crate) fn large_cells(found: &FoundTable, table: &Table) -> Vec<usize> {
+    const LARGE: [&str; 5] = ["mediumtext", "longtext", "mediumblob", "longblob", "json"];
+    let mut at = 0;
+    let mut large = Vec::new();
+    for (column, found) in table.columns.iter().zip(&found.columns).filter(|(c, _)| !c.withheld) {
+        let type_text = found.type_text.to_ascii_lowercase();
+        let cells = if needs_server(column) { 2 } else { 1 };
+        if column.source == SourceType::Spatial || LARGE.iter().any(|large| type_text.starts_with(large)) {
+            large.extend(at..at + cells);
+        }
+        at += cells;
+    }
+    large
+}
+
+fn needs_server(column: &Column) -> bool {
     matches!(&column.source, SourceType::Text(charset) | SourceType::Choice(charset) if charset.needs_server())
 }
 
