@@ -78,7 +78,7 @@ pub(crate) async fn differences(
         blank: Cutter::new(key, shaped),
         is_locking: matches!(shaped.found.engine, Engine::TableLock(_)),
         outlet: Outlet {
-            staging: staging.cloned(),
+            staging: staging.map(Staging::patient),
             hashes: staging.and_then(|_| RowHashes::of(&shaped.table, key)),
         },
         open: None,
@@ -109,6 +109,8 @@ pub(crate) async fn differences(
         }
     }
     let mut judge = beside.end().await?;
+    // What is read again is staged by this task.
+    judge.outlet.staging = staging.cloned();
     let mut verdicts = std::mem::take(&mut judge.verdicts).into_iter();
     let mut cut_anew = Recut::new(shaped);
     for (place, chunk) in recorded.iter().enumerate() {

@@ -109,6 +109,7 @@ pub(crate) async fn everything(
     let mut reader = source.reader(&shaped.found, &shaped.table, &shaped.walk).hashing(shaped.row_hash());
     match &shaped.walk {
         Walk::Keyset(_) => {
+            tally.staging = staging.map(Staging::patient);
             let beside = Beside::start(tally, Tally::add);
             loop {
                 let piece = reader.next(None).await?;
@@ -116,9 +117,6 @@ pub(crate) async fn everything(
                 let is_last = piece.is_last;
                 if !beside.give(piece).await || is_last {
                     break;
-                }
-                if let Some(staging) = staging {
-                    staging.room().await;
                 }
             }
             tally = beside.end().await?;

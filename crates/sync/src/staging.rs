@@ -1,6 +1,8 @@
 //! Rows on their way from the source to the target: a queue in memory that spills to disk.
 //!
-//! The source is never held back by a slow target, for its lock would be held too. What does not fit in memory goes to
+//! A statement is never held back by a slow target, for its lock would be held too. Between statements a reader that may wait
+//! waits for room ([`Staging::patient`]), but not for a target that stands still, and never for longer in all than it has
+//! read: its snapshot is open at most twice as long as reading takes. What does not fit in memory goes to
 //! a file, compressed and sealed with AES-256-GCM under a key that exists only in this process: after a crash the file
 //! is noise. The file has no name that tells anything, is readable by its owner alone, and is removed when the queue
 //! is dropped; leftovers of a crash are removed at the next start.
@@ -9,8 +11,8 @@ use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -23,15 +25,20 @@ const SUFFIX: &str = ".bicuspid-staging";
 /// Largest sealed part, a guard against reading nonsense.
 const PART_BYTES_MAX: usize = 1 << 31;
 
-/// How long a quick reader waits for a slow target before its rows go to the disk.
-const ROOM_WAIT_MAX: Duration = Duration::from_millis(250);
+/// How long a target may take nothing before nobody waits for it any more.
+const STILL_MAX: Duration = Duration::from_millis(250);
+/// How long one part is waited with: the session on the source is idle meanwhile, and some servers end those that are for
+/// long.
+const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// A queue of canonical rows with one writer and one reader.
 #[derive(Debug, Clone)]
 pub(crate) struct Staging {
     inner: Arc<Mutex<Inner>>,
     arrived: Arc<Notify>,
-    left: Arc<Notify>,
+    left: Arc<Condvar>,
+    /// Whether whoever pushes waits for room.
+    is_patient: bool,
 }
 
 #[derive(Debug)]
@@ -39,21 +46,47 @@ struct Inner {
     memory: VecDeque<Vec<u8>>,
     memory_bytes: usize,
     memory_bytes_max: usize,
-    waits: bool,
+    may_wait: bool,
+    began: Instant,
+    /// Time that was waited for room so far.
+    waited: Duration,
+    /// Rows that were taken out, in the parts in which they were pushed.
+    taken: u64,
+    /// What `taken` was when the target was found to stand still.
+    still_at: Option<u64>,
     spill: Spill,
     closed: bool,
     spilled_bytes: u64,
 }
 
+impl Inner {
+    fn has_room(&self, bytes: usize) -> bool {
+        // Once something is on disk everything after it goes there, so that the order stays.
+        self.spill.is_empty() && self.memory_bytes + bytes <= self.memory_bytes_max
+    }
+
+    /// Whether waiting for room may help, and is not too much.
+    fn is_worth_waiting(&self, bytes: usize) -> bool {
+        self.may_wait
+            && bytes <= self.memory_bytes_max
+            && self.still_at != Some(self.taken)
+            && self.waited * 2 < self.began.elapsed()
+    }
+}
+
 impl Staging {
-    /// A queue that keeps up to `memory_bytes_max` in memory and the rest in `dir`. `waits` says whether
-    /// [`Staging::room`] waits for a slower target.
-    pub(crate) fn new(memory_bytes_max: usize, dir: &Path, waits: bool) -> Result<Self, SyncError> {
+    /// A queue that keeps up to `memory_bytes_max` in memory and the rest in `dir`. `may_wait` says whether
+    /// [`Staging::patient`] makes a difference.
+    pub(crate) fn new(memory_bytes_max: usize, dir: &Path, may_wait: bool) -> Result<Self, SyncError> {
         let inner = Inner {
             memory: VecDeque::new(),
             memory_bytes: 0,
             memory_bytes_max,
-            waits,
+            may_wait,
+            began: Instant::now(),
+            waited: Duration::ZERO,
+            taken: 0,
+            still_at: None,
             spill: Spill::new(dir)?,
             closed: false,
             spilled_bytes: 0,
@@ -61,23 +94,32 @@ impl Staging {
         Ok(Self {
             inner: Arc::new(Mutex::new(inner)),
             arrived: Arc::new(Notify::new()),
-            left: Arc::new(Notify::new()),
+            left: Arc::new(Condvar::new()),
+            is_patient: false,
         })
+    }
+
+    /// The same queue for a thread of its own, whose rows are in hand and hold no lock: [`Self::push`] then waits for room
+    /// as long as the target takes rows. A reader that is quicker than the target need not go over the disk.
+    pub(crate) fn patient(&self) -> Self {
+        Self { is_patient: true, ..self.clone() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds rows; never waits.
+    /// Adds rows. It waits only for a reader that is patient.
     pub(crate) fn push(&self, rows: Vec<u8>) -> Result<(), SyncError> {
         if rows.is_empty() {
             return Ok(());
         }
         {
             let mut inner = self.lock();
-            // Once something is on disk everything after it goes there, so that the order stays.
-            if inner.spill.is_empty() && inner.memory_bytes + rows.len() <= inner.memory_bytes_max {
+            if self.is_patient {
+                inner = self.wait_for_room(inner, rows.len());
+            }
+            if inner.has_room(rows.len()) {
                 inner.memory_bytes += rows.len();
                 inner.memory.push_back(rows);
             } else {
@@ -87,6 +129,20 @@ impl Staging {
         }
         self.arrived.notify_one();
         Ok(())
+    }
+
+    fn wait_for_room<'a>(&self, mut inner: MutexGuard<'a, Inner>, bytes: usize) -> MutexGuard<'a, Inner> {
+        let until = Instant::now() + WAIT_MAX;
+        while !inner.has_room(bytes) && inner.is_worth_waiting(bytes) && Instant::now() < until {
+            let (taken, began) = (inner.taken, Instant::now());
+            let woken = self.left.wait_timeout_while(inner, STILL_MAX, |inner| inner.taken == taken);
+            inner = woken.unwrap_or_else(PoisonError::into_inner).0;
+            inner.waited += began.elapsed();
+            if inner.taken == taken {
+                inner.still_at = Some(taken);
+            }
+        }
+        inner
     }
 
     /// Says that no more rows come.
@@ -111,33 +167,22 @@ impl Staging {
         }
     }
 
-    /// Waits a moment for room in memory. Only between statements, when no lock is held on the source: a reader that
-    /// is quicker than the target then need not go over the disk. A target that stands still does not hold it up.
-    pub(crate) async fn room(&self) {
-        let roomy = async {
-            while {
-                let inner = self.lock();
-                inner.waits && inner.spill.is_empty() && inner.memory_bytes * 2 > inner.memory_bytes_max
-            } {
-                self.left.notified().await;
-            }
-        };
-        // After that long the rows go to the disk instead.
-        let _ = tokio::time::timeout(ROOM_WAIT_MAX, roomy).await;
-    }
-
     /// The next rows; `None` when the queue is closed and empty.
     pub(crate) async fn pop(&self) -> Result<Option<Vec<u8>>, SyncError> {
         loop {
             {
                 let mut inner = self.lock();
-                if let Some(rows) = inner.memory.pop_front() {
-                    inner.memory_bytes -= rows.len();
+                let rows = match inner.memory.pop_front() {
+                    Some(rows) => {
+                        inner.memory_bytes -= rows.len();
+                        Some(rows)
+                    }
+                    None => inner.spill.pop()?,
+                };
+                if rows.is_some() {
+                    inner.taken += 1;
                     self.left.notify_one();
-                    return Ok(Some(rows));
-                }
-                if let Some(rows) = inner.spill.pop()? {
-                    return Ok(Some(rows));
+                    return Ok(rows);
                 }
                 if inner.closed {
                     return Ok(None);
@@ -291,10 +336,6 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
     }
 
-    async fn is_ready<F: Future>(future: &mut std::pin::Pin<&mut F>) -> bool {
-        std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready())).await
-    }
-
     #[test]
     fn order_stays_whatever_goes_to_disk() {
         let dir = tempfile::tempdir().unwrap();
@@ -323,29 +364,93 @@ mod tests {
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing stays behind");
     }
 
+    /// A queue of 1,000 bytes of which 600 are taken, a reader that is about to add as many, and what comes of it.
+    fn beside<T>(staging: &Staging, target: impl FnOnce() -> T) -> (T, Duration) {
+        let reader = staging.patient();
+        std::thread::scope(|scope| {
+            let began = Instant::now();
+            let pushed = scope.spawn(move || {
+                reader.push(vec![2; 600]).unwrap();
+                began.elapsed()
+            });
+            (target(), pushed.join().unwrap())
+        })
+    }
+
+    fn full(dir: &Path, may_wait: bool) -> Staging {
+        let staging = Staging::new(1000, dir, may_wait).unwrap();
+        // As if it had read for a minute.
+        staging.lock().began -= Duration::from_mins(1);
+        staging.push(vec![1; 600]).unwrap();
+        staging
+    }
+
     #[test]
-    fn a_reader_that_may_wait_waits_for_room_and_no_other() {
+    fn a_patient_reader_waits_for_a_target_that_takes_rows() {
         let dir = tempfile::tempdir().unwrap();
-        let full = |waits| {
-            let staging = Staging::new(1000, dir.path(), waits).unwrap();
-            staging.push(vec![1; 600]).unwrap();
-            staging
-        };
-        block_on(async {
-            full(false).room().await;
-            let staging = full(true);
-            let mut room = std::pin::pin!(staging.room());
-            assert!(!is_ready(&mut room).await);
-            assert_eq!(staging.pop().await.unwrap().unwrap().len(), 600);
-            assert!(is_ready(&mut room).await);
-            // What is on the disk already makes waiting useless.
-            staging.push(vec![1; 1001]).unwrap();
-            assert!(is_ready(&mut std::pin::pin!(staging.room())).await);
-            assert!(staging.arrives().await);
-            staging.pop().await.unwrap();
-            staging.close();
-            assert!(!staging.arrives().await);
+        let staging = full(dir.path(), true);
+        let pause = Duration::from_millis(50);
+        let (rows, waited) = beside(&staging, || {
+            std::thread::sleep(pause);
+            block_on(staging.pop()).unwrap().unwrap()
         });
+        assert_eq!(rows, [1; 600]);
+        assert!(waited >= pause, "{waited:?}");
+        assert_eq!(staging.lock().spilled_bytes, 0);
+        assert_eq!(block_on(staging.pop()).unwrap().unwrap(), [2; 600]);
+        // What is on the disk is waited for as well: else all that comes behind it would go there.
+        let staging = full(dir.path(), true);
+        staging.push(vec![3; 600]).unwrap();
+        let (rows, _) = beside(&staging, || {
+            [(); 2].map(|()| {
+                std::thread::sleep(pause);
+                block_on(staging.pop()).unwrap().unwrap()
+            })
+        });
+        assert_eq!(rows, [[1; 600], [3; 600]]);
+        assert_eq!(staging.lock().spilled_bytes, 600, "only what nobody waited with");
+        staging.close();
+        assert!(block_on(staging.arrives()));
+        assert_eq!(block_on(staging.pop()).unwrap().unwrap(), [2; 600]);
+        assert!(!block_on(staging.arrives()));
+    }
+
+    #[test]
+    fn nobody_waits_long_for_a_target_that_stands_still() {
+        let dir = tempfile::tempdir().unwrap();
+        let staging = full(dir.path(), true);
+        let ((), waited) = beside(&staging, || ());
+        assert!(waited >= STILL_MAX, "{waited:?}");
+        assert_eq!(staging.lock().spilled_bytes, 600);
+        let waited = staging.lock().waited;
+        beside(&staging, || ());
+        assert_eq!(staging.lock().waited, waited, "it was waited for once");
+        block_on(staging.pop()).unwrap();
+        beside(&staging, || ());
+        assert!(staging.lock().waited >= waited + STILL_MAX, "and again since it took something");
+    }
+
+    #[test]
+    fn no_reader_waits_for_longer_than_it_has_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let waited = |staging: &Staging| {
+            beside(staging, || ());
+            let inner = staging.lock();
+            (inner.waited, inner.spilled_bytes)
+        };
+        assert_eq!(waited(&full(dir.path(), false)), (Duration::ZERO, 600), "a kind one never");
+        let staging = full(dir.path(), true);
+        staging.lock().waited = Duration::from_secs(31);
+        assert_eq!(waited(&staging), (Duration::from_secs(31), 600));
+        // What can never fit is not waited for.
+        let staging = full(dir.path(), true);
+        staging.patient().push(vec![2; 1001]).unwrap();
+        assert_eq!(staging.lock().waited, Duration::ZERO);
+        // Nor does a statement wait, whose lock would be held.
+        let staging = full(dir.path(), true);
+        staging.push(vec![2; 600]).unwrap();
+        let inner = staging.lock();
+        assert_eq!((inner.waited, inner.spilled_bytes), (Duration::ZERO, 600));
     }
 
     #[test]
