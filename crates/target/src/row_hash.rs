@@ -41,13 +41,6 @@ const LINKS_MAX: usize = 500;
 /// Rows whose chains grow side by side.
 const LANES: usize = 4;
 
-/// A row whose chain is growing.
-struct Lane<F> {
-    fields: F,
-    chain: u64,
-    marks: u32,
-}
-
 /// The sum of the hashes of a table's rows, growing.
 pub struct RowHashes {
     groups: Vec<Group>,
@@ -174,39 +167,62 @@ impl Form {
         }
     }
 
-    /// The chain with a value added; `None` if the field is not of this form.
-    fn add(self, field: &[u8], seed: u64, scratch: &mut Vec<u8>) -> Option<u64> {
-        let int4 = || Some(i32::from_be_bytes(field.try_into().ok()?).cast_unsigned());
-        let int8 = || Some(i64::from_be_bytes(field.try_into().ok()?));
-        Some(match self {
-            Self::Flag => lookup3::word(u32::from(<[u8; 1]>::try_from(field).ok()?[0]), seed),
+    /// The chains of some rows, each with its value added; `None` if a field is not of this form.
+    fn add<const N: usize>(
+        self,
+        fields: [Option<&[u8]>; N],
+        chains: [u64; N],
+        scratch: &mut Vec<u8>,
+    ) -> Option<[u64; N]> {
+        let word = |of: fn(&[u8]) -> Option<u32>| Some(lookup3::words(self.each(fields, of)?, chains));
+        let int4 = |field: &[u8]| Some(i32::from_be_bytes(field.try_into().ok()?).cast_unsigned());
+        match self {
+            Self::Flag => word(|field| Some(u32::from(<[u8; 1]>::try_from(field).ok()?[0]))),
             Self::Int2 => {
-                let value = i16::from_be_bytes(field.try_into().ok()?);
-                lookup3::word(i32::from(value).cast_unsigned(), seed)
+                word(|field| Some(i32::from(i16::from_be_bytes(field.try_into().ok()?)).cast_unsigned()))
             }
-            Self::Int4 | Self::Day => lookup3::word(int4()?, seed),
+            Self::Int4 | Self::Day => word(int4),
             Self::Int8 => {
-                let value = int8()?;
-                lookup3::wide(value >> 32, lookup3::wide(value, seed))
+                let values: [i64; N] = self.each(fields, int8)?;
+                let lower = lookup3::words(values.map(lookup3::fold), chains);
+                Some(lookup3::words(values.map(|value| lookup3::fold(value >> 32)), lower))
             }
-            Self::Narrow => lookup3::word(i32::try_from(int8()?).ok()?.cast_unsigned(), seed),
-            Self::Moment | Self::Clock => lookup3::wide(int8()?, seed),
-            Self::Real | Self::Double => lookup3::float(self.float(field)?, seed),
-            Self::Text | Self::Json => lookup3::bytes(field, seed),
-            Self::Bytes | Self::Sent(_) => {
-                scratch.clear();
-                for byte in field {
-                    scratch.extend(
-                        [byte >> 4, byte & 15].map(
-                            |digit| {
-                                if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }
-                            },
-                        ),
-                    );
+            Self::Narrow => word(|field| Some(i32::try_from(int8(field)?).ok()?.cast_unsigned())),
+            Self::Moment | Self::Clock => word(|field| Some(lookup3::fold(int8(field)?))),
+            Self::Real | Self::Double => {
+                Some(lookup3::floats(self.each(fields, |field| self.float(field))?, chains))
+            }
+            Self::Text | Self::Json | Self::Bytes | Self::Sent(_) => {
+                let mut chains = chains;
+                for (field, chain) in fields.into_iter().zip(&mut chains) {
+                    *chain = self.add_bytes(field.unwrap_or_default(), *chain, scratch);
                 }
-                lookup3::bytes(scratch, seed)
+                Some(chains)
             }
-        })
+        }
+    }
+
+    /// The value of each field.
+    fn each<T: Copy + Default, const N: usize>(
+        self,
+        fields: [Option<&[u8]>; N],
+        of: impl Fn(&[u8]) -> Option<T>,
+    ) -> Option<[T; N]> {
+        let mut values = [T::default(); N];
+        for (field, value) in fields.into_iter().zip(&mut values) {
+            *value = of(field.unwrap_or(self.of_null()))?;
+        }
+        Some(values)
+    }
+
+    fn add_bytes(self, field: &[u8], seed: u64, scratch: &mut Vec<u8>) -> u64 {
+        if matches!(self, Self::Text | Self::Json) {
+            return lookup3::bytes(field, seed);
+        }
+        let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' - 10 + half };
+        scratch.clear();
+        scratch.extend(field.iter().flat_map(|byte| [byte >> 4, byte & 15].map(digit)));
+        lookup3::bytes(scratch, seed)
     }
 
     fn float(self, field: &[u8]) -> Option<f64> {
@@ -216,6 +232,10 @@ impl Form {
             Some(f64::from_be_bytes(field.try_into().ok()?))
         }
     }
+}
+
+fn int8(field: &[u8]) -> Option<i64> {
+    Some(i64::from_be_bytes(field.try_into().ok()?))
 }
 
 impl Hashed {
@@ -324,28 +344,31 @@ impl RowHashes {
     }
 
     fn hash<const N: usize>(&mut self, rows: [&[u8]; N]) -> Option<[u64; N]> {
-        let mut lanes = rows.map(|row| Lane { fields: fields(row), chain: self.seed, marks: 0 });
+        let mut lanes = rows.map(fields);
+        let mut chains = [self.seed; N];
         for group in &self.groups {
+            let mut marks = [0; N];
             for column in &group.columns {
-                for lane in &mut lanes {
-                    let field = lane.fields.next()?;
-                    if field.is_none() && !column.nullable {
-                        return None;
+                let mut fields = [None; N];
+                for (lane, field) in lanes.iter_mut().zip(&mut fields) {
+                    *field = lane.next()?;
+                }
+                if !column.nullable && fields.contains(&None) {
+                    return None;
+                }
+                if column.nullable || column.form.is_float() {
+                    for (field, marks) in fields.into_iter().zip(&mut marks) {
+                        *marks |= column.mark(field)?;
                     }
-                    lane.marks |= column.mark(field)?;
-                    let field = field.unwrap_or(column.form.of_null());
-                    lane.chain = column.form.add(field, lane.chain, &mut self.scratch)?;
                 }
+                chains = column.form.add(fields, chains, &mut self.scratch)?;
             }
-            for lane in &mut lanes {
-                let marks = std::mem::take(&mut lane.marks);
-                if group.marks > 0 {
-                    lane.chain = lookup3::word(marks, lane.chain);
-                }
+            if group.marks > 0 {
+                chains = lookup3::words(marks, chains);
             }
         }
-        let is_whole = lanes.iter_mut().all(|lane| lane.fields.next().is_none());
-        is_whole.then(|| lanes.map(|lane| lane.chain))
+        let is_whole = lanes.iter_mut().all(|lane| lane.next().is_none());
+        is_whole.then_some(chains)
     }
 
     /// Rows that were added.

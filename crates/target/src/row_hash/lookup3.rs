@@ -9,57 +9,95 @@
 /// What the three words start from, without the length.
 const START: u32 = 0x9e37_79b9_u32.wrapping_add(3_923_095);
 
-/// The state between two blocks.
-struct Words(u32, u32, u32);
+/// A number of each of some hashes that are computed side by side: the compiler makes one instruction of a step of all.
+type Each<T, const N: usize> = [T; N];
 
-impl Words {
-    fn begin(length: u32, seed: u64) -> Self {
+/// The state between two blocks, of `N` hashes.
+struct Words<const N: usize>(Each<u32, N>, Each<u32, N>, Each<u32, N>);
+
+fn both<const N: usize>(
+    mut left: Each<u32, N>,
+    right: Each<u32, N>,
+    step: impl Fn(u32, u32) -> u32,
+) -> Each<u32, N> {
+    left.iter_mut().zip(right).for_each(|(left, right)| *left = step(*left, right));
+    left
+}
+
+fn add<const N: usize>(left: Each<u32, N>, right: Each<u32, N>) -> Each<u32, N> {
+    both(left, right, u32::wrapping_add)
+}
+
+/// `(left - right) ^ (by turned to the left by so many bits)`
+fn mixed<const N: usize>(
+    left: Each<u32, N>,
+    right: Each<u32, N>,
+    by: Each<u32, N>,
+    bits: u32,
+) -> Each<u32, N> {
+    both(both(left, right, u32::wrapping_sub), by, |left, by| left ^ by.rotate_left(bits))
+}
+
+/// `(left ^ by) - (by turned to the left by so many bits)`
+fn finished<const N: usize>(left: Each<u32, N>, by: Each<u32, N>, bits: u32) -> Each<u32, N> {
+    both(left, by, |left, by| (left ^ by).wrapping_sub(by.rotate_left(bits)))
+}
+
+impl<const N: usize> Words<N> {
+    #[inline]
+    fn begin(length: u32, seeds: Each<u64, N>) -> Self {
         let start = START.wrapping_add(length);
-        let mut words = Self(start, start, start);
-        if seed != 0 {
-            words.0 = words.0.wrapping_add(high(seed));
-            words.1 = words.1.wrapping_add(low(seed));
-            words.mix();
+        let same = [start; N];
+        let mut words = Self(add(same, seeds.map(high)), add(same, seeds.map(low)), same).mix();
+        // A seed of zero is none.
+        let Self(a, b, c) = &mut words;
+        for (((a, b), c), seed) in a.iter_mut().zip(b).zip(c).zip(seeds) {
+            if seed == 0 {
+                (*a, *b, *c) = (start, start, start);
+            }
         }
         words
     }
 
-    const fn add(&mut self, words: [u32; 3]) {
+    #[inline]
+    fn add(self, words: [Each<u32, N>; 3]) -> Self {
         let [first, second, third] = words;
-        self.0 = self.0.wrapping_add(first);
-        self.1 = self.1.wrapping_add(second);
-        self.2 = self.2.wrapping_add(third);
+        Self(add(self.0, first), add(self.1, second), add(self.2, third))
     }
 
     /// Mixes so that nothing is lost: another block may follow.
-    const fn mix(&mut self) {
-        let Self(mut a, mut b, mut c) = *self;
-        a = a.wrapping_sub(c) ^ c.rotate_left(4);
-        c = c.wrapping_add(b);
-        b = b.wrapping_sub(a) ^ a.rotate_left(6);
-        a = a.wrapping_add(c);
-        c = c.wrapping_sub(b) ^ b.rotate_left(8);
-        b = b.wrapping_add(a);
-        a = a.wrapping_sub(c) ^ c.rotate_left(16);
-        c = c.wrapping_add(b);
-        b = b.wrapping_sub(a) ^ a.rotate_left(19);
-        a = a.wrapping_add(c);
-        c = c.wrapping_sub(b) ^ b.rotate_left(4);
-        b = b.wrapping_add(a);
-        *self = Self(a, b, c);
+    #[inline]
+    fn mix(self) -> Self {
+        let Self(mut a, mut b, mut c) = self;
+        a = mixed(a, c, c, 4);
+        c = add(c, b);
+        b = mixed(b, a, a, 6);
+        a = add(a, c);
+        c = mixed(c, b, b, 8);
+        b = add(b, a);
+        a = mixed(a, c, c, 16);
+        c = add(c, b);
+        b = mixed(b, a, a, 19);
+        a = add(a, c);
+        c = mixed(c, b, b, 4);
+        b = add(b, a);
+        Self(a, b, c)
     }
 
     /// Mixes for the last time.
-    fn finish(self) -> u64 {
+    #[inline]
+    fn finish(self) -> Each<u64, N> {
         let Self(mut a, mut b, mut c) = self;
-        c = (c ^ b).wrapping_sub(b.rotate_left(14));
-        a = (a ^ c).wrapping_sub(c.rotate_left(11));
-        b = (b ^ a).wrapping_sub(a.rotate_left(25));
-        c = (c ^ b).wrapping_sub(b.rotate_left(16));
-        a = (a ^ c).wrapping_sub(c.rotate_left(4));
-        b = (b ^ a).wrapping_sub(a.rotate_left(14));
-        c = (c ^ b).wrapping_sub(b.rotate_left(24));
-        u64::from(b) << 32 | u64::from(c)
+        c = finished(c, b, 14);
+        a = finished(a, c, 11);
+        b = finished(b, a, 25);
+        c = finished(c, b, 16);
+        a = finished(a, c, 4);
+        b = finished(b, a, 14);
+        c = finished(c, b, 24);
+        let mut hashes = b.map(|high| u64::from(high) << 32);
+        hashes.iter_mut().zip(c).for_each(|(hash, low)| *hash |= u64::from(low));
+        hashes
     }
 }
 
@@ -73,18 +111,17 @@ fn low(word: u64) -> u32 {
 
 /// `hash_bytes_extended`. PostgreSQL has no value longer than 1 GiB.
 pub(crate) fn bytes(value: &[u8], seed: u64) -> u64 {
-    let mut words = Words::begin(u32::try_from(value.len()).unwrap_or(u32::MAX), seed);
+    let mut words = Words::begin(u32::try_from(value.len()).unwrap_or(u32::MAX), [seed]);
     let (blocks, rest) = value.as_chunks::<12>();
     for block in blocks {
-        words.add(words_of(block));
-        words.mix();
+        words = words.add(words_of(block).map(|word| [word])).mix();
     }
     let mut last = [0_u8; 12];
     last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
     let [first, second, third] = words_of(&last);
     // The lowest byte of the third word is left to the length.
-    words.add([first, second, third << 8]);
-    words.finish()
+    let [hash] = words.add([first, second, third << 8].map(|word| [word])).finish();
+    hash
 }
 
 fn words_of(block: &[u8; 12]) -> [u32; 3] {
@@ -93,27 +130,33 @@ fn words_of(block: &[u8; 12]) -> [u32; 3] {
     [word(0), word(1), word(2)]
 }
 
-/// `hash_bytes_uint32_extended`.
-pub(super) fn word(value: u32, seed: u64) -> u64 {
-    let mut words = Words::begin(4, seed);
-    words.0 = words.0.wrapping_add(value);
-    words.finish()
+/// `hash_bytes_uint32_extended`, of some values with a seed each.
+#[inline]
+pub(super) fn words<const N: usize>(values: Each<u32, N>, seeds: Each<u64, N>) -> Each<u64, N> {
+    let words = Words::begin(4, seeds);
+    Words(add(words.0, values), words.1, words.2).finish()
 }
 
-/// `hashint8extended`: both halves in one word, so that an integer hashes alike whatever its width.
-pub(super) fn wide(value: i64, seed: u64) -> u64 {
+/// What `hashint8extended` hashes as if it were an `integer`: both halves in one word, so that an integer hashes alike
+/// whatever its width.
+pub(super) fn fold(value: i64) -> u32 {
     let bits = value.cast_unsigned();
-    let fold = low(bits) ^ if value >= 0 { high(bits) } else { !high(bits) };
-    word(fold, seed)
+    low(bits) ^ if value >= 0 { high(bits) } else { !high(bits) }
 }
 
-/// `hashfloat8extended`: a zero of either sign leaves the seed as it is, and every NaN is the standard one.
-pub(super) fn float(value: f64, seed: u64) -> u64 {
-    if is_zero(value) {
-        return seed;
+/// `hashfloat8extended`, of some values with a seed each: a zero of either sign leaves the seed as it is, and every NaN is
+/// the standard one.
+#[inline]
+pub(super) fn floats<const N: usize>(values: Each<f64, N>, seeds: Each<u64, N>) -> Each<u64, N> {
+    let bits = values.map(|value| if value.is_nan() { 0x7ff8_0000_0000_0000 } else { value.to_bits() });
+    let words = Words::begin(8, seeds);
+    let mut hashes = Words(add(words.0, bits.map(low)), add(words.1, bits.map(high)), words.2).finish();
+    for ((hash, value), seed) in hashes.iter_mut().zip(values).zip(seeds) {
+        if is_zero(value) {
+            *hash = seed;
+        }
     }
-    let bits = if value.is_nan() { 0x7ff8_0000_0000_0000 } else { value.to_bits() };
-    bytes(&bits.to_le_bytes(), seed)
+    hashes
 }
 
 /// Whether it is 0 or -0.

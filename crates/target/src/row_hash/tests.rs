@@ -16,17 +16,32 @@ fn hashes_are_those_of_a_server() {
     ] {
         assert_eq!(lookup3::bytes(text.as_bytes(), i64::cast_unsigned(seed)), hash.cast_unsigned(), "{text}");
     }
-    assert_eq!(lookup3::word(0, 0), 4_154_612_158_245_552_303);
-    assert_eq!(lookup3::word(u32::MAX, 4711), 2_680_678_629_745_458_417);
+    // Side by side, whichever of them has no seed.
+    let words = [
+        (0, 0, 4_154_612_158_245_552_303),
+        (u32::MAX, 4711, 2_680_678_629_745_458_417),
+        (
+            lookup3::fold(-4_711_000_000_000),
+            1_234_567_890_123,
+            (-8_780_430_442_759_720_042_i64).cast_unsigned(),
+        ),
+        (lookup3::fold(i64::MAX), u64::MAX, 6_110_074_166_949_006_181),
+    ];
+    let hashes = words.map(|(_, _, hash)| hash);
+    assert_eq!(lookup3::words(words.map(|(value, _, _)| value), words.map(|(_, seed, _)| seed)), hashes);
+    for (value, seed, hash) in words {
+        assert_eq!(lookup3::words([value], [seed]), [hash]);
+    }
     assert_eq!(
-        lookup3::wide(-4_711_000_000_000, 1_234_567_890_123),
-        (-8_780_430_442_759_720_042_i64).cast_unsigned()
+        lookup3::floats([-0.0, -1.5, -f64::NAN, f64::from(0.1_f32), 0.0], [42, 42, 42, 42, 0]),
+        [
+            42,
+            (-5_437_363_008_778_930_637_i64).cast_unsigned(),
+            (-4_570_345_281_452_345_396_i64).cast_unsigned(),
+            4_906_899_486_223_959_186,
+            0
+        ]
     );
-    assert_eq!(lookup3::wide(i64::MAX, u64::MAX), 6_110_074_166_949_006_181);
-    assert_eq!(lookup3::float(-0.0, 42), 42);
-    assert_eq!(lookup3::float(-1.5, 42), (-5_437_363_008_778_930_637_i64).cast_unsigned());
-    assert_eq!(lookup3::float(-f64::NAN, 42), (-4_570_345_281_452_345_396_i64).cast_unsigned());
-    assert_eq!(lookup3::float(f64::from(0.1_f32), 42), 4_906_899_486_223_959_186);
 }
 
 fn table(columns: &[(&str, TargetType, bool)]) -> Table {
