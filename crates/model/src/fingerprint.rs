@@ -4,8 +4,7 @@
 //! about order, so rows may be read in pieces and in any order; because it is a sum and not an exclusive or, two
 //! equal rows do not cancel. The key is drawn at random for each target, so nobody can prepare rows that collide.
 
-use siphasher::sip128::{Hasher128 as _, SipHasher24};
-use std::hash::Hasher as _;
+use siphasher::sip128::SipHasher24;
 
 /// Name and version of the algorithm, kept beside every stored fingerprint; a change means proving again.
 pub const ALGORITHM: &str = "siphash-2-4-128/sum128/1";
@@ -36,9 +35,7 @@ impl FingerprintKey {
     /// The hash of one canonical row, or of any other bytes.
     #[must_use]
     pub fn hash(&self, bytes: &[u8]) -> u128 {
-        let mut hasher = SipHasher24::new_with_key(&self.0);
-        hasher.write(bytes);
-        hasher.finish128().as_u128()
+        SipHasher24::new_with_key(&self.0).hash(bytes).as_u128()
     }
 
     /// A secret number for another hash, one for each purpose. A purpose that begins with letters is no canonical row:
@@ -86,6 +83,10 @@ impl Fingerprint {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::Hasher as _;
+
+    use siphasher::sip128::Hasher128 as _;
+
     use super::*;
 
     const KEY: FingerprintKey = FingerprintKey::new([7; 16]);
@@ -103,6 +104,20 @@ mod tests {
         assert_eq!(of(&[b"a", b"b", b"c"]), of(&[b"c", b"a", b"b"]));
         assert_ne!(of(&[b"a", b"a"]), of(&[b"b", b"b"]), "equal rows must not cancel");
         assert_ne!(of(&[b"a", b"a"]).sum, of(&[]).sum);
+    }
+
+    #[test]
+    fn hashes_are_those_of_the_algorithm_that_is_recorded() {
+        // The first of the vectors that its authors publish: this key, no message.
+        let key = FingerprintKey::new(std::array::from_fn(|i| u8::try_from(i).unwrap()));
+        assert_eq!(key.hash(b""), 0x9302_55c7_1472_f66d_e6a8_25ba_047f_81a3);
+        // However the bytes are handed over.
+        let bytes: Vec<u8> = (0..64).collect();
+        for length in 0..bytes.len() {
+            let mut hasher = SipHasher24::new_with_key(key.bytes());
+            bytes[..length].iter().for_each(|byte| hasher.write_u8(*byte));
+            assert_eq!(key.hash(&bytes[..length]), hasher.finish128().as_u128(), "{length}");
+        }
     }
 
     #[test]

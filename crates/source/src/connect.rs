@@ -10,7 +10,10 @@ use bicuspid_guard::{Catalog, Flavour, GrantVerdict, ReadStatement, SourceServer
 use bicuspid_model::{DatabaseName, Endpoint, Host, Password, Tls, Value};
 use futures_util::StreamExt as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySql, Row as _, ValueRef as _};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Executor as _, MySql, Row as _,
+    ValueRef as _,
+};
 
 use crate::error::{SourceError, of_driver};
 use crate::extract::SourceOptions;
@@ -267,11 +270,14 @@ impl Wire {
         self.begin_answer()?;
         let connection = self.connection.as_mut().ok_or_else(lost)?;
         let drain = async {
-            let mut rows = query.fetch(connection);
+            // `fetch` would be one more layer for each row to pass.
+            let mut rows = connection.fetch_many(query);
             let mut outcome = Ok(true);
-            while let Some(row) = rows.next().await {
-                let row = match row {
-                    Ok(row) => row,
+            while let Some(step) = rows.next().await {
+                let row = match step {
+                    Ok(Either::Right(row)) => row,
+                    // How many there were, behind the last.
+                    Ok(Either::Left(_)) => continue,
                     Err(error) => return (Err(of_driver(&error, what)), true),
                 };
                 // After a row that cannot be used the rest is still drained: the table's lock is held until it is.
