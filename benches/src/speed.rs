@@ -10,6 +10,7 @@ use bicuspid_model::row::{COPY_HEADER, COPY_TRAILER};
 use bicuspid_source::Pace;
 
 use crate::data;
+use crate::frontdesk::url;
 use crate::pairs::{self, Fault};
 use crate::peers::{self, Peer};
 use crate::rates::Bench;
@@ -32,6 +33,22 @@ struct Cost {
     peak_mib: f64,
     /// Megabytes from the source and to the target, where they went over the loopback.
     wires: Option<(f64, f64)>,
+}
+
+/// How both servers are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Sockets,
+    Tcp,
+}
+
+impl Way {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Sockets => "sockets",
+            Self::Tcp => "TCP",
+        }
+    }
 }
 
 struct Speed {
@@ -76,15 +93,18 @@ impl Speed {
             let cost = Cost { seconds: limit.as_secs_f64(), ..Cost::default() };
             self.print(&format!("{table}, limit: {what}"), cost);
         }
-        let (mut bare, mut own) = (Vec::new(), Vec::new());
-        // In turns: what slows the machine down for a while slows both down.
-        for _ in 0..3 {
-            bare.push(self.cost(|| self.unguarded(table))?);
-            self.bench.target.admin(&format!("DROP TABLE IF EXISTS raw.{table}"));
-            own.push(self.cost(|| self.sync(Pace::Full, &[table]))?);
+        for way in [Way::Sockets, Way::Tcp] {
+            let (mut bare, mut own) = (Vec::new(), Vec::new());
+            // In turns: what slows the machine down for a while slows both down.
+            for _ in 0..3 {
+                bare.push(self.cost(|| self.unguarded(table, way))?);
+                self.bench.target.admin(&format!("DROP TABLE IF EXISTS raw.{table}"));
+                own.push(self.cost(|| self.sync_by(way, Pace::Full, &[table]))?);
+            }
+            let by = way.name();
+            self.print(&format!("{table}, {by}: unguarded pipeline (of 3)"), middle(bare));
+            self.print(&format!("{table}, {by}: first copy (of 3)"), middle(own));
         }
-        self.print(&format!("{table}, unguarded: chunks into COPY (of 3)"), middle(bare));
-        self.print(&format!("{table}, pace full: first copy (of 3)"), middle(own));
         Ok(())
     }
 
@@ -132,15 +152,10 @@ impl Speed {
 
     /// Bicuspid as the peers are run: by the network, which says what went over it.
     fn over_tcp(&self) -> Result<(), Fault> {
-        let (from, to) = (&self.bench.clinic.endpoint, &self.bench.target.endpoint);
         self.bench.target.admin("DROP TABLE IF EXISTS raw.wide");
         for what in ["first copy", "nothing changed"] {
-            let run = || {
-                let run = pairs::sync(from, to, &["wide"], Pace::Full, self.bench.folder.path());
-                self.bench.runtime.block_on(run).map(|_| ())
-            };
             let before = Wires::now(&self.bench);
-            let cost = self.cost(run)?;
+            let cost = self.cost(|| self.sync_by(Way::Tcp, Pace::Full, &["wide"]))?;
             let wires = Wires::now(&self.bench).zip(before).map(|(now, before)| now.since(before));
             self.print(&format!("wide, pace full, TCP: {what}"), Cost { wires, ..cost });
         }
@@ -216,18 +231,36 @@ impl Speed {
     }
 
     fn sync(&self, pace: Pace, tables: &[&str]) -> Result<(), Fault> {
-        let (from, to) = (&self.bench.from, &self.bench.to);
+        self.sync_by(Way::Sockets, pace, tables)
+    }
+
+    fn sync_by(&self, way: Way, pace: Pace, tables: &[&str]) -> Result<(), Fault> {
+        let (from, to) = match way {
+            Way::Sockets => (&self.bench.from, &self.bench.to),
+            Way::Tcp => (&self.bench.clinic.endpoint, &self.bench.target.endpoint),
+        };
         self.bench.runtime.block_on(pairs::sync(from, to, tables, pace, self.bench.folder.path()))?;
         Ok(())
     }
 
     /// Rows drained by the binary protocol and handed to `COPY` as they are: nothing staged, checked, hashed or keyed.
-    fn unguarded(&self, table: &str) -> Result<(), Fault> {
+    fn unguarded(&self, table: &str, way: Way) -> Result<(), Fault> {
         self.bench.target.admin(&format!(
-            "DROP TABLE IF EXISTS public.bare_{table}; CREATE TABLE public.bare_{table} (LIKE public.shape_{table})"
+            "DROP TABLE IF EXISTS public.bare_{table}; CREATE TABLE public.bare_{table} (LIKE public.shape_{table});
+             ALTER TABLE public.bare_{table} OWNER TO \"{}\"",
+            self.bench.target.endpoint.user
         ));
         let sql = format!("COPY public.bare_{table} FROM STDIN (FORMAT binary)");
-        let mut psql = self.bench.psql(&sql).stdin(Stdio::piped()).spawn()?;
+        let mut psql = self.bench.psql(&sql);
+        let from = match way {
+            Way::Sockets => &self.bench.from,
+            Way::Tcp => {
+                // It says more than the socket's arguments, and overrides them.
+                psql.args(["-d", &url("postgresql", &self.bench.target.endpoint)]);
+                &self.bench.clinic.endpoint
+            }
+        };
+        let mut psql = psql.stdin(Stdio::piped()).spawn()?;
         let mut rows = psql.stdin.take().ok_or("no pipe to psql")?;
         let (pieces, arriving) = mpsc::sync_channel::<Vec<u8>>(4);
         let writer = std::thread::spawn(move || {
@@ -236,7 +269,7 @@ impl Speed {
             arriving.iter().try_for_each(|piece| rows.write_all(&piece))?;
             rows.write_all(&COPY_TRAILER)
         });
-        let read = pairs::each(&self.bench.from, table, |piece| pieces.send(piece).is_ok());
+        let read = pairs::each(from, table, |piece| pieces.send(piece).is_ok());
         self.bench.runtime.block_on(read)?;
         drop(pieces);
         writer.join().map_err(|_| "the writer failed")??;
